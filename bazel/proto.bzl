@@ -1,0 +1,72 @@
+"""C++ code from .proto files, by Debian's protoc and grpc_cpp_plugin."""
+
+_JAR = "/usr/share/java/proto-google-common-protos.jar"
+
+def cc_protos(name, srcs, services = [], include = ".", **kwargs):
+    """One cc_library of the messages, and of the services, of some .proto files.
+
+    Args:
+      name: the cc_library to make.
+      srcs: .proto files, named from the workspace's root by their package.
+      services: those of srcs that declare a service.
+      include: the folder, from the workspace's root, that imports start from.
+      **kwargs: passed to the cc_library.
+    """
+    stems = [src[:-len(".proto")] for src in srcs]
+    service_stems = [src[:-len(".proto")] for src in services]
+    headers = [s + ".pb.h" for s in stems] + [s + ".grpc.pb.h" for s in service_stems]
+    sources = [s + ".pb.cc" for s in stems] + [s + ".grpc.pb.cc" for s in service_stems]
+    root = "$(RULEDIR)"
+    commands = ["protoc -I{inc} --cpp_out={root} {files}".format(
+        inc = include,
+        root = root,
+        files = " ".join(["$(location %s)" % s for s in srcs]),
+    )]
+    if services:
+        commands.append((
+            "protoc -I{inc} --grpc_out={root} " +
+            "--plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin {files}"
+        ).format(
+            inc = include,
+            root = root,
+            files = " ".join(["$(location %s)" % s for s in services]),
+        ))
+    native.genrule(
+        name = name + "_generate",
+        srcs = srcs,
+        outs = headers + sources,
+        cmd = " && ".join(commands),
+    )
+    native.cc_library(
+        name = name,
+        srcs = sources,
+        hdrs = headers,
+        copts = ["-w"],
+        includes = ["."],
+        deps = ["//bazel/system:" + ("grpc" if services else "protobuf")],
+        **kwargs
+    )
+
+def cc_google_rpc(name, **kwargs):
+    """google.rpc.Status and its error details, from Debian's copy of the .proto files."""
+    stems = ["google/rpc/" + s for s in ["error_details", "status"]]
+    native.genrule(
+        name = name + "_generate",
+        outs = [s + ext for s in stems for ext in [".pb.h", ".pb.cc"]],
+        cmd = (
+            "d=$$(mktemp -d) && (cd $$d && python3 -m zipfile -e {jar} .) && " +
+            "protoc -I$$d --cpp_out=$(RULEDIR) {files}; rc=$$?; rm -rf $$d; exit $$rc"
+        ).format(
+            jar = _JAR,
+            files = " ".join(["$$d/%s.proto" % s for s in stems]),
+        ),
+    )
+    native.cc_library(
+        name = name,
+        srcs = [s + ".pb.cc" for s in stems],
+        hdrs = [s + ".pb.h" for s in stems],
+        copts = ["-w"],
+        includes = ["."],
+        deps = ["//bazel/system:protobuf"],
+        **kwargs
+    )

@@ -1,0 +1,102 @@
+#ifndef WXIDENT_SERVER_APP_CONFIG_H_
+#define WXIDENT_SERVER_APP_CONFIG_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/log.h"
+#include "server/crypto/blind_index.h"
+#include "server/crypto/key_ring.h"
+#include "server/crypto/secret.h"
+#include "server/identity/apps.h"
+
+namespace wxident {
+
+// Everything that the server is told, read once at its start. Each key of the
+// file ("grpc.addr") has a flag (--grpc-addr) and a variable
+// (WXIDENT_GRPC_ADDR); flag beats variable beats file beats default. Apps stand
+// only in the file. Secrets are read from files of their own.
+struct Config {
+  struct Grpc {
+    std::string addr;
+    bool reflection;
+    // All empty: plain text, allowed on loopback addresses only.
+    std::string tls_cert_file;
+    std::string tls_key_file;
+    // When set, callers must show a certificate of this CA.
+    std::string tls_client_ca_file;
+  } grpc;
+
+  // A second gRPC listener for operators: health, reflection, channelz.
+  // Loopback only. Empty: none.
+  std::string admin_addr;
+
+  // HTTP, Prometheus' text format at /metrics. Empty: none.
+  std::string metrics_addr;
+
+  LogLevel log_level;
+
+  struct Database {
+    // A libpq connection URI without a password.
+    std::string url;
+    // Empty when the file key database.password_file is not set.
+    Secret password;
+    int workers;
+    int queue_limit;
+  } database;
+
+  struct Wechat {
+    // https://host[:port], the preferred one first.
+    std::vector<std::string> base_urls;
+    // PEM. Empty: the system's CAs.
+    std::string ca_file;
+    int max_connections;
+    int queue_limit;
+  } wechat;
+
+  struct Sessions {
+    absl::Duration default_ttl;
+    absl::Duration max_ttl;
+  } sessions;
+
+  // How old a watermark may be; absl::InfiniteDuration() when the key is 0.
+  absl::Duration open_data_max_age;
+
+  struct Keys {
+    std::vector<KeyRing::Key> ring;
+    // The first key of its file; a blind index has one.
+    std::vector<KeyRing::Key> phone_index;
+  } keys;
+
+  struct Shutdown {
+    // From NOT_SERVING to refusing new calls.
+    absl::Duration drain_delay;
+    // From there to cutting what still runs.
+    absl::Duration timeout;
+  } shutdown;
+
+  std::vector<App> apps;
+};
+
+// What the command line and the environment said.
+struct ConfigSources {
+  // --config or WXIDENT_CONFIG.
+  std::string file;
+  // Key ("grpc.addr") -> text.
+  std::map<std::string, std::string> flags;
+  std::map<std::string, std::string> variables;
+};
+
+// Reads and checks everything, files included. The error is kInvalidArgument
+// and names each key that is wrong, and what to do, one a line.
+absl::StatusOr<Config> LoadConfig(const ConfigSources& sources);
+
+// What --help prints of the keys: name, flag, default, unit, meaning.
+std::string ConfigHelp();
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_APP_CONFIG_H_

@@ -1,0 +1,105 @@
+#include "server/base/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace wxident {
+namespace {
+
+constexpr size_t kMaxValueBytes = 256;
+
+// A byte that JSON or a terminal could take for something else is escaped, and
+// so is everything outside ASCII: the line is then valid whatever came in.
+void AppendQuoted(std::string& out, absl::string_view text) {
+  const bool cut = text.size() > kMaxValueBytes;
+  out += '"';
+  for (unsigned char c : text.substr(0, kMaxValueBytes)) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += static_cast<char>(c);
+    } else if (c < 0x20 || c >= 0x7f) {
+      absl::StrAppendFormat(&out, "\\u%04x", c);
+    } else {
+      out += static_cast<char>(c);
+    }
+  }
+  if (cut) out += "...";
+  out += '"';
+}
+
+absl::string_view LevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "error";
+}
+
+spdlog::level::level_enum SpdlogLevel(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+spdlog::logger& Logger() {
+  static spdlog::logger& logger = *[] {
+    auto* made = new spdlog::logger(
+        "wxident", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    made->set_pattern("%v");
+    made->flush_on(spdlog::level::debug);
+    return made;
+  }();
+  return logger;
+}
+
+}  // namespace
+
+std::string FormatLogLine(absl::string_view timestamp, LogLevel level,
+                          absl::string_view event,
+                          std::initializer_list<LogField> fields) {
+  std::string line = absl::StrCat("{\"ts\":\"", timestamp, "\",\"level\":\"",
+                                  LevelName(level), "\",\"event\":");
+  AppendQuoted(line, event);
+  for (const auto& [name, value] : fields) {
+    line += ',';
+    AppendQuoted(line, name);
+    line += ':';
+    AppendQuoted(line, value);
+  }
+  line += '}';
+  return line;
+}
+
+void Log(LogLevel level, absl::string_view event,
+         std::initializer_list<LogField> fields) {
+  spdlog::logger& logger = Logger();
+  if (!logger.should_log(SpdlogLevel(level))) return;
+  const std::string now = absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(),
+                                           absl::UTCTimeZone());
+  logger.log(SpdlogLevel(level), FormatLogLine(now, level, event, fields));
+}
+
+void SetLogLevel(LogLevel level) { Logger().set_level(SpdlogLevel(level)); }
+
+}  // namespace wxident

@@ -1,0 +1,90 @@
+#include "server/base/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/exposer.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <exception>
+#include <map>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace wxident {
+namespace {
+
+prometheus::Labels ToLabels(const MetricLabels& labels) {
+  return {labels.begin(), labels.end()};
+}
+
+class ExposerEndpoint final : public Metrics::Endpoint {
+ public:
+  ExposerEndpoint(const std::string& address,
+                  const std::shared_ptr<prometheus::Registry>& registry)
+      : exposer_(address, /*num_threads=*/2) {
+    exposer_.RegisterCollectable(registry);
+  }
+  int port() const override { return exposer_.GetListeningPorts().front(); }
+
+ private:
+  prometheus::Exposer exposer_;
+};
+
+}  // namespace
+
+struct Metrics::State {
+  std::shared_ptr<prometheus::Registry> registry =
+      std::make_shared<prometheus::Registry>();
+};
+
+Metrics::Metrics() : state_(std::make_unique<State>()) {}
+Metrics::~Metrics() = default;
+
+void Metrics::Count(const std::string& name, const MetricLabels& labels,
+                    double by) {
+  prometheus::BuildCounter()
+      .Name(name)
+      .Register(*state_->registry)
+      .Add(ToLabels(labels))
+      .Increment(by);
+}
+
+void Metrics::Set(const std::string& name, const MetricLabels& labels,
+                  double value) {
+  prometheus::BuildGauge()
+      .Name(name)
+      .Register(*state_->registry)
+      .Add(ToLabels(labels))
+      .Set(value);
+}
+
+void Metrics::Observe(const std::string& name, const MetricLabels& labels,
+                      absl::Duration took) {
+  prometheus::BuildHistogram()
+      .Name(name)
+      .Register(*state_->registry)
+      .Add(ToLabels(labels),
+           prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005,
+                                                   0.01, 0.025, 0.05, 0.1, 0.25,
+                                                   0.5, 1, 2.5, 5, 10})
+      .Observe(absl::ToDoubleSeconds(took));
+}
+
+std::string Metrics::Text() const {
+  return prometheus::TextSerializer().Serialize(state_->registry->Collect());
+}
+
+absl::StatusOr<std::unique_ptr<Metrics::Endpoint>> Metrics::Serve(
+    const std::string& address) {
+  try {
+    return std::make_unique<ExposerEndpoint>(address, state_->registry);
+  } catch (const std::exception& e) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, ": ", e.what()));
+  }
+}
+
+}  // namespace wxident

@@ -1,0 +1,52 @@
+#ifndef WXIDENT_SERVER_BASE_METRICS_H_
+#define WXIDENT_SERVER_BASE_METRICS_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace wxident {
+
+using MetricLabels = std::vector<std::pair<std::string, std::string>>;
+
+// The process's Prometheus metrics. Names carry the prefix "wxident_" and base
+// units; labels never hold a user, token or code. Thread-safe. Each call looks
+// its series up, so keep label values few.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+
+  void Count(const std::string& name, const MetricLabels& labels,
+             double by = 1);
+  void Set(const std::string& name, const MetricLabels& labels, double value);
+  // Into buckets from 0.5 ms to 10 s.
+  void Observe(const std::string& name, const MetricLabels& labels,
+               absl::Duration took);
+
+  // All series in Prometheus' text format.
+  std::string Text() const;
+
+  // Serves Text() at http://<address>/metrics until destroyed. `address` is
+  // host:port; port 0 takes a free one.
+  class Endpoint {
+   public:
+    virtual ~Endpoint() = default;
+    virtual int port() const = 0;
+  };
+  absl::StatusOr<std::unique_ptr<Endpoint>> Serve(const std::string& address);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_BASE_METRICS_H_

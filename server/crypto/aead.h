@@ -1,0 +1,38 @@
+#ifndef WXIDENT_SERVER_CRYPTO_AEAD_H_
+#define WXIDENT_SERVER_CRYPTO_AEAD_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/crypto/secret.h"
+
+namespace wxident {
+
+// Where a sealed value stands. It is bound into the ciphertext, so that a value
+// moved to another table, column or row does not open.
+struct Place {
+  absl::string_view table;
+  absl::string_view column;
+  // The row's primary key, part by part.
+  std::vector<absl::string_view> row;
+};
+
+// Encrypts values at rest. Thread-safe.
+class Aead {
+ public:
+  virtual ~Aead() = default;
+
+  // version (1 byte) | key id (4) | nonce (12) | ciphertext | tag (16).
+  virtual std::string Seal(const Secret& plaintext, const Place& place) = 0;
+
+  // Errors: kNotFound when the key ring lacks the value's key (the message
+  // gives its id), kDataLoss when the value was changed, moved or cut.
+  virtual absl::StatusOr<Secret> Open(absl::string_view sealed,
+                                      const Place& place) = 0;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_CRYPTO_AEAD_H_

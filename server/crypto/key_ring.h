@@ -1,0 +1,51 @@
+#ifndef WXIDENT_SERVER_CRYPTO_KEY_RING_H_
+#define WXIDENT_SERVER_CRYPTO_KEY_RING_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/crypto/aead.h"
+#include "server/crypto/random.h"
+#include "server/crypto/secret.h"
+
+namespace wxident {
+
+// AES-256-GCM under a ring of keys: the first seals, all open. Thread-safe.
+class KeyRing final : public Aead {
+ public:
+  struct Key {
+    // Not 0, unique in the ring, and never used again for another key.
+    uint32_t id;
+    // 32 bytes.
+    Secret bytes;
+  };
+
+  // Errors: kInvalidArgument for an empty ring, a doubled or zero id, or a key
+  // that is not 32 bytes.
+  static absl::StatusOr<std::unique_ptr<KeyRing>> Create(std::vector<Key> keys,
+                                                         Random& random);
+
+  // A ring file's text: one key a line, "<id> <base64 of 32 bytes>"; empty
+  // lines and lines that begin with '#' do not count. Errors name the line,
+  // never its content.
+  static absl::StatusOr<std::vector<Key>> Parse(absl::string_view text);
+
+  std::string Seal(const Secret& plaintext, const Place& place) override;
+  absl::StatusOr<Secret> Open(absl::string_view sealed,
+                              const Place& place) override;
+
+ private:
+  KeyRing(std::vector<Key> keys, Random& random);
+  const Key* Find(uint32_t id) const;
+
+  const std::vector<Key> keys_;
+  Random& random_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_CRYPTO_KEY_RING_H_

@@ -1,0 +1,126 @@
+#include "server/identity/error.h"
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace wxident {
+namespace {
+
+using absl::StatusCode;
+
+struct Entry {
+  Reason reason;
+  absl::string_view name;
+  StatusCode code;
+};
+
+constexpr Entry kTable[] = {
+    {Reason::kRequestInvalid, "REQUEST_INVALID", StatusCode::kInvalidArgument},
+    {Reason::kAppUnknown, "APP_UNKNOWN", StatusCode::kInvalidArgument},
+    {Reason::kDecryptRejected, "DECRYPT_REJECTED",
+     StatusCode::kInvalidArgument},
+    {Reason::kLoginCodeInvalid, "LOGIN_CODE_INVALID",
+     StatusCode::kFailedPrecondition},
+    {Reason::kLoginCodeConsumed, "LOGIN_CODE_CONSUMED",
+     StatusCode::kFailedPrecondition},
+    {Reason::kSessionNotActive, "SESSION_NOT_ACTIVE",
+     StatusCode::kFailedPrecondition},
+    {Reason::kSessionKeyStale, "SESSION_KEY_STALE",
+     StatusCode::kFailedPrecondition},
+    {Reason::kAppMisconfigured, "APP_MISCONFIGURED",
+     StatusCode::kFailedPrecondition},
+    {Reason::kUserBlocked, "USER_BLOCKED", StatusCode::kPermissionDenied},
+    {Reason::kApiUnauthorized, "API_UNAUTHORIZED",
+     StatusCode::kPermissionDenied},
+    {Reason::kUserNotFound, "USER_NOT_FOUND", StatusCode::kNotFound},
+    {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", StatusCode::kNotFound},
+    {Reason::kWechatRateLimited, "WECHAT_RATE_LIMITED",
+     StatusCode::kResourceExhausted},
+    {Reason::kTokenBudgetExhausted, "TOKEN_BUDGET_EXHAUSTED",
+     StatusCode::kResourceExhausted},
+    {Reason::kOverloaded, "OVERLOADED", StatusCode::kResourceExhausted},
+    {Reason::kWechatBusy, "WECHAT_BUSY", StatusCode::kUnavailable},
+    {Reason::kWechatUnreachable, "WECHAT_UNREACHABLE",
+     StatusCode::kUnavailable},
+    {Reason::kWechatBadResponse, "WECHAT_BAD_RESPONSE",
+     StatusCode::kUnavailable},
+    {Reason::kStoreUnavailable, "STORE_UNAVAILABLE", StatusCode::kUnavailable},
+    {Reason::kOutcomeUnknown, "OUTCOME_UNKNOWN", StatusCode::kUnavailable},
+    {Reason::kDeadlinePassed, "DEADLINE_PASSED", StatusCode::kDeadlineExceeded},
+    {Reason::kKeyUnavailable, "KEY_UNAVAILABLE", StatusCode::kDataLoss},
+    {Reason::kTampered, "TAMPERED", StatusCode::kDataLoss},
+    {Reason::kWechatRequestRejected, "WECHAT_REQUEST_REJECTED",
+     StatusCode::kInternal},
+    {Reason::kInternalFault, "INTERNAL_FAULT", StatusCode::kInternal},
+    {Reason::kWechatErrcodeUnknown, "WECHAT_ERRCODE_UNKNOWN",
+     StatusCode::kUnknown},
+};
+
+const Entry& Find(Reason reason) {
+  for (const Entry& entry : kTable)
+    if (entry.reason == reason) return entry;
+  return Find(Reason::kInternalFault);
+}
+
+// Payload names of absl::Status. Their order is not kept, but fields and
+// metadata have names of their own.
+constexpr absl::string_view kReason = "wxident/reason";
+constexpr absl::string_view kRetryAfter = "wxident/retry_after_ms";
+constexpr absl::string_view kField = "wxident/field/";
+constexpr absl::string_view kMetadata = "wxident/metadata/";
+
+}  // namespace
+
+absl::string_view ReasonName(Reason reason) { return Find(reason).name; }
+
+absl::StatusCode ReasonCode(Reason reason) { return Find(reason).code; }
+
+Error::Error(Reason reason, absl::string_view message)
+    : status_(ReasonCode(reason), message) {
+  status_.SetPayload(kReason,
+                     absl::Cord(absl::StrCat(static_cast<int>(reason))));
+}
+
+Error&& Error::Field(absl::string_view path, absl::string_view what) && {
+  status_.SetPayload(absl::StrCat(kField, path), absl::Cord(what));
+  return std::move(*this);
+}
+
+Error&& Error::With(absl::string_view name, absl::string_view value) && {
+  status_.SetPayload(absl::StrCat(kMetadata, name), absl::Cord(value));
+  return std::move(*this);
+}
+
+Error&& Error::RetryAfter(absl::Duration wait) && {
+  status_.SetPayload(kRetryAfter,
+                     absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(wait))));
+  return std::move(*this);
+}
+
+ErrorDetails DetailsOf(const absl::Status& status) {
+  ErrorDetails details{Reason::kInternalFault, {}, {}, std::nullopt};
+  status.ForEachPayload([&](absl::string_view name, const absl::Cord& value) {
+    const std::string text(value);
+    int64_t number = 0;
+    if (name == kReason && absl::SimpleAtoi(text, &number)) {
+      details.reason = Find(static_cast<Reason>(number)).reason;
+    } else if (name == kRetryAfter && absl::SimpleAtoi(text, &number)) {
+      details.retry_after = absl::Milliseconds(number);
+    } else if (absl::ConsumePrefix(&name, kField)) {
+      details.fields.emplace_back(name, text);
+    } else if (absl::ConsumePrefix(&name, kMetadata)) {
+      details.metadata.emplace(name, text);
+    }
+  });
+  return details;
+}
+
+bool HasReason(const absl::Status& status, Reason reason) {
+  return !status.ok() && DetailsOf(status).reason == reason;
+}
+
+}  // namespace wxident

@@ -1,0 +1,74 @@
+#ifndef WXIDENT_SERVER_IDENTITY_TYPES_H_
+#define WXIDENT_SERVER_IDENTITY_TYPES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/crypto/secret.h"
+
+namespace wxident {
+
+// How one app sees a person.
+struct Identity {
+  std::string app_id;
+  std::string openid;
+  // Empty while WeChat has not told it.
+  std::string unionid;
+};
+
+// One person across all apps of an Open Platform account.
+struct User {
+  // A UUID, lower case.
+  std::string user_id;
+  absl::Time created_at;
+  bool phone_linked = false;
+};
+
+struct UserWithIdentities {
+  User user;
+  // In the order they appeared.
+  std::vector<Identity> identities;
+};
+
+// A login state of ours.
+struct Session {
+  User user;
+  Identity identity;
+  absl::Time created_at;
+  absl::Time expires_at;
+};
+
+// A phone number that WeChat has verified.
+struct Phone {
+  // As WeChat writes it: with the country code where the number is foreign.
+  Secret phone_number;
+  // Without the country code.
+  Secret pure_phone_number;
+  // Digits without '+'.
+  std::string country_code;
+  // When WeChat encrypted it.
+  absl::Time watermark_time;
+};
+
+enum class Gender { kUnspecified = 0, kMale = 1, kFemale = 2 };
+
+enum class ProfileSource { kEncryptedProfile = 1 };
+
+// What WeChat told about a person.
+struct Profile {
+  std::string nickname;
+  std::string avatar_url;
+  Gender gender = Gender::kUnspecified;
+  std::string language;
+  std::string country;
+  std::string province;
+  std::string city;
+  ProfileSource source = ProfileSource::kEncryptedProfile;
+  // When WeChat made it.
+  absl::Time fetched_at;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_IDENTITY_TYPES_H_

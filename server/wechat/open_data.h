@@ -1,0 +1,52 @@
+#ifndef WXIDENT_SERVER_WECHAT_OPEN_DATA_H_
+#define WXIDENT_SERVER_WECHAT_OPEN_DATA_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/crypto/secret.h"
+#include "server/identity/types.h"
+
+namespace wxident {
+
+// Encrypted open data of a mini program, base64 already decoded.
+struct OpenDataInput {
+  absl::string_view ciphertext;
+  // 16 bytes.
+  absl::string_view iv;
+  // The user's session_keys (base64 text), newest first. Each is tried, and
+  // all are tried whichever fits, so that timing does not tell which did.
+  const std::vector<Secret>& session_keys;
+  // What watermark.appid must be.
+  absl::string_view app_id;
+  // watermark.timestamp must lie in [now - max_age, now + 5 min].
+  // absl::InfiniteDuration() accepts any time.
+  absl::Time now;
+  absl::Duration max_age;
+};
+
+// Every function here answers every bad input, whatever is wrong with it, with
+// one and the same DECRYPT_REJECTED: padding, UTF-8, JSON, fields, watermark.
+
+absl::StatusOr<Phone> OpenPhone(const OpenDataInput& input);
+
+struct OpenedProfile {
+  Profile profile;
+  // Empty when the payload had none.
+  std::string openid;
+  std::string unionid;
+};
+absl::StatusOr<OpenedProfile> OpenProfile(const OpenDataInput& input);
+
+// Whether signature == hex(SHA-1(raw_data + session_key)) under any of the
+// keys; raw_data byte for byte as the mini program received it.
+bool RawDataSignatureFits(absl::string_view raw_data,
+                          absl::string_view signature,
+                          const std::vector<Secret>& session_keys);
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_WECHAT_OPEN_DATA_H_
