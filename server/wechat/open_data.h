@@ -33,19 +33,24 @@ struct OpenDataInput {
 
 absl::StatusOr<Phone> OpenPhone(const OpenDataInput& input);
 
+// What else must fit an encrypted profile.
+struct ProfileProof {
+  // Whose profile it must be, where the payload names somebody.
+  absl::string_view openid;
+  // rawData byte for byte and its signature, hex(SHA-1(raw_data +
+  // session_key)) under any of the keys. Both empty: not checked.
+  absl::string_view raw_data;
+  absl::string_view signature;
+};
+
 struct OpenedProfile {
   Profile profile;
   // Empty when the payload had none.
-  std::string openid;
   std::string unionid;
 };
-absl::StatusOr<OpenedProfile> OpenProfile(const OpenDataInput& input);
 
-// Whether signature == hex(SHA-1(raw_data + session_key)) under any of the
-// keys; raw_data byte for byte as the mini program received it.
-bool RawDataSignatureFits(absl::string_view raw_data,
-                          absl::string_view signature,
-                          const std::vector<Secret>& session_keys);
+absl::StatusOr<OpenedProfile> OpenProfile(const OpenDataInput& input,
+                                          const ProfileProof& proof);
 
 }  // namespace wxident
 

@@ -1,0 +1,54 @@
+#ifndef WXIDENT_SERVER_RPC_FIELDS_H_
+#define WXIDENT_SERVER_RPC_FIELDS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/identity/apps.h"
+#include "server/rpc/services.h"
+#include "wxident/v1/types.pb.h"
+
+namespace wxident {
+
+// Checks of request fields. `path` is the field's path in the request, such as
+// "encrypted.iv"; errors are REQUEST_INVALID with a violation of that field.
+
+// A REQUEST_INVALID that says `what` is wrong with a field.
+absl::Status FieldError(absl::string_view path, absl::string_view what);
+
+// An app of the configuration, or APP_UNKNOWN.
+absl::StatusOr<const App*> AppField(const Services& services,
+                                    absl::string_view path,
+                                    absl::string_view app_id);
+
+// 1 to `max_size` characters of WeChat's alphabet for ids and codes.
+absl::Status WechatIdField(absl::string_view path, absl::string_view text,
+                           size_t max_size);
+
+absl::Status IdentityRefField(const Services& services, absl::string_view path,
+                              const v1::IdentityRef& ref);
+
+absl::Status UserIdField(absl::string_view path, absl::string_view text);
+
+// The SHA-256 of a session token; empty for a text of 1 to 512 characters that
+// cannot be a token of ours, which is for the caller to treat as inactive.
+absl::StatusOr<std::string> SessionTokenField(absl::string_view path,
+                                              absl::string_view token);
+
+// The error of an RPC that needs an active session and has none.
+absl::Status SessionNotActiveError();
+
+// Base64 text of at least 1 and at most `max_size` characters, decoded.
+absl::StatusOr<std::string> Base64Field(absl::string_view path,
+                                        absl::string_view text,
+                                        size_t max_size);
+
+// The initialisation vector: base64 of 16 bytes, decoded.
+absl::StatusOr<std::string> IvField(absl::string_view path,
+                                    absl::string_view text);
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_RPC_FIELDS_H_

@@ -1,0 +1,67 @@
+#include "server/rpc/identity_service.h"
+
+#include <utility>
+
+#include "server/rpc/calls.h"
+#include "wxident/v1/identity_service.grpc.pb.h"
+
+namespace wxident {
+namespace {
+
+using Context = grpc::CallbackServerContext;
+using Reactor = grpc::ServerUnaryReactor;
+
+class IdentityService final : public v1::IdentityService::CallbackService {
+ public:
+  explicit IdentityService(Services services) : services_(services) {}
+
+  Reactor* Login(Context* context, const v1::LoginRequest* request,
+                 v1::LoginResponse* response) override {
+    return StartLogin(services_, *context, *request, *response);
+  }
+
+  Reactor* ValidateSession(Context* context,
+                           const v1::ValidateSessionRequest* request,
+                           v1::ValidateSessionResponse* response) override {
+    return StartValidateSession(services_, *context, *request, *response);
+  }
+
+  Reactor* RevokeSession(Context* context,
+                         const v1::RevokeSessionRequest* request,
+                         v1::RevokeSessionResponse* response) override {
+    return StartRevokeSession(services_, *context, *request, *response);
+  }
+
+  Reactor* DecryptPhone(Context* context,
+                        const v1::DecryptPhoneRequest* request,
+                        v1::DecryptPhoneResponse* response) override {
+    return StartDecryptPhone(services_, *context, *request, *response);
+  }
+
+  Reactor* GetUserInfo(Context* context, const v1::GetUserInfoRequest* request,
+                       v1::GetUserInfoResponse* response) override {
+    return StartGetUserInfo(services_, *context, *request, *response);
+  }
+
+  Reactor* GetAccessToken(Context* context,
+                          const v1::GetAccessTokenRequest* request,
+                          v1::GetAccessTokenResponse* response) override {
+    return StartGetAccessToken(services_, *context, *request, *response);
+  }
+
+  Reactor* GetUser(Context* context, const v1::GetUserRequest* request,
+                   v1::GetUserResponse* response) override {
+    return StartGetUser(services_, *context, *request, *response);
+  }
+
+ private:
+  const Services services_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeIdentityService(Services services) {
+  return std::make_unique<IdentityService>(services);
+}
+
+}  // namespace wxident

@@ -1,0 +1,84 @@
+#include <algorithm>
+#include <utility>
+
+#include "server/base/status_macros.h"
+#include "server/rpc/calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+constexpr size_t kMaxCode = 512;
+
+class LoginCall final : public UnaryCall {
+ public:
+  LoginCall(const Services& services, grpc::CallbackServerContext& context,
+            const v1::LoginRequest& request, v1::LoginResponse& response)
+      : UnaryCall(services, "Login", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<const App*> app = CheckedApp();
+    if (!app.ok()) return Fail(app.status());
+    absl::StatusOr<absl::Duration> ttl = SessionTtl();
+    if (!ttl.ok()) return Fail(ttl.status());
+    services_.logins.Login(**app, Secret(request_.mini_program_code()), *ttl,
+                           deadline(),
+                           [this](absl::StatusOr<CodeLogins::Answer> answer) {
+                             OnLoggedIn(std::move(answer));
+                           });
+  }
+
+ private:
+  absl::StatusOr<const App*> CheckedApp() {
+    WX_ASSIGN_OR_RETURN(const App* app,
+                        AppField(services_, "app_id", request_.app_id()));
+    if (request_.credential_case() != v1::LoginRequest::kMiniProgramCode)
+      return FieldError("credential", "is required: mini_program_code");
+    if (app->kind != AppKind::kMiniProgram)
+      return FieldError("mini_program_code",
+                        "needs an app_id that is configured as a mini program");
+    WX_RETURN_IF_ERROR(WechatIdField("mini_program_code",
+                                     request_.mini_program_code(), kMaxCode));
+    return app;
+  }
+
+  absl::StatusOr<absl::Duration> SessionTtl() {
+    if (!request_.has_session_ttl()) return services_.default_session_ttl;
+    const auto& ttl = request_.session_ttl();
+    // Whole seconds are enough, and the largest Duration must not overflow.
+    if (ttl.seconds() < 1 || ttl.nanos() < 0)
+      return FieldError("session_ttl", "must be at least 1 s");
+    return std::min(absl::Seconds(ttl.seconds()), services_.max_session_ttl);
+  }
+
+  void OnLoggedIn(absl::StatusOr<CodeLogins::Answer> answer) {
+    if (!answer.ok()) return Fail(answer.status());
+    const Session& session = answer->signed_in.session;
+    response_.set_session_token(answer->session_token.Expose());
+    Fill(session.expires_at, *response_.mutable_expire_time());
+    Fill(session.user, *response_.mutable_user());
+    Fill(session.identity, *response_.mutable_identity());
+    response_.set_new_user(answer->signed_in.new_user);
+    Succeed();
+  }
+
+  const v1::LoginRequest& request_;
+  v1::LoginResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartLogin(const Services& services,
+                                     grpc::CallbackServerContext& context,
+                                     const v1::LoginRequest& request,
+                                     v1::LoginResponse& response) {
+  auto* call = new LoginCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

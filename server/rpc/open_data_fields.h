@@ -1,0 +1,39 @@
+#ifndef WXIDENT_SERVER_RPC_OPEN_DATA_FIELDS_H_
+#define WXIDENT_SERVER_RPC_OPEN_DATA_FIELDS_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/identity/apps.h"
+#include "server/rpc/services.h"
+#include "server/store/session_store.h"
+#include "server/wechat/open_data.h"
+
+namespace wxident {
+
+// The two fields of encrypted open data, base64 decoded.
+struct OpenDataFields {
+  std::string ciphertext;
+  std::string iv;
+};
+
+// `path` is that of the message that has the fields encrypted_data and iv.
+absl::StatusOr<OpenDataFields> CheckOpenDataFields(
+    absl::string_view path, absl::string_view encrypted_data,
+    absl::string_view iv);
+
+// Whether a session can open data at all: it is active, a session_key is kept,
+// and its app is still configured. Gives the app.
+absl::StatusOr<const App*> CheckOpenDataSession(
+    const Services& services, const std::optional<SessionWithKeys>& session);
+
+// `fields` and `session` must outlive the result.
+OpenDataInput MakeOpenDataInput(const Services& services,
+                                const OpenDataFields& fields,
+                                const SessionWithKeys& session);
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_RPC_OPEN_DATA_FIELDS_H_

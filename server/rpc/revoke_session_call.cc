@@ -1,0 +1,72 @@
+#include <utility>
+
+#include "server/rpc/calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+class RevokeSessionCall final : public UnaryCall {
+ public:
+  RevokeSessionCall(const Services& services,
+                    grpc::CallbackServerContext& context,
+                    const v1::RevokeSessionRequest& request,
+                    v1::RevokeSessionResponse& response)
+      : UnaryCall(services, "RevokeSession", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    switch (request_.target_case()) {
+      case v1::RevokeSessionRequest::kSessionToken:
+        return RevokeOne();
+      case v1::RevokeSessionRequest::kUserId:
+        return RevokeAll();
+      case v1::RevokeSessionRequest::TARGET_NOT_SET:
+        return Fail(
+            FieldError("target", "is required: session_token or user_id"));
+    }
+  }
+
+ private:
+  void RevokeOne() {
+    absl::StatusOr<std::string> hash =
+        SessionTokenField("session_token", request_.session_token());
+    if (!hash.ok()) return Fail(hash.status());
+    if (hash->empty()) return Succeed();  // nothing to revoke
+    services_.session_checks.Revoke(
+        *std::move(hash), deadline(),
+        [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
+  }
+
+  void RevokeAll() {
+    absl::Status checked = UserIdField("user_id", request_.user_id());
+    if (!checked.ok()) return Fail(checked);
+    services_.session_checks.RevokeUser(
+        request_.user_id(), deadline(),
+        [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
+  }
+
+  void OnRevoked(absl::StatusOr<int> count) {
+    if (!count.ok()) return Fail(count.status());
+    response_.set_revoked_count(*count);
+    Succeed();
+  }
+
+  const v1::RevokeSessionRequest& request_;
+  v1::RevokeSessionResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartRevokeSession(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::RevokeSessionRequest& request,
+    v1::RevokeSessionResponse& response) {
+  auto* call = new RevokeSessionCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

@@ -1,0 +1,36 @@
+#ifndef WXIDENT_SERVER_RPC_SERVICES_H_
+#define WXIDENT_SERVER_RPC_SERVICES_H_
+
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/identity/apps.h"
+#include "server/keeper/token_keeper.h"
+#include "server/session/code_logins.h"
+#include "server/session/session_checks.h"
+#include "server/store/identity_store.h"
+#include "server/store/profile_store.h"
+#include "server/store/session_store.h"
+
+namespace wxident {
+
+// What the RPCs work with. All of it outlives every call.
+struct Services {
+  const Apps& apps;
+  CodeLogins& logins;
+  SessionChecks& session_checks;
+  TokenKeeper& tokens;
+  IdentityStore& identities;
+  SessionStore& sessions;
+  ProfileStore& profiles;
+  Clock& clock;
+  Metrics& metrics;
+
+  absl::Duration default_session_ttl;
+  absl::Duration max_session_ttl;
+  absl::Duration open_data_max_age;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_RPC_SERVICES_H_

@@ -1,0 +1,50 @@
+#include "server/rpc/status.h"
+
+#include <string>
+
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "server/identity/error.h"
+#include "server/rpc/error_info.pb.h"
+
+namespace wxident {
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const ErrorDetails details = DetailsOf(status);
+  const auto code = static_cast<grpc::StatusCode>(ReasonCode(details.reason));
+  const std::string message =
+      details.reason == Reason::kInternalFault
+          ? "an internal fault of the server; its log tells more"
+          : std::string(status.message());
+
+  google::rpc::Status wire;
+  wire.set_code(code);
+  wire.set_message(message);
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(ReasonName(details.reason)));
+  info.set_domain("wxident");
+  info.mutable_metadata()->insert(details.metadata.begin(),
+                                  details.metadata.end());
+  wire.add_details()->PackFrom(info);
+  if (!details.fields.empty()) {
+    google::rpc::BadRequest bad_request;
+    for (const auto& [path, what] : details.fields) {
+      auto* violation = bad_request.add_field_violations();
+      violation->set_field(path);
+      violation->set_description(what);
+    }
+    wire.add_details()->PackFrom(bad_request);
+  }
+  if (details.retry_after.has_value()) {
+    google::rpc::RetryInfo retry;
+    const int64_t ms = absl::ToInt64Milliseconds(*details.retry_after);
+    retry.mutable_retry_delay()->set_seconds(ms / 1000);
+    retry.mutable_retry_delay()->set_nanos(
+        static_cast<int32_t>(ms % 1000 * 1'000'000));
+    wire.add_details()->PackFrom(retry);
+  }
+  return {code, message, wire.SerializeAsString()};
+}
+
+}  // namespace wxident

@@ -1,0 +1,59 @@
+#include <optional>
+#include <utility>
+
+#include "server/rpc/calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+class ValidateSessionCall final : public UnaryCall {
+ public:
+  ValidateSessionCall(const Services& services,
+                      grpc::CallbackServerContext& context,
+                      const v1::ValidateSessionRequest& request,
+                      v1::ValidateSessionResponse& response)
+      : UnaryCall(services, "ValidateSession", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<std::string> hash =
+        SessionTokenField("session_token", request_.session_token());
+    if (!hash.ok()) return Fail(hash.status());
+    if (hash->empty()) return Succeed();  // not active
+    services_.session_checks.Check(
+        *std::move(hash), request_.strong(), deadline(),
+        [this](absl::StatusOr<std::optional<Session>> session) {
+          OnChecked(std::move(session));
+        });
+  }
+
+ private:
+  void OnChecked(absl::StatusOr<std::optional<Session>> session) {
+    if (!session.ok()) return Fail(session.status());
+    if (session->has_value()) {
+      response_.set_active(true);
+      Fill(**session, *response_.mutable_session());
+    }
+    Succeed();
+  }
+
+  const v1::ValidateSessionRequest& request_;
+  v1::ValidateSessionResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartValidateSession(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::ValidateSessionRequest& request,
+    v1::ValidateSessionResponse& response) {
+  auto* call = new ValidateSessionCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

@@ -1,0 +1,115 @@
+#include "server/session/session_checks.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wxident {
+namespace {
+
+// The contract's bound on staleness.
+constexpr absl::Duration kGoodFor = absl::Seconds(1);
+constexpr size_t kMaxPerGeneration = 8192;
+
+}  // namespace
+
+SessionChecks::SessionChecks(SessionStore& store, Clock& clock)
+    : store_(store), clock_(clock) {}
+
+void SessionChecks::Check(std::string token_hash, bool strong,
+                          Deadline deadline,
+                          Done<std::optional<Session>> done) {
+  if (!strong) {
+    if (std::optional<Session> session = Recall(token_hash))
+      return std::move(done)(std::move(session));
+  }
+  const absl::Duration asked_at = clock_.Monotonic();
+  const uint64_t revocations = revocations_.load();
+  std::string key = token_hash;
+  store_.FindSession(std::move(token_hash), deadline,
+                     [this, key = std::move(key), asked_at, revocations,
+                      done = std::move(done)](
+                         absl::StatusOr<std::optional<Session>> found) mutable {
+                       if (found.ok() && found->has_value())
+                         Remember(key, **found, asked_at, revocations);
+                       std::move(done)(std::move(found));
+                     });
+}
+
+void SessionChecks::Revoke(std::string token_hash, Deadline deadline,
+                           Done<int> done) {
+  ++revocations_;
+  std::string key = token_hash;
+  store_.RevokeSession(std::move(token_hash), deadline,
+                       [this, key = std::move(key), done = std::move(done)](
+                           absl::StatusOr<int> count) mutable {
+                         // Also after a failure, which may hide a revocation
+                         // that took effect.
+                         ++revocations_;
+                         {
+                           Shard& shard = ShardOf(key);
+                           std::lock_guard<std::mutex> lock(shard.mutex);
+                           shard.younger.erase(key);
+                           shard.elder.erase(key);
+                         }
+                         std::move(done)(std::move(count));
+                       });
+}
+
+void SessionChecks::RevokeUser(std::string user_id, Deadline deadline,
+                               Done<int> done) {
+  ++revocations_;
+  store_.RevokeUserSessions(
+      std::move(user_id), deadline,
+      [this, done = std::move(done)](absl::StatusOr<int> count) mutable {
+        ++revocations_;
+        ForgetAll();
+        std::move(done)(std::move(count));
+      });
+}
+
+SessionChecks::Shard& SessionChecks::ShardOf(absl::string_view token_hash) {
+  const auto byte = static_cast<unsigned char>(
+      token_hash.empty() ? '\0' : token_hash.front());
+  return shards_[byte % shards_.size()];
+}
+
+std::optional<Session> SessionChecks::Recall(const std::string& token_hash) {
+  Shard& shard = ShardOf(token_hash);
+  std::lock_guard<std::mutex> lock(shard.mutex);
+  for (const auto* generation : {&shard.younger, &shard.elder}) {
+    auto found = generation->find(token_hash);
+    if (found != generation->end() &&
+        clock_.Monotonic() < found->second.good_until)
+      return found->second.session;
+  }
+  return std::nullopt;
+}
+
+void SessionChecks::Remember(const std::string& token_hash,
+                             const Session& session, absl::Duration asked_at,
+                             uint64_t revocations_seen) {
+  const absl::Duration life = session.expires_at - clock_.Now();
+  Entry entry{session, asked_at + std::min(kGoodFor, life)};
+  Shard& shard = ShardOf(token_hash);
+  std::lock_guard<std::mutex> lock(shard.mutex);
+  // Under the lock, so that a revocation either is seen here or finds the
+  // entry afterwards.
+  if (revocations_.load() != revocations_seen) return;
+  const absl::Duration now = clock_.Monotonic();
+  if (now - shard.younger_since > kGoodFor ||
+      shard.younger.size() >= kMaxPerGeneration) {
+    shard.elder = std::exchange(shard.younger, {});
+    shard.younger_since = now;
+  }
+  shard.younger.insert_or_assign(token_hash, std::move(entry));
+}
+
+void SessionChecks::ForgetAll() {
+  for (Shard& shard : shards_) {
+    std::lock_guard<std::mutex> lock(shard.mutex);
+    shard.younger.clear();
+    shard.elder.clear();
+  }
+}
+
+}  // namespace wxident

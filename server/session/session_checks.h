@@ -1,0 +1,70 @@
+#ifndef WXIDENT_SERVER_SESSION_SESSION_CHECKS_H_
+#define WXIDENT_SERVER_SESSION_SESSION_CHECKS_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/deadline.h"
+#include "server/base/done.h"
+#include "server/identity/types.h"
+#include "server/store/session_store.h"
+
+namespace wxident {
+
+// Tells whether a session is active, mostly from memory: what the database
+// said of an active session is good for 1 s, so that no answer is more than
+// 1 s behind a revocation on another replica, and none behind one made here.
+// Thread-safe. Must outlive every call it was given.
+class SessionChecks {
+ public:
+  SessionChecks(SessionStore& store, Clock& clock);
+
+  // `token_hash`: see SessionStore. From memory it answers inline. `strong`
+  // asks the database in any case.
+  void Check(std::string token_hash, bool strong, Deadline deadline,
+             Done<std::optional<Session>> done);
+
+  // See SessionStore.
+  void Revoke(std::string token_hash, Deadline deadline, Done<int> done);
+  void RevokeUser(std::string user_id, Deadline deadline, Done<int> done);
+
+ private:
+  struct Entry {
+    Session session;
+    // On Clock::Monotonic().
+    absl::Duration good_until;
+  };
+  // Two generations: when the younger is old or large it becomes the elder,
+  // and the elder is dropped. So nothing is swept, and memory is bounded.
+  struct Shard {
+    std::mutex mutex;
+    std::unordered_map<std::string, Entry> younger;
+    std::unordered_map<std::string, Entry> elder;
+    absl::Duration younger_since = absl::ZeroDuration();
+  };
+
+  Shard& ShardOf(absl::string_view token_hash);
+  std::optional<Session> Recall(const std::string& token_hash);
+  void Remember(const std::string& token_hash, const Session& session,
+                absl::Duration asked_at, uint64_t revocations_seen);
+  void ForgetAll();
+
+  SessionStore& store_;
+  Clock& clock_;
+  std::array<Shard, 16> shards_;
+  // Rises when a revocation here begins and when it has ended: an answer of
+  // the database that was asked for before such a moment is not remembered.
+  std::atomic<uint64_t> revocations_{0};
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_SESSION_SESSION_CHECKS_H_
