@@ -1,0 +1,546 @@
+#include "server/http/curl_http_client.h"
+
+#include <curl/curl.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <deque>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+
+namespace wxident {
+namespace {
+
+// How often the loop looks around when nothing happens.
+constexpr absl::Duration kIdlePoll = absl::Seconds(1);
+
+using Slist = std::unique_ptr<curl_slist, void (*)(curl_slist*)>;
+
+Slist HeadersFor(HttpRequest::Method method) {
+  curl_slist* list = nullptr;
+  if (method == HttpRequest::Method::kPost) {
+    list = curl_slist_append(list, "Content-Type: application/json");
+    list = curl_slist_append(list, "Expect:");
+  }
+  return Slist(list, curl_slist_free_all);
+}
+
+// "host:port", or nullopt for what is not an https URL. This is all of a URL
+// that may be shown.
+std::optional<std::string> HostOf(const Secret& url) {
+  std::unique_ptr<CURLU, void (*)(CURLU*)> parts(curl_url(), curl_url_cleanup);
+  char* scheme = nullptr;
+  char* host = nullptr;
+  char* port = nullptr;
+  std::optional<std::string> out;
+  if (curl_url_set(parts.get(), CURLUPART_URL, url.Expose().c_str(), 0) ==
+          CURLUE_OK &&
+      curl_url_get(parts.get(), CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+      absl::string_view(scheme) == "https" &&
+      curl_url_get(parts.get(), CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+      curl_url_get(parts.get(), CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
+          CURLUE_OK)
+    out = absl::StrCat(host, ":", port);
+  curl_free(scheme);
+  curl_free(host);
+  curl_free(port);
+  return out;
+}
+
+bool IsTlsError(CURLcode code) {
+  switch (code) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Rounded up, so that libcurl gives up after the deadline and never before it.
+long Milliseconds(absl::Duration left) {
+  return static_cast<long>(std::clamp<int64_t>(
+      absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))), 1,
+      absl::ToInt64Milliseconds(absl::Hours(1))));
+}
+
+// One request from Send to its `done`. Belongs to the loop's thread once Send
+// has handed it over.
+struct Transfer {
+  Transfer(HttpRequest request_in, Done<HttpResponse> done_in)
+      : request(std::move(request_in)), done(std::move(done_in)) {}
+
+  HttpRequest request;
+  Done<HttpResponse> done;
+  std::string host;
+  absl::Duration started;
+
+  std::unique_ptr<CURL, void (*)(CURL*)> easy{nullptr, curl_easy_cleanup};
+  Slist headers{nullptr, curl_slist_free_all};
+  size_t max_body = 0;
+  size_t header_bytes = 0;
+  bool too_large = false;
+  std::string body;
+
+  // Bytes of the request that TLS has taken, over all of libcurl's tries. Below
+  // the first whole TLS record the peer can read nothing, and libcurl counts
+  // only whole writes; so zero means that the peer has seen nothing.
+  bool NothingLeft() const {
+    long sent = 0;
+    return easy == nullptr ||
+           (curl_easy_getinfo(easy.get(), CURLINFO_REQUEST_SIZE, &sent) ==
+                CURLE_OK &&
+            sent == 0);
+  }
+
+  absl::Status Fail(absl::StatusCode code, absl::string_view what) const {
+    absl::Status error(
+        code, absl::StrCat(request.endpoint, " at ", host, ": ", what));
+    return NothingLeft() ? MarkNothingSent(std::move(error)) : error;
+  }
+
+  static size_t OnBody(char* data, size_t, size_t size, void* self) {
+    auto* transfer = static_cast<Transfer*>(self);
+    if (transfer->body.size() + size > transfer->max_body) {
+      transfer->too_large = true;
+      return CURL_WRITEFUNC_ERROR;
+    }
+    transfer->body.append(data, size);
+    return size;
+  }
+
+  static size_t OnHeader(char*, size_t, size_t size, void* self) {
+    auto* transfer = static_cast<Transfer*>(self);
+    transfer->header_bytes += size;
+    if (transfer->header_bytes > transfer->max_body) {
+      transfer->too_large = true;
+      return CURL_WRITEFUNC_ERROR;
+    }
+    return size;
+  }
+
+  // libcurl asks before it sends the request on any connection, new or reused.
+  // When a reused connection dies without an answer, libcurl takes another and
+  // sends again, though the peer may have acted: that is stopped here. Where
+  // nothing has left, it may go on.
+  static int BeforeSending(void* self, char*, char*, int, int) {
+    return static_cast<Transfer*>(self)->NothingLeft() ? CURL_PREREQFUNC_OK
+                                                       : CURL_PREREQFUNC_ABORT;
+  }
+};
+
+using TransferPtr = std::unique_ptr<Transfer>;
+
+struct Host {
+  std::deque<TransferPtr> waiting;
+  int running = 0;
+  // Of the last request that ended, for logging changes only.
+  std::string outcome = "ok";
+};
+
+absl::Status CheckCaFile(const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
+  std::ifstream in(path);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  if (!absl::StrContains(text, "-----BEGIN CERTIFICATE-----"))
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " holds no PEM certificate, or cannot be read"));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+class CurlHttpClient::Loop {
+ public:
+  Loop(Options options, Clock& clock, Metrics& metrics, CURLM* multi)
+      : options_(std::move(options)),
+        clock_(clock),
+        metrics_(metrics),
+        multi_(multi, curl_multi_cleanup) {
+    // Without this the number of kept connections follows the load of the
+    // moment and they close in every lull.
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+                      2L * options_.max_connections_per_host);
+    metrics_.Set("wxident_wechat_requests_in_flight", {}, 0);
+    thread_ = std::thread([this] { Run(); });
+  }
+
+  ~Loop() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+    }
+    curl_multi_wakeup(multi_.get());
+    thread_.join();
+  }
+
+  void Send(TransferPtr transfer) {
+    transfer->started = clock_.Monotonic();
+    std::optional<std::string> host = HostOf(transfer->request.url);
+    if (!host.has_value()) {
+      Refuse(std::move(transfer), absl::StatusCode::kUnavailable,
+             "the URL is not https", "refused");
+      return;
+    }
+    transfer->host = *std::move(host);
+    if (transfer->request.deadline.Passed(clock_)) {
+      Refuse(std::move(transfer), absl::StatusCode::kDeadlineExceeded,
+             "the deadline had passed", "deadline");
+      return;
+    }
+    const char* refusal = nullptr;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (stopping_) {
+        refusal = "stopped";
+      } else if (count_ >= options_.queue_limit) {
+        refusal = "queue_full";
+      } else {
+        ++count_;
+        arrived_.push_back(std::move(transfer));
+      }
+    }
+    if (refusal == nullptr) {
+      curl_multi_wakeup(multi_.get());
+    } else if (absl::string_view(refusal) == "stopped") {
+      Refuse(std::move(transfer), absl::StatusCode::kUnavailable,
+             "the client is stopping", refusal);
+    } else {
+      Refuse(std::move(transfer), absl::StatusCode::kResourceExhausted,
+             "the queue is full", refusal);
+    }
+  }
+
+ private:
+  // For what never entered the queue. Any thread.
+  void Refuse(TransferPtr transfer, absl::StatusCode code,
+              absl::string_view what, const std::string& outcome) {
+    Observe(*transfer, outcome);
+    absl::Status error = transfer->Fail(code, what);
+    std::move(transfer->done)(std::move(error));
+  }
+
+  void Observe(const Transfer& transfer, const std::string& outcome) {
+    metrics_.Observe(
+        "wxident_wechat_request_seconds",
+        {{"endpoint", transfer.request.endpoint}, {"outcome", outcome}},
+        clock_.Monotonic() - transfer.started);
+  }
+
+  // Everything below runs on the loop's thread.
+
+  void Run() {
+    // Signals are for the threads that wait for them; a SIGPIPE is for nobody.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+
+    while (TakeArrived()) {
+      EndExpired();
+      StartWaiting();
+      int running = 0;
+      curl_multi_perform(multi_.get(), &running);
+      // A finished transfer may leave its place to a waiting one: no pause.
+      const absl::Duration pause =
+          EndFinished() ? absl::ZeroDuration() : UntilNextExpiry();
+      curl_multi_poll(multi_.get(), nullptr, 0,
+                      pause > absl::ZeroDuration() ? Milliseconds(pause) : 0,
+                      nullptr);
+    }
+    EndAll();
+  }
+
+  // False when the client stops.
+  bool TakeArrived() {
+    std::deque<TransferPtr> arrived;
+    int count = 0;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (stopping_) return false;
+      arrived.swap(arrived_);
+      count = count_;
+    }
+    for (TransferPtr& transfer : arrived) {
+      const Deadline deadline = transfer->request.deadline;
+      if (!next_expiry_.has_value() || deadline < *next_expiry_)
+        next_expiry_ = deadline;
+      hosts_[transfer->host].waiting.push_back(std::move(transfer));
+    }
+    if (count != shown_count_)
+      metrics_.Set("wxident_wechat_requests_in_flight", {},
+                   shown_count_ = count);
+    return true;
+  }
+
+  absl::Duration UntilNextExpiry() {
+    if (!next_expiry_.has_value()) return kIdlePoll;
+    return std::min(kIdlePoll, next_expiry_->Left(clock_));
+  }
+
+  // Ends waiting requests whose deadline has passed. Looks at all of them, but
+  // only when the earliest deadline has come.
+  void EndExpired() {
+    if (!next_expiry_.has_value() || !next_expiry_->Passed(clock_)) return;
+    next_expiry_.reset();
+    std::vector<TransferPtr> expired;
+    for (auto& [name, host] : hosts_) {
+      std::deque<TransferPtr> kept;
+      for (TransferPtr& transfer : host.waiting) {
+        const Deadline deadline = transfer->request.deadline;
+        if (deadline.Passed(clock_)) {
+          expired.push_back(std::move(transfer));
+          continue;
+        }
+        if (!next_expiry_.has_value() || deadline < *next_expiry_)
+          next_expiry_ = deadline;
+        kept.push_back(std::move(transfer));
+      }
+      host.waiting = std::move(kept);
+    }
+    for (TransferPtr& transfer : expired) EndUnsent(std::move(transfer));
+  }
+
+  void EndUnsent(TransferPtr transfer) {
+    absl::Status error = transfer->Fail(absl::StatusCode::kDeadlineExceeded,
+                                        "the deadline passed in the queue");
+    End(std::move(transfer), "deadline", std::move(error));
+  }
+
+  void StartWaiting() {
+    std::vector<TransferPtr> expired;
+    std::vector<std::pair<TransferPtr, absl::string_view>> failed;
+    for (auto& [name, host] : hosts_) {
+      while (!host.waiting.empty() &&
+             host.running < options_.max_connections_per_host) {
+        TransferPtr transfer = std::move(host.waiting.front());
+        host.waiting.pop_front();
+        if (transfer->request.deadline.Passed(clock_)) {
+          expired.push_back(std::move(transfer));
+        } else if (Start(*transfer)) {
+          ++host.running;
+          CURL* easy = transfer->easy.get();
+          running_.emplace(easy, std::move(transfer));
+        } else {
+          failed.emplace_back(std::move(transfer), "libcurl refused it");
+        }
+      }
+    }
+    for (TransferPtr& transfer : expired) EndUnsent(std::move(transfer));
+    for (auto& [transfer, what] : failed) {
+      absl::Status error = transfer->Fail(absl::StatusCode::kUnavailable, what);
+      End(std::move(transfer), "refused", std::move(error));
+    }
+  }
+
+  bool Start(Transfer& transfer) {
+    transfer.easy.reset(curl_easy_init());
+    CURL* easy = transfer.easy.get();
+    if (easy == nullptr) return false;
+    const absl::Duration left = transfer.request.deadline.Left(clock_);
+    transfer.max_body = options_.max_body;
+    transfer.headers = HeadersFor(transfer.request.method);
+
+    CURLcode result = CURLE_OK;
+    const auto set = [&](CURLoption option, auto value) {
+      if (result == CURLE_OK) result = curl_easy_setopt(easy, option, value);
+    };
+    set(CURLOPT_URL, transfer.request.url.Expose().c_str());
+    set(CURLOPT_PROTOCOLS_STR, "https");
+    set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    set(CURLOPT_SSL_VERIFYPEER, 1L);
+    set(CURLOPT_SSL_VERIFYHOST, 2L);
+    // The system's folder of CAs must not add to the file.
+    set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+    if (!options_.ca_file.empty())
+      set(CURLOPT_CAINFO, options_.ca_file.c_str());
+    // Empty, not unset: unset means what the environment says.
+    set(CURLOPT_PROXY, "");
+    set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_NOSIGNAL, 1L);
+    // A name look-up that hangs is left to its own thread, not waited for.
+    set(CURLOPT_QUICK_EXIT, 1L);
+    set(CURLOPT_TIMEOUT_MS, Milliseconds(left));
+    set(CURLOPT_CONNECTTIMEOUT_MS,
+        Milliseconds(std::min(options_.connect_timeout, left / 2)));
+    set(CURLOPT_MAXAGE_CONN,
+        static_cast<long>(absl::ToInt64Seconds(options_.keep_alive)));
+    set(CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
+    set(CURLOPT_WRITEDATA, &transfer);
+    set(CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
+    set(CURLOPT_HEADERDATA, &transfer);
+    set(CURLOPT_PREREQFUNCTION, &Transfer::BeforeSending);
+    set(CURLOPT_PREREQDATA, &transfer);
+    if (transfer.request.method == HttpRequest::Method::kPost) {
+      const std::string& body = transfer.request.body.Expose();
+      set(CURLOPT_POST, 1L);
+      set(CURLOPT_POSTFIELDS, body.c_str());
+      set(CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+      set(CURLOPT_HTTPHEADER, transfer.headers.get());
+    }
+    return result == CURLE_OK &&
+           curl_multi_add_handle(multi_.get(), easy) == CURLM_OK;
+  }
+
+  // True when some transfer ended.
+  bool EndFinished() {
+    std::vector<std::pair<CURL*, CURLcode>> finished;
+    int left = 0;
+    while (CURLMsg* message = curl_multi_info_read(multi_.get(), &left))
+      if (message->msg == CURLMSG_DONE)
+        finished.emplace_back(message->easy_handle, message->data.result);
+    for (const auto& [easy, code] : finished) {
+      auto found = running_.find(easy);
+      TransferPtr transfer = std::move(found->second);
+      running_.erase(found);
+      --hosts_[transfer->host].running;
+      curl_multi_remove_handle(multi_.get(), easy);
+      EndTransfer(std::move(transfer), code);
+    }
+    return !finished.empty();
+  }
+
+  void EndTransfer(TransferPtr transfer, CURLcode code) {
+    if (code == CURLE_OK) {
+      long status = 0;
+      curl_easy_getinfo(transfer->easy.get(), CURLINFO_RESPONSE_CODE, &status);
+      HttpResponse response{static_cast<int>(status),
+                            std::move(transfer->body)};
+      End(std::move(transfer), status == 200 ? "ok" : "http_error",
+          std::move(response));
+      return;
+    }
+    absl::StatusCode status = absl::StatusCode::kUnavailable;
+    std::string outcome;
+    std::string what = curl_easy_strerror(code);
+    if (transfer->too_large) {
+      status = absl::StatusCode::kDataLoss;
+      outcome = "too_large";
+      what = absl::StrCat("the answer is larger than ", options_.max_body,
+                          " bytes");
+    } else if (code == CURLE_OPERATION_TIMEDOUT &&
+               transfer->request.deadline.Passed(clock_)) {
+      status = absl::StatusCode::kDeadlineExceeded;
+      outcome = "deadline";
+      what = "the deadline passed";
+    } else if (!transfer->NothingLeft()) {
+      outcome = "broken";
+      if (code == CURLE_ABORTED_BY_CALLBACK)
+        what = "the connection closed without an answer";
+    } else {
+      outcome = IsTlsError(code) ? "tls" : "unreachable";
+    }
+    absl::Status error = transfer->Fail(status, what);
+    End(std::move(transfer), outcome, std::move(error));
+  }
+
+  void EndAll() {
+    std::vector<TransferPtr> all;
+    for (auto& [easy, transfer] : running_) {
+      curl_multi_remove_handle(multi_.get(), easy);
+      all.push_back(std::move(transfer));
+    }
+    running_.clear();
+    for (auto& [name, host] : hosts_)
+      for (TransferPtr& transfer : host.waiting)
+        all.push_back(std::move(transfer));
+    hosts_.clear();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      for (TransferPtr& transfer : arrived_) all.push_back(std::move(transfer));
+      arrived_.clear();
+    }
+    for (TransferPtr& transfer : all) {
+      absl::Status error = transfer->Fail(absl::StatusCode::kUnavailable,
+                                          "the client is stopping");
+      End(std::move(transfer), "stopped", std::move(error));
+    }
+  }
+
+  void End(TransferPtr transfer, const std::string& outcome,
+           absl::StatusOr<HttpResponse> result) {
+    Observe(*transfer, outcome);
+    LogChange(*transfer, outcome, result.status());
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      --count_;
+    }
+    Done<HttpResponse> done = std::move(transfer->done);
+    transfer.reset();
+    std::move(done)(std::move(result));
+  }
+
+  // One line when a host's requests begin to fail, fail in another way, or work
+  // again; not one a request.
+  void LogChange(const Transfer& transfer, const std::string& outcome,
+                 const absl::Status& error) {
+    if (outcome == "stopped") return;
+    std::string& last = hosts_[transfer.host].outcome;
+    if (last == outcome) return;
+    last = outcome;
+    Log(error.ok() ? LogLevel::kInfo : LogLevel::kWarning,
+        "upstream_outcome_changed",
+        {{"host", transfer.host},
+         {"outcome", outcome},
+         {"error", std::string(error.message())}});
+  }
+
+  const Options options_;
+  Clock& clock_;
+  Metrics& metrics_;
+  const std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi_;
+
+  std::mutex mutex_;
+  bool stopping_ = false;
+  // Arrived, waiting and running.
+  int count_ = 0;
+  std::deque<TransferPtr> arrived_;
+
+  // As many as there are configured base URLs.
+  std::map<std::string, Host> hosts_;
+  std::map<CURL*, TransferPtr> running_;
+  // No waiting request expires before this.
+  std::optional<Deadline> next_expiry_;
+  int shown_count_ = 0;
+
+  std::thread thread_;
+};
+
+absl::StatusOr<std::unique_ptr<CurlHttpClient>> CurlHttpClient::Create(
+    Options options, Clock& clock, Metrics& metrics) {
+  WX_RETURN_IF_ERROR(CheckCaFile(options.ca_file));
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
+  if (multi == nullptr)
+    return absl::InternalError("libcurl does not start: out of memory");
+  return std::unique_ptr<CurlHttpClient>(new CurlHttpClient(
+      std::make_unique<Loop>(std::move(options), clock, metrics, multi)));
+}
+
+CurlHttpClient::CurlHttpClient(std::unique_ptr<Loop> loop)
+    : loop_(std::move(loop)) {}
+
+CurlHttpClient::~CurlHttpClient() = default;
+
+void CurlHttpClient::Send(HttpRequest request, Done<HttpResponse> done) {
+  loop_->Send(std::make_unique<Transfer>(std::move(request), std::move(done)));
+}
+
+}  // namespace wxident
