@@ -73,7 +73,7 @@ bool IsTlsError(CURLcode code) {
   }
 }
 
-// Rounded up, so that libcurl gives up after the deadline and never before it.
+// Rounded up, in what libcurl takes: at least 1, for 0 would mean no limit.
 long Milliseconds(absl::Duration left) {
   return static_cast<long>(std::clamp<int64_t>(
       absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))), 1,
@@ -436,7 +436,10 @@ class CurlHttpClient::Loop {
       what = absl::StrCat("the answer is larger than ", options_.max_body,
                           " bytes");
     } else if (code == CURLE_OPERATION_TIMEDOUT &&
-               transfer->request.deadline.Passed(clock_)) {
+               (!transfer->NothingLeft() ||
+                transfer->request.deadline.Passed(clock_))) {
+      // Once the request is out, only the deadline's timer runs; libcurl lets
+      // it ring up to a millisecond early.
       status = absl::StatusCode::kDeadlineExceeded;
       outcome = "deadline";
       what = "the deadline passed";
