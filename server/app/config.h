@@ -8,7 +8,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/log.h"
-#include "server/crypto/blind_index.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
@@ -90,8 +89,17 @@ struct ConfigSources {
   std::map<std::string, std::string> variables;
 };
 
+// Sorts the arguments that follow the command ("--grpc-addr=X" or
+// "--grpc-addr", "X") and the variables ("WXIDENT_GRPC_ADDR=X", as in environ)
+// to their keys. The error is kInvalidArgument and names, one a line, each
+// argument and each variable with the prefix WXIDENT_ that says nothing to us.
+absl::StatusOr<ConfigSources> ReadConfigSources(
+    const std::vector<std::string>& arguments,
+    const std::vector<std::string>& environment);
+
 // Reads and checks everything, files included. The error is kInvalidArgument
-// and names each key that is wrong, and what to do, one a line.
+// and names each key that is wrong, and what to do, one a line. It never holds
+// a secret's text.
 absl::StatusOr<Config> LoadConfig(const ConfigSources& sources);
 
 // What --help prints of the keys: name, flag, default, unit, meaning.

@@ -1,0 +1,135 @@
+#include "server/app/config.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/app/config_files.h"
+#include "server/app/config_keys.h"
+#include "server/app/config_parser.h"
+#include "server/base/status_macros.h"
+#include "server/crypto/random.h"
+
+namespace wxident {
+namespace {
+
+// Reads the files that the draft names, and says of each one that is wrong
+// where it was named. A secret that stands where its file's name belongs is
+// not repeated; other names are.
+class FileChecks {
+ public:
+  FileChecks(const ConfigPlaces& places, ConfigProblems& problems)
+      : places_(places), problems_(problems) {}
+
+  void Readable(const std::string& key, const std::string& path) {
+    if (path.empty()) return;
+    if (absl::Status status = CheckReadable(path); !status.ok())
+      Add(key, absl::StrCat(path, ": ", status.message()));
+  }
+
+  // Empty when there is no path, or no good file.
+  Secret SecretAt(const std::string& key, const std::string& path) {
+    if (path.empty()) return Secret();
+    absl::StatusOr<Secret> secret = ReadSecretFile(path);
+    if (secret.ok()) return *std::move(secret);
+    Add(key, absl::StrCat("the secret's file: ", secret.status().message()));
+    return Secret();
+  }
+
+  std::vector<KeyRing::Key> KeysAt(const std::string& key,
+                                   const std::string& path) {
+    const Secret text = SecretAt(key, path);
+    if (text.empty()) return {};
+    absl::StatusOr<std::vector<KeyRing::Key>> keys =
+        KeyRing::Parse(text.Expose());
+    if (keys.ok()) {
+      const absl::Status good = KeyRing::Create(*keys, SystemRandom()).status();
+      if (good.ok()) return *std::move(keys);
+      keys = good;
+    }
+    Add(key, absl::StrCat("in the file, ", keys.status().message()));
+    return {};
+  }
+
+  void Add(const std::string& key, absl::string_view what) {
+    const auto place = places_.find(key);
+    problems_.Add(key, place == places_.end() ? "not set" : place->second,
+                  what);
+  }
+
+ private:
+  const ConfigPlaces& places_;
+  ConfigProblems& problems_;
+};
+
+bool IsAppSecret(const Secret& secret) {
+  for (char c : secret.Expose())
+    if (c <= ' ' || c > '~') return false;
+  return secret.size() <= 128;
+}
+
+void ReadFiles(ConfigDraft& draft, FileChecks& checks) {
+  Config& config = draft.config;
+  checks.Readable("grpc.tls_cert_file", config.grpc.tls_cert_file);
+  checks.Readable("grpc.tls_client_ca_file", config.grpc.tls_client_ca_file);
+  checks.Readable("wechat.ca_file", config.wechat.ca_file);
+  checks.SecretAt("grpc.tls_key_file", config.grpc.tls_key_file);
+  config.database.password =
+      checks.SecretAt("database.password_file", draft.database_password_file);
+
+  config.keys.ring = checks.KeysAt("keys.ring_file", draft.key_ring_file);
+  config.keys.phone_index =
+      checks.KeysAt("keys.phone_index_file", draft.phone_index_file);
+  if (config.keys.phone_index.size() > 1)
+    checks.Add("keys.phone_index_file",
+               "the file must hold one key: phones are found by one alone");
+  for (const KeyRing::Key& index : config.keys.phone_index)
+    for (const KeyRing::Key& sealing : config.keys.ring)
+      if (index.bytes == sealing.bytes)
+        checks.Add("keys.phone_index_file",
+                   "the file holds a key of keys.ring_file; make a new one");
+
+  for (size_t i = 0; i < config.apps.size(); ++i) {
+    const std::string key = absl::StrCat("apps[", i, "].secret_file");
+    config.apps[i].app_secret = checks.SecretAt(key, draft.app_secret_files[i]);
+    if (!IsAppSecret(config.apps[i].app_secret))
+      checks.Add(key,
+                 "the file must hold the AppSecret alone: at most 128 "
+                 "characters, without spaces");
+  }
+}
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return "";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+absl::StatusOr<Config> LoadConfig(const ConfigSources& sources) {
+  if (sources.file.empty())
+    return absl::InvalidArgumentError(
+        "config file: none given; name it with --config or WXIDENT_CONFIG");
+  absl::StatusOr<std::string> text = ReadConfigFile(sources.file);
+  if (!text.ok())
+    return absl::InvalidArgumentError(absl::StrCat(
+        "config file (", sources.file, "): ", text.status().message()));
+
+  ConfigProblems problems;
+  ConfigPlaces places;
+  ConfigDraft draft =
+      ParseConfig(*text, FolderOf(sources.file), sources, problems, places);
+  FileChecks checks(places, problems);
+  ReadFiles(draft, checks);
+  if (!problems.lines().empty())
+    return absl::InvalidArgumentError(absl::StrJoin(problems.lines(), "\n"));
+  return std::move(draft.config);
+}
+
+}  // namespace wxident

@@ -1,0 +1,98 @@
+#include "server/app/config_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+
+namespace wxident {
+namespace {
+
+constexpr size_t kMaxConfig = 1 << 20;
+constexpr size_t kMaxSecret = 64 << 10;
+
+absl::Status Bad(absl::string_view what) {
+  return absl::InvalidArgumentError(what);
+}
+
+class File {
+ public:
+  File() = default;
+  File(File&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), stat_(other.stat_) {}
+  ~File() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  static absl::StatusOr<File> Open(const std::string& path) {
+    File file;
+    // O_NONBLOCK: opening a pipe must not wait for its writer.
+    file.fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file.fd_ < 0)
+      return Bad(absl::StrCat("cannot open the file: ", std::strerror(errno)));
+    if (fstat(file.fd_, &file.stat_) != 0)
+      return Bad(absl::StrCat("cannot read the file: ", std::strerror(errno)));
+    if (!S_ISREG(file.stat_.st_mode)) return Bad("is not a regular file");
+    return file;
+  }
+
+  mode_t mode() const { return stat_.st_mode; }
+
+  absl::StatusOr<std::string> Read(size_t most) const {
+    std::string out;
+    // One byte more than allowed tells a file that is too long; and all the
+    // room at once, so that a secret leaves no outgrown copies behind.
+    out.resize(most + 1);
+    size_t size = 0;
+    while (size < out.size()) {
+      const ssize_t got = read(fd_, &out[size], out.size() - size);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0)
+        return Bad(
+            absl::StrCat("cannot read the file: ", std::strerror(errno)));
+      if (got == 0) break;
+      size += static_cast<size_t>(got);
+    }
+    if (size > most)
+      return Bad(absl::StrCat("the file is over ", most, " bytes"));
+    out.resize(size);
+    return out;
+  }
+
+ private:
+  int fd_ = -1;
+  struct stat stat_ = {};
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
+  WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
+  return file.Read(kMaxConfig);
+}
+
+absl::Status CheckReadable(const std::string& path) {
+  WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
+  WX_ASSIGN_OR_RETURN(const std::string text, file.Read(kMaxConfig));
+  return text.empty() ? Bad("the file is empty") : absl::OkStatus();
+}
+
+absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
+  WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
+  if ((file.mode() & 077) != 0)
+    return Bad("others than its owner may use the file; chmod 600 it");
+  WX_ASSIGN_OR_RETURN(std::string text, file.Read(kMaxSecret));
+  if (absl::EndsWith(text, "\n")) text.pop_back();
+  if (absl::EndsWith(text, "\r")) text.pop_back();
+  if (text.empty()) return Bad("the file is empty");
+  return Secret(std::move(text));
+}
+
+}  // namespace wxident

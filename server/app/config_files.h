@@ -1,0 +1,28 @@
+#ifndef WXIDENT_SERVER_APP_CONFIG_FILES_H_
+#define WXIDENT_SERVER_APP_CONFIG_FILES_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/crypto/secret.h"
+
+namespace wxident {
+
+// The files that a config names. All of them must be regular files: nothing
+// here waits for a pipe. Errors, all kInvalidArgument, tell what is wrong and
+// hold neither the file's content nor its name.
+
+// At most 1 MiB.
+absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
+
+// Whether the file can be read and is not empty.
+absl::Status CheckReadable(const std::string& path);
+
+// The file's text without the line break at its end. Refused when anyone but
+// its owner has a right to it, when it is empty, or over 64 KiB.
+absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_APP_CONFIG_FILES_H_

@@ -1,0 +1,321 @@
+#include "server/app/config_parser.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/app/config_apps.h"
+#include "server/app/config_values.h"
+#include "server/app/config_yaml.h"
+
+namespace wxident {
+namespace {
+
+constexpr absl::Duration kMaxShutdown = absl::Seconds(25);
+
+// A key as it was set, wherever that was.
+struct Setting {
+  std::string place;
+  // One, or a list's items.
+  std::vector<std::string> texts;
+  // As in the file: a list, and a value in quotes.
+  bool list = false;
+  bool quoted = false;
+  // What relative paths start from; empty for the current folder.
+  std::string folder;
+};
+
+using Settings = std::map<std::string, Setting>;
+
+std::string Line(const YamlNode& node) {
+  return absl::StrCat("line ", node.line);
+}
+
+std::vector<std::string> KnownKeys() {
+  std::vector<std::string> out = {"apps"};
+  for (const ConfigKey& key : ConfigKeys()) out.push_back(key.name);
+  return out;
+}
+
+bool IsSection(absl::string_view name) {
+  return std::any_of(
+      ConfigKeys().begin(), ConfigKeys().end(), [&](const ConfigKey& key) {
+        return absl::StartsWith(key.name, absl::StrCat(name, "."));
+      });
+}
+
+bool IsKey(absl::string_view name) {
+  return std::any_of(ConfigKeys().begin(), ConfigKeys().end(),
+                     [&](const ConfigKey& key) { return name == key.name; });
+}
+
+// Takes the file's keys apart into settings; leaves "apps" to ReadApps.
+class FileReader {
+ public:
+  FileReader(const std::string& folder, Settings& settings,
+             ConfigProblems& problems)
+      : folder_(folder), settings_(settings), problems_(problems) {}
+
+  void ReadSection(const std::string& prefix, const YamlNode& section) {
+    for (size_t i = 0; i < section.items.size(); ++i) {
+      const std::string name = prefix + section.names[i];
+      const YamlNode& node = section.items[i];
+      if (name == "apps") continue;
+      if (IsKey(name))
+        ReadKey(name, node);
+      else if (node.kind == YamlNode::Kind::kMap)
+        ReadSection(name + ".", node);
+      else if (!IsSection(name))
+        problems_.Add(
+            ShownKey(name), Line(node),
+            absl::StrCat("unknown key", DidYouMean(name, KnownKeys())));
+      else if (node.kind != YamlNode::Kind::kNull)
+        problems_.Add(name, Line(node),
+                      "is a section; its keys stand below it, indented");
+    }
+  }
+
+ private:
+  void ReadKey(const std::string& name, const YamlNode& node) {
+    Setting setting{.place = Line(node), .folder = folder_};
+    switch (node.kind) {
+      case YamlNode::Kind::kNull:
+        return problems_.Add(name, setting.place,
+                             "has no value; give one or remove the key");
+      case YamlNode::Kind::kMap:
+        return problems_.Add(name, setting.place,
+                             "must be a value, not a section");
+      case YamlNode::Kind::kScalar:
+        setting.texts = {node.text};
+        setting.quoted = node.quoted;
+        break;
+      case YamlNode::Kind::kList:
+        setting.list = true;
+        for (const YamlNode& item : node.items) {
+          if (item.kind != YamlNode::Kind::kScalar)
+            return problems_.Add(name, Line(item),
+                                 "must be a list of plain values");
+          setting.texts.push_back(item.text);
+        }
+        break;
+    }
+    // "grpc: {addr: X}" and "grpc.addr: X" are the same key.
+    if (!settings_.emplace(name, std::move(setting)).second)
+      problems_.Add(name, Line(node), "stands twice in the file");
+  }
+
+  const std::string& folder_;
+  Settings& settings_;
+  ConfigProblems& problems_;
+};
+
+std::optional<LogLevel> ParseLevel(absl::string_view text) {
+  if (text == "debug") return LogLevel::kDebug;
+  if (text == "info") return LogLevel::kInfo;
+  if (text == "warning") return LogLevel::kWarning;
+  if (text == "error") return LogLevel::kError;
+  return std::nullopt;
+}
+
+// Writes one setting into the draft. Each overload answers what is wrong, or
+// nothing; answers hold no text of the setting unless the key's kind rules out
+// that it is a secret in the wrong place.
+class Assigner {
+ public:
+  Assigner(const ConfigKey& key, const Setting& setting, ConfigDraft& draft)
+      : key_(key), setting_(setting), draft_(draft) {}
+
+  std::string operator()(std::string& (*target)(ConfigDraft&)) const {
+    if (setting_.list) return "must be one value, not a list";
+    const std::string& text = setting_.texts.front();
+    std::string& out = target(draft_);
+    out = text;
+    if (text.empty())
+      return key_.default_text != nullptr && *key_.default_text == '\0'
+                 ? ""
+                 : "must not be empty";
+    switch (key_.form) {
+      case ConfigForm::kAddress:
+        return ParseHostPort(text).has_value()
+                   ? ""
+                   : "is not host:port, like 127.0.0.1:8443 or [::1]:8443";
+      case ConfigForm::kDatabaseUrl:
+        return DatabaseUrlProblem(text);
+      case ConfigForm::kFile:
+      case ConfigForm::kSecretFile:
+        out = ConfigPath(setting_.folder, text);
+        return "";
+      case ConfigForm::kBaseUrl:
+      case ConfigForm::kAny:
+        break;
+    }
+    return "";
+  }
+
+  std::string operator()(bool& (*target)(ConfigDraft&)) const {
+    const std::string text = Plain();
+    if (text != "true" && text != "false")
+      return "must be true or false, without quotes";
+    target(draft_) = text == "true";
+    return "";
+  }
+
+  std::string operator()(int& (*target)(ConfigDraft&)) const {
+    const std::string text = Plain();
+    int least = 0;
+    int most = 0;
+    (void)absl::SimpleAtoi(key_.least, &least);
+    (void)absl::SimpleAtoi(key_.most, &most);
+    int& out = target(draft_);
+    const bool digits =
+        std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
+    if (!digits || !absl::SimpleAtoi(text, &out) || out < least || out > most)
+      return absl::StrCat("must be a whole number from ", least, " to ", most,
+                          ", without quotes");
+    return "";
+  }
+
+  std::string operator()(absl::Duration& (*target)(ConfigDraft&)) const {
+    const std::optional<absl::Duration> parsed = ParseConfigDuration(
+        setting_.list ? "" : absl::string_view(setting_.texts.front()));
+    if (!parsed.has_value())
+      return "must be a whole number and one of ms, s, m, h, d, like 30s";
+    if (*parsed < *ParseConfigDuration(key_.least) ||
+        *parsed > *ParseConfigDuration(key_.most))
+      return absl::StrCat("must be from ", key_.least, " to ", key_.most);
+    target(draft_) = *parsed;
+    return "";
+  }
+
+  std::string operator()(LogLevel& (*target)(ConfigDraft&)) const {
+    const std::optional<LogLevel> level =
+        ParseLevel(setting_.list ? "" : setting_.texts.front());
+    if (!level.has_value()) return "must be debug, info, warning or error";
+    target(draft_) = *level;
+    return "";
+  }
+
+  std::string operator()(
+      std::vector<std::string>& (*target)(ConfigDraft&)) const {
+    if (!setting_.list) return "must be a list, with '- ' before each item";
+    if (setting_.texts.empty() || setting_.texts.size() > 8)
+      return "must hold 1 to 8 URLs";
+    const std::vector<std::string>& texts = setting_.texts;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const std::string problem = BaseUrlProblem(texts[i]);
+      if (!problem.empty()) return absl::StrCat("item ", i + 1, " ", problem);
+      if (std::find(texts.begin(), texts.begin() + i, texts[i]) !=
+          texts.begin() + i)
+        return absl::StrCat("item ", i + 1, " stands there twice");
+    }
+    target(draft_) = texts;
+    return "";
+  }
+
+ private:
+  // The text of a value whose quotes would make it another type.
+  std::string Plain() const {
+    return setting_.list || setting_.quoted ? "" : setting_.texts.front();
+  }
+
+  const ConfigKey& key_;
+  const Setting& setting_;
+  ConfigDraft& draft_;
+};
+
+Setting FromText(const ConfigKey& key, const std::string& place,
+                 const std::string& text) {
+  Setting out{.place = place, .texts = {text}};
+  if (std::holds_alternative<std::vector<std::string>& (*)(ConfigDraft&)>(
+          key.target)) {
+    out.list = true;
+    out.texts = absl::StrSplit(text, ',', absl::SkipEmpty());
+  }
+  return out;
+}
+
+// Flag beats variable beats file beats default.
+std::optional<Setting> Effective(const ConfigKey& key,
+                                 const ConfigSources& sources,
+                                 const Settings& file) {
+  if (auto flag = sources.flags.find(key.name); flag != sources.flags.end())
+    return FromText(key, FlagOf(key.name), flag->second);
+  if (auto variable = sources.variables.find(key.name);
+      variable != sources.variables.end())
+    return FromText(key, VariableOf(key.name), variable->second);
+  if (auto set = file.find(key.name); set != file.end()) return set->second;
+  if (key.default_text == nullptr) return std::nullopt;
+  return FromText(key, "default", key.default_text);
+}
+
+// What no key alone can tell.
+void CheckTogether(const Config& config, const ConfigPlaces& places,
+                   ConfigProblems& problems) {
+  const auto add = [&](const char* key, absl::string_view what) {
+    const auto place = places.find(key);
+    problems.Add(key, place == places.end() ? "not set" : place->second, what);
+  };
+  const Config::Grpc& grpc = config.grpc;
+  if (grpc.tls_cert_file.empty() != grpc.tls_key_file.empty())
+    add(grpc.tls_cert_file.empty() ? "grpc.tls_cert_file" : "grpc.tls_key_file",
+        "grpc.tls_cert_file and grpc.tls_key_file go together; set both");
+  if (!grpc.tls_client_ca_file.empty() && grpc.tls_cert_file.empty())
+    add("grpc.tls_client_ca_file", "needs grpc.tls_cert_file too");
+  if (const auto addr = ParseHostPort(grpc.addr);
+      addr && grpc.tls_cert_file.empty() && !IsLoopback(addr->host))
+    add("grpc.addr",
+        "without TLS it must be a loopback address, like 127.0.0.1:8443; or "
+        "set grpc.tls_cert_file and grpc.tls_key_file");
+  if (const auto addr = ParseHostPort(config.admin_addr);
+      addr && !IsLoopback(addr->host))
+    add("admin.addr", "must be a loopback address, like 127.0.0.1:8444");
+  if (!problems.Has("sessions.default_ttl") &&
+      !problems.Has("sessions.max_ttl") &&
+      config.sessions.default_ttl > config.sessions.max_ttl)
+    add("sessions.default_ttl", "must not be over sessions.max_ttl");
+  if (!problems.Has("shutdown.drain_delay") &&
+      !problems.Has("shutdown.timeout") &&
+      config.shutdown.drain_delay + config.shutdown.timeout > kMaxShutdown)
+    add("shutdown.timeout", "with shutdown.drain_delay must be at most 25s");
+}
+
+}  // namespace
+
+ConfigDraft ParseConfig(absl::string_view text, const std::string& folder,
+                        const ConfigSources& sources, ConfigProblems& problems,
+                        ConfigPlaces& places) {
+  ConfigDraft draft{};
+  const absl::StatusOr<YamlNode> root = ReadYaml(text);
+  if (!root.ok()) {
+    problems.Add("config file", "not read", root.status().message());
+    return draft;
+  }
+  Settings file;
+  FileReader(folder, file, problems).ReadSection("", *root);
+  for (const ConfigKey& key : ConfigKeys()) {
+    const std::optional<Setting> setting = Effective(key, sources, file);
+    if (!setting.has_value()) {
+      if (!problems.Has(key.name))
+        problems.Add(key.name, "not set", "is required");
+      continue;
+    }
+    places[key.name] = setting->place;
+    const std::string problem =
+        std::visit(Assigner(key, *setting, draft), key.target);
+    if (!problem.empty()) problems.Add(key.name, setting->place, problem);
+  }
+  if (draft.config.open_data_max_age == absl::ZeroDuration())
+    draft.config.open_data_max_age = absl::InfiniteDuration();
+  ReadConfigApps(*root, folder, draft, problems, places);
+  CheckTogether(draft.config, places, problems);
+  return draft;
+}
+
+}  // namespace wxident
