@@ -1,7 +1,11 @@
 #include "server/http/curl_http_client.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
@@ -10,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -80,6 +85,46 @@ long Milliseconds(absl::Duration left) {
       absl::ToInt64Milliseconds(absl::Hours(1))));
 }
 
+// The sockets that libcurl has open. It tells no socket of a connection that it
+// takes from its cache, but the local port. Loop's thread only.
+class Sockets {
+ public:
+  static curl_socket_t Open(void* self, curlsocktype, curl_sockaddr* address) {
+    const curl_socket_t fd = socket(
+        address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0) static_cast<Sockets*>(self)->open_.insert(fd);
+    return fd;
+  }
+  static int Close(void* self, curl_socket_t fd) {
+    static_cast<Sockets*>(self)->open_.erase(fd);
+    return close(fd);
+  }
+
+  // Whether something waits to be read on the connection from this port, be it
+  // the end of the stream.
+  bool Readable(int local_port) const {
+    for (curl_socket_t fd : open_) {
+      if (LocalPort(fd) != local_port) continue;
+      pollfd readable{fd, POLLIN, 0};
+      return poll(&readable, 1, 0) > 0;
+    }
+    return false;
+  }
+
+ private:
+  static int LocalPort(curl_socket_t fd) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof(address);
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+      return -1;
+    if (address.ss_family == AF_INET)
+      return ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port);
+    return ntohs(reinterpret_cast<sockaddr_in6&>(address).sin6_port);
+  }
+
+  std::set<curl_socket_t> open_;
+};
+
 // One request from Send to its `done`. Belongs to the loop's thread once Send
 // has handed it over.
 struct Transfer {
@@ -93,9 +138,12 @@ struct Transfer {
 
   std::unique_ptr<CURL, void (*)(CURL*)> easy{nullptr, curl_easy_cleanup};
   Slist headers{nullptr, curl_slist_free_all};
+  const Sockets* sockets = nullptr;
   size_t max_body = 0;
   size_t header_bytes = 0;
   bool too_large = false;
+  // Stopped before the request went onto a connection that the peer had closed.
+  bool stale = false;
   std::string body;
 
   // Bytes of the request that TLS has taken, over all of libcurl's tries. Below
@@ -137,11 +185,17 @@ struct Transfer {
 
   // libcurl asks before it sends the request on any connection, new or reused.
   // When a reused connection dies without an answer, libcurl takes another and
-  // sends again, though the peer may have acted: that is stopped here. Where
-  // nothing has left, it may go on.
-  static int BeforeSending(void* self, char*, char*, int, int) {
-    return static_cast<Transfer*>(self)->NothingLeft() ? CURL_PREREQFUNC_OK
-                                                       : CURL_PREREQFUNC_ABORT;
+  // sends again, though the peer may have acted: that is stopped here.
+  // It is also where a connection is left that its peer has closed: between
+  // requests nothing but a farewell can wait on it. libcurl 7.88 looks for a
+  // bare end of the stream only, and takes TLS's closing alert for life.
+  static int BeforeSending(void* self, char*, char*, int, int local_port) {
+    auto* transfer = static_cast<Transfer*>(self);
+    if (!transfer->NothingLeft()) return CURL_PREREQFUNC_ABORT;
+    long connects = 0;
+    curl_easy_getinfo(transfer->easy.get(), CURLINFO_NUM_CONNECTS, &connects);
+    transfer->stale = connects == 0 && transfer->sockets->Readable(local_port);
+    return transfer->stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
   }
 };
 
@@ -354,6 +408,8 @@ class CurlHttpClient::Loop {
     if (easy == nullptr) return false;
     const absl::Duration left = transfer.request.deadline.Left(clock_);
     transfer.max_body = options_.max_body;
+    transfer.sockets = &sockets_;
+    transfer.stale = false;
     transfer.headers = HeadersFor(transfer.request.method);
 
     CURLcode result = CURLE_OK;
@@ -386,6 +442,10 @@ class CurlHttpClient::Loop {
     set(CURLOPT_WRITEDATA, &transfer);
     set(CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
     set(CURLOPT_HEADERDATA, &transfer);
+    set(CURLOPT_OPENSOCKETFUNCTION, &Sockets::Open);
+    set(CURLOPT_OPENSOCKETDATA, &sockets_);
+    set(CURLOPT_CLOSESOCKETFUNCTION, &Sockets::Close);
+    set(CURLOPT_CLOSESOCKETDATA, &sockets_);
     set(CURLOPT_PREREQFUNCTION, &Transfer::BeforeSending);
     set(CURLOPT_PREREQDATA, &transfer);
     if (transfer.request.method == HttpRequest::Method::kPost) {
@@ -410,9 +470,15 @@ class CurlHttpClient::Loop {
       auto found = running_.find(easy);
       TransferPtr transfer = std::move(found->second);
       running_.erase(found);
-      --hosts_[transfer->host].running;
+      Host& host = hosts_[transfer->host];
+      --host.running;
       curl_multi_remove_handle(multi_.get(), easy);
-      EndTransfer(std::move(transfer), code);
+      if (code == CURLE_ABORTED_BY_CALLBACK && transfer->stale) {
+        // libcurl has closed that connection, so this comes to an end.
+        host.waiting.push_front(std::move(transfer));
+      } else {
+        EndTransfer(std::move(transfer), code);
+      }
     }
     return !finished.empty();
   }
@@ -508,6 +574,8 @@ class CurlHttpClient::Loop {
   const Options options_;
   Clock& clock_;
   Metrics& metrics_;
+  // Outlives multi_, whose connections close into it.
+  Sockets sockets_;
   const std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi_;
 
   std::mutex mutex_;
