@@ -107,6 +107,7 @@ void TokenKeeper::Get(const App& app, const std::optional<Secret>& rejected,
   if (std::exchange(slot.in_flight, true)) return;
   const bool loaded = slot.loaded;
   lock.unlock();
+  BeginFlight();
   if (loaded) return Fetch(slot, /*force=*/false);
   Load(slot);
 }
@@ -120,6 +121,7 @@ void TokenKeeper::RefreshDue() {
         continue;
       slot->in_flight = true;
     }
+    BeginFlight();
     Fetch(*slot, /*force=*/false);
   }
 }
@@ -166,7 +168,7 @@ void TokenKeeper::Fetch(Slot& slot, bool force) {
 void TokenKeeper::OnFetched(Slot& slot, bool force,
                             absl::StatusOr<FetchedToken> answer) {
   if (!answer.ok()) return EndFlight(slot, answer.status());
-  AccessToken save;
+  std::optional<AccessToken> fresh;
   absl::Status budget;
   bool insists = false;
   {
@@ -190,27 +192,33 @@ void TokenKeeper::OnFetched(Slot& slot, bool force,
                                same ? before : before + 1};
       slot.refused.reset();
       PlanRefresh(slot);
-      save = *slot.token;
+      fresh = *slot.token;
     }
   }
   if (insists) {
     if (!budget.ok()) return EndFlight(slot, budget);
     return Fetch(slot, /*force=*/true);
   }
-  // Readers do not wait for the store: what it misses is fetched again after a
-  // restart.
-  EndFlight(slot, absl::OkStatus());
-  store_.SaveToken(
-      slot.app.app_id, slot.app.token_mode, std::move(save),
-      Deadline::After(kStoreBudget, clock_), [&slot](absl::Status saved) {
-        if (saved.ok()) return;
-        Log(LogLevel::kWarning, "access_token not stored",
-            {{"app_id", slot.app.app_id},
-             {"reason", std::string(ReasonName(DetailsOf(saved).reason))}});
-      });
+  EndFlight(slot, absl::OkStatus(), std::move(fresh));
 }
 
-void TokenKeeper::EndFlight(Slot& slot, absl::Status error) {
+void TokenKeeper::BeginFlight() {
+  std::lock_guard<std::mutex> lock(flights_mutex_);
+  ++flights_;
+}
+
+void TokenKeeper::EndFlight(Slot& slot, absl::Status error,
+                            std::optional<AccessToken> fresh) {
+  Answer(slot, error);
+  // Readers do not wait for the store: what it misses is fetched again after a
+  // restart.
+  if (fresh.has_value()) Save(slot, *std::move(fresh));
+  // The last act: the keeper may be gone after it.
+  std::lock_guard<std::mutex> lock(flights_mutex_);
+  if (--flights_ == 0) no_flights_.notify_all();
+}
+
+void TokenKeeper::Answer(Slot& slot, const absl::Status& error) {
   std::vector<Done<AccessToken>> waiters;
   absl::StatusOr<AccessToken> answer = error;
   {
@@ -240,6 +248,23 @@ void TokenKeeper::EndFlight(Slot& slot, absl::Status error) {
           errcode == details.metadata.end() ? "" : errcode->second}});
   }
   for (Done<AccessToken>& done : waiters) std::move(done)(answer);
+}
+
+void TokenKeeper::Save(const Slot& slot, AccessToken token) {
+  store_.SaveToken(
+      slot.app.app_id, slot.app.token_mode, std::move(token),
+      Deadline::After(kStoreBudget, clock_),
+      [app_id = slot.app.app_id](absl::Status saved) {
+        if (saved.ok()) return;
+        Log(LogLevel::kWarning, "access_token not stored",
+            {{"app_id", app_id},
+             {"reason", std::string(ReasonName(DetailsOf(saved).reason))}});
+      });
+}
+
+void TokenKeeper::Stop() {
+  std::unique_lock<std::mutex> lock(flights_mutex_);
+  no_flights_.wait(lock, [this] { return flights_ == 0; });
 }
 
 absl::Status TokenKeeper::TakeForcedFetch(Slot& slot) {

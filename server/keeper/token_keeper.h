@@ -1,6 +1,7 @@
 #ifndef WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
 #define WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,10 @@ class TokenKeeper {
   // second.
   void RefreshDue();
 
+  // Waits for the fetches under way, at most 5 s each. To be called when nobody
+  // calls Get or RefreshDue any more, while WeChat and the store still answer.
+  void Stop();
+
  private:
   struct Slot;
 
@@ -57,7 +62,12 @@ class TokenKeeper {
   void OnLoaded(Slot& slot, absl::StatusOr<std::optional<AccessToken>> found);
   void Fetch(Slot& slot, bool force);
   void OnFetched(Slot& slot, bool force, absl::StatusOr<FetchedToken> answer);
-  void EndFlight(Slot& slot, absl::Status error);
+  // With `fresh`, the flight has brought a token that is not stored yet.
+  void EndFlight(Slot& slot, absl::Status error,
+                 std::optional<AccessToken> fresh = std::nullopt);
+  void Answer(Slot& slot, const absl::Status& error);
+  void Save(const Slot& slot, AccessToken token);
+  void BeginFlight();
   absl::Status TakeForcedFetch(Slot& slot);
   void PlanRefresh(Slot& slot);
 
@@ -66,6 +76,10 @@ class TokenKeeper {
   Clock& clock_;
   Random& random_;
   std::map<std::string, std::unique_ptr<Slot>> slots_;
+
+  std::mutex flights_mutex_;
+  std::condition_variable no_flights_;
+  int flights_ = 0;
 };
 
 }  // namespace wxident

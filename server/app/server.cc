@@ -1,0 +1,274 @@
+#include "server/app/server.h"
+
+#include <grpcpp/security/server_credentials.h>
+
+#include <atomic>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/app/grpc_listener.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/metrics.h"
+#include "server/base/status_macros.h"
+#include "server/crypto/blind_index.h"
+#include "server/crypto/key_ring.h"
+#include "server/crypto/random.h"
+#include "server/http/curl_http_client.h"
+#include "server/identity/apps.h"
+#include "server/keeper/token_keeper.h"
+#include "server/rpc/identity_service.h"
+#include "server/session/code_logins.h"
+#include "server/session/session_checks.h"
+#include "server/store/postgres/pg_connector.h"
+#include "server/store/postgres/pg_identity_store.h"
+#include "server/store/postgres/pg_pool.h"
+#include "server/store/postgres/pg_profile_store.h"
+#include "server/store/postgres/pg_session_store.h"
+#include "server/store/postgres/pg_token_store.h"
+#include "server/store/postgres/schema.h"
+#include "server/wechat/wechat_client.h"
+
+namespace wxident {
+namespace {
+
+constexpr char kServiceName[] = "wxident.v1.IdentityService";
+constexpr absl::Duration kDatabaseWait = absl::Seconds(10);
+// Without an answer for this long the server does not call itself ready.
+constexpr absl::Duration kReadyFor = absl::Seconds(5);
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return absl::InvalidArgumentError(absl::StrCat("cannot read ", path));
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
+    const Config::Grpc& config) {
+  if (config.tls_cert_file.empty()) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions ssl(
+      config.tls_client_ca_file.empty()
+          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
+  WX_ASSIGN_OR_RETURN(pair.private_key, ReadFile(config.tls_key_file));
+  WX_ASSIGN_OR_RETURN(pair.cert_chain, ReadFile(config.tls_cert_file));
+  ssl.pem_key_cert_pairs.push_back(std::move(pair));
+  if (!config.tls_client_ca_file.empty()) {
+    WX_ASSIGN_OR_RETURN(ssl.pem_root_certs,
+                        ReadFile(config.tls_client_ca_file));
+  }
+  return grpc::SslServerCredentials(ssl);
+}
+
+// Tries until the database answers or kDatabaseWait has passed.
+absl::Status WaitForSchema(const std::string& url, const Secret& password) {
+  const absl::Time give_up = absl::Now() + kDatabaseWait;
+  while (true) {
+    absl::Status checked = CheckSchema(url, password);
+    if (!absl::IsUnavailable(checked) || absl::Now() > give_up) return checked;
+    Log(LogLevel::kWarning, "waiting for the database");
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+}
+
+}  // namespace
+
+// In the order of dependence; ended in the reverse order.
+struct Server::Parts {
+  explicit Parts(Config config)
+      : config(std::move(config)), apps(this->config.apps) {}
+
+  const Config config;
+  const Apps apps;
+  Clock& clock = SystemClock();
+  Random& random = SystemRandom();
+  Metrics metrics;
+
+  std::unique_ptr<KeyRing> key_ring;
+  std::optional<BlindIndex> phone_index;
+  // When the database last answered, on Clock::Monotonic(), in ns; the pool's
+  // threads write it.
+  std::atomic<int64_t> database_seen_ns{0};
+  std::unique_ptr<PgPool> pool;
+  std::unique_ptr<PgIdentityStore> identities;
+  std::unique_ptr<PgSessionStore> sessions;
+  std::unique_ptr<PgProfileStore> profiles;
+  std::unique_ptr<PgTokenStore> token_store;
+
+  std::unique_ptr<CurlHttpClient> http;
+  std::unique_ptr<WechatClient> wechat;
+
+  std::unique_ptr<TokenKeeper> tokens;
+  std::unique_ptr<CodeLogins> logins;
+  std::unique_ptr<SessionChecks> session_checks;
+  std::unique_ptr<grpc::Service> service;
+
+  std::unique_ptr<GrpcListener> grpc;
+  std::unique_ptr<GrpcListener> admin;
+  std::unique_ptr<Metrics::Endpoint> metrics_endpoint;
+  bool serving = false;
+  bool stopping = false;
+
+  absl::Status BuildStores();
+  absl::Status BuildWechat();
+  void BuildFlows();
+  absl::Status Listen();
+
+  void SeeDatabase() {
+    database_seen_ns.store(absl::ToInt64Nanoseconds(clock.Monotonic()));
+  }
+  void SetServing(bool now_serving);
+};
+
+absl::Status Server::Parts::BuildStores() {
+  WX_ASSIGN_OR_RETURN(key_ring, KeyRing::Create(config.keys.ring, random));
+  const KeyRing::Key& index_key = config.keys.phone_index.front();
+  phone_index.emplace(index_key.id, index_key.bytes);
+
+  const Config::Database& database = config.database;
+  WX_RETURN_IF_ERROR(WaitForSchema(database.url, database.password));
+  WX_ASSIGN_OR_RETURN(std::unique_ptr<SqlConnector> connector,
+                      MakePgConnector(database.url, database.password));
+  PgPool::Options options;
+  options.workers = database.workers;
+  options.queue_limit = database.queue_limit;
+  pool =
+      std::make_unique<PgPool>(std::move(connector), options, clock, metrics);
+  identities =
+      std::make_unique<PgIdentityStore>(*pool, *key_ring, *phone_index);
+  sessions = std::make_unique<PgSessionStore>(*pool, *key_ring);
+  profiles = std::make_unique<PgProfileStore>(*pool, *key_ring, *phone_index);
+  token_store = std::make_unique<PgTokenStore>(*pool, *key_ring);
+  SeeDatabase();
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::BuildWechat() {
+  CurlHttpClient::Options options;
+  options.ca_file = config.wechat.ca_file;
+  options.max_connections_per_host = config.wechat.max_connections;
+  options.queue_limit = config.wechat.queue_limit;
+  WX_ASSIGN_OR_RETURN(http, CurlHttpClient::Create(options, clock, metrics));
+  wechat = std::make_unique<WechatClient>(config.wechat.base_urls, *http, clock,
+                                          metrics);
+  return absl::OkStatus();
+}
+
+void Server::Parts::BuildFlows() {
+  tokens =
+      std::make_unique<TokenKeeper>(apps, *wechat, *token_store, clock, random);
+  logins = std::make_unique<CodeLogins>(*wechat, *identities, clock, random);
+  session_checks = std::make_unique<SessionChecks>(*sessions, clock);
+  service = MakeIdentityService(Services{
+      .apps = apps,
+      .logins = *logins,
+      .session_checks = *session_checks,
+      .tokens = *tokens,
+      .identities = *identities,
+      .sessions = *sessions,
+      .profiles = *profiles,
+      .clock = clock,
+      .metrics = metrics,
+      .default_session_ttl = config.sessions.default_ttl,
+      .max_session_ttl = config.sessions.max_ttl,
+      .open_data_max_age = config.open_data_max_age,
+  });
+}
+
+absl::Status Server::Parts::Listen() {
+  if (config.grpc.reflection)
+    WX_RETURN_IF_ERROR(GrpcListener::EnableReflection());
+  WX_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
+                      MakeCredentials(config.grpc));
+  WX_ASSIGN_OR_RETURN(grpc,
+                      GrpcListener::Start({.addr = config.grpc.addr,
+                                           .credentials = credentials,
+                                           .services = {service.get()},
+                                           .health_names = {kServiceName}},
+                                          metrics));
+  if (!config.admin_addr.empty()) {
+    // After the callers' listener, which thereby has no channelz.
+    GrpcListener::EnableChannelz();
+    WX_ASSIGN_OR_RETURN(
+        admin,
+        GrpcListener::Start({.addr = config.admin_addr,
+                             .credentials = grpc::InsecureServerCredentials(),
+                             .services = {},
+                             .health_names = {kServiceName}},
+                            metrics));
+  }
+  if (!config.metrics_addr.empty()) {
+    WX_ASSIGN_OR_RETURN(metrics_endpoint, metrics.Serve(config.metrics_addr));
+  }
+  SetServing(true);
+  return absl::OkStatus();
+}
+
+void Server::Parts::SetServing(bool now_serving) {
+  if (serving == now_serving) return;
+  serving = now_serving;
+  Log(LogLevel::kInfo, serving ? "serving" : "not serving");
+  grpc->SetServing(serving);
+  if (admin != nullptr) admin->SetServing(serving);
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
+  auto parts = std::make_unique<Parts>(std::move(config));
+  WX_RETURN_IF_ERROR(parts->BuildStores());
+  WX_RETURN_IF_ERROR(parts->BuildWechat());
+  parts->BuildFlows();
+  WX_RETURN_IF_ERROR(parts->Listen());
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+void Server::Housekeep() {
+  Parts& parts = *parts_;
+  parts.tokens->RefreshDue();
+  parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
+                   [&parts](absl::Status answered) {
+                     if (answered.ok()) parts.SeeDatabase();
+                   });
+  const absl::Duration unseen =
+      parts.clock.Monotonic() -
+      absl::Nanoseconds(parts.database_seen_ns.load());
+  parts.SetServing(!parts.stopping && unseen < kReadyFor);
+}
+
+void Server::AnnounceStop() {
+  parts_->stopping = true;
+  parts_->SetServing(false);
+}
+
+void Server::Stop() {
+  if (parts_->service == nullptr) return;
+  AnnounceStop();
+  parts_->grpc->Stop(parts_->config.shutdown.timeout);
+  // Every call has ended; what still runs are fetches of tokens.
+  parts_->tokens->Stop();
+  if (parts_->admin != nullptr) parts_->admin->Stop(absl::ZeroDuration());
+  parts_->service.reset();
+}
+
+const std::string& Server::grpc_addr() const { return parts_->grpc->addr(); }
+
+std::string Server::admin_addr() const {
+  return parts_->admin == nullptr ? "" : parts_->admin->addr();
+}
+
+int Server::metrics_port() const {
+  return parts_->metrics_endpoint == nullptr ? 0
+                                             : parts_->metrics_endpoint->port();
+}
+
+}  // namespace wxident

@@ -1,0 +1,50 @@
+#ifndef WXIDENT_SERVER_APP_SERVER_H_
+#define WXIDENT_SERVER_APP_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/app/config.h"
+
+namespace wxident {
+
+// The whole server: the wiring diagram of this program. Made, run and stopped
+// by one thread.
+class Server {
+ public:
+  // Builds every object in the order of dependence and begins to listen. Waits
+  // up to 10 s for the database. Errors: kFailedPrecondition when the schema is
+  // not the one this program knows (the message names the command to run),
+  // kUnavailable when the database or an address cannot be had,
+  // kInvalidArgument for unusable certificates or keys.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(Config config);
+  ~Server();
+
+  // To be called once a second: replaces tokens that are due and tells health
+  // whether the database answers.
+  void Housekeep();
+
+  // Health says NOT_SERVING from now on; everything else goes on.
+  void AnnounceStop();
+
+  // Refuses new calls, lets running ones end within shutdown.timeout, then
+  // ends everything.
+  void Stop();
+
+  const std::string& grpc_addr() const;
+  // Empty when there is no admin listener.
+  std::string admin_addr() const;
+  // 0 when metrics are not served.
+  int metrics_port() const;
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_APP_SERVER_H_

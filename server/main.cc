@@ -1,0 +1,221 @@
+// wxidentd: the command line. Everything else is server/app.
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/app/config.h"
+#include "server/app/healthcheck.h"
+#include "server/app/server.h"
+#include "server/base/log.h"
+
+namespace wxident {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+// BSD's sysexits, and the shell's code for an end by SIGTERM.
+constexpr int kExitUsage = 64;
+constexpr int kExitUnavailable = 69;
+constexpr int kExitConfig = 78;
+constexpr int kExitTerminated = 128 + SIGTERM;
+
+constexpr char kUsage[] =
+    R"(wxidentd: a WeChat identity service.
+
+  wxidentd serve --config FILE [flags]         run the server (the default)
+  wxidentd check-config --config FILE [flags]  read the configuration, say what is wrong
+  wxidentd healthcheck [--addr HOST:PORT] [--service NAME] [--timeout 2s]
+                       [--tls-ca-file F [--tls-cert-file F --tls-key-file F]]
+                                               ask a server over a new connection
+  wxidentd version
+  wxidentd --help
+
+Exit codes: 0 done; 64 wrong arguments; 69 the database or an address cannot be
+had; 78 the configuration or the database's schema is wrong. healthcheck: 0
+serving, 1 wrong arguments, 2 no connection, 3 the call failed, 4 not serving.
+
+Signals: TERM and INT stop the server gently; a second one ends it at once.
+
+Each key of the configuration file can be set by a flag or a variable; a flag
+beats a variable, a variable the file, the file the default.
+
+)";
+
+std::vector<std::string> Environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    variables.emplace_back(*variable);
+  return variables;
+}
+
+absl::StatusOr<Config> ReadConfig(const std::vector<std::string>& arguments) {
+  absl::StatusOr<ConfigSources> sources =
+      ReadConfigSources(arguments, Environment());
+  if (!sources.ok()) return sources.status();
+  return LoadConfig(*sources);
+}
+
+int CheckConfig(const std::vector<std::string>& arguments) {
+  absl::StatusOr<Config> config = ReadConfig(arguments);
+  if (!config.ok()) {
+    std::cerr << config.status().message() << "\n";
+    return kExitConfig;
+  }
+  std::cout << "the configuration is good: " << config->apps.size()
+            << " app(s)\n";
+  return 0;
+}
+
+int RunHealthcheck(const std::vector<std::string>& arguments) {
+  HealthcheckOptions options;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    std::string name = arguments[i];
+    std::string value;
+    if (const size_t equals = name.find('='); equals != std::string::npos) {
+      value = name.substr(equals + 1);
+      name.resize(equals);
+    } else if (i + 1 < arguments.size()) {
+      value = arguments[++i];
+    }
+    bool known = true;
+    if (name == "--addr")
+      options.addr = value;
+    else if (name == "--service")
+      options.service = value;
+    else if (name == "--timeout")
+      known = absl::ParseDuration(value, &options.timeout) &&
+              options.timeout > absl::ZeroDuration();
+    else if (name == "--tls-ca-file")
+      options.tls_ca_file = value;
+    else if (name == "--tls-cert-file")
+      options.tls_cert_file = value;
+    else if (name == "--tls-key-file")
+      options.tls_key_file = value;
+    else
+      known = false;
+    if (!known) {
+      std::cerr << "healthcheck: cannot use the argument " << name
+                << "; see wxidentd --help\n";
+      return 1;
+    }
+  }
+  return Healthcheck(options);
+}
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Waits for a stop signal until `deadline`. Whether one came.
+bool StopSignalBefore(absl::Time deadline) {
+  const sigset_t signals = StopSignals();
+  while (true) {
+    const absl::Duration left = deadline - absl::Now();
+    const timespec wait =
+        absl::ToTimespec(std::max(left, absl::ZeroDuration()));
+    if (sigtimedwait(&signals, nullptr, &wait) > 0) return true;
+    if (left <= absl::ZeroDuration()) return false;
+  }
+}
+
+// From here on a stop signal ends the process at once.
+void EndOnSecondSignal() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { _exit(kExitTerminated); };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+int Serve(const std::vector<std::string>& arguments) {
+  // Before any thread is made: all of them then leave the stop signals to this
+  // one.
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  absl::StatusOr<Config> config = ReadConfig(arguments);
+  if (!config.ok()) {
+    std::cerr << config.status().message() << "\n";
+    return kExitConfig;
+  }
+  SetLogLevel(config->log_level);
+  const absl::Duration drain_delay = config->shutdown.drain_delay;
+
+  const absl::Time began = absl::Now();
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start(*std::move(config));
+  if (!server.ok()) {
+    Log(LogLevel::kError, "not started",
+        {{"message", std::string(server.status().message())}});
+    return absl::IsUnavailable(server.status()) ? kExitUnavailable
+                                                : kExitConfig;
+  }
+  Log(LogLevel::kInfo, "listening",
+      {{"grpc", (*server)->grpc_addr()},
+       {"admin", (*server)->admin_addr()},
+       {"metrics_port", absl::StrCat((*server)->metrics_port())},
+       {"version", kVersion},
+       {"start_ms",
+        absl::StrCat(absl::ToInt64Milliseconds(absl::Now() - began))}});
+
+  while (!StopSignalBefore(absl::Now() + absl::Seconds(1)))
+    (*server)->Housekeep();
+
+  EndOnSecondSignal();
+  Log(LogLevel::kInfo, "draining",
+      {{"delay", absl::FormatDuration(drain_delay)}});
+  (*server)->AnnounceStop();
+  absl::SleepFor(drain_delay);
+  (*server)->Stop();
+  server->reset();
+  Log(LogLevel::kInfo, "stopped");
+  return 0;
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  const bool named = !arguments.empty() && !absl::StartsWith(arguments[0], "-");
+  const std::string command = named ? arguments[0] : "serve";
+  const std::vector<std::string> rest(arguments.begin() + (named ? 1 : 0),
+                                      arguments.end());
+  for (const std::string& argument : arguments) {
+    if (argument == "--help" || argument == "-h" || argument == "help") {
+      std::cout << kUsage << ConfigHelp();
+      return 0;
+    }
+  }
+  if (command == "serve") return Serve(rest);
+  if (command == "check-config") return CheckConfig(rest);
+  if (command == "healthcheck") return RunHealthcheck(rest);
+  if (command == "version") {
+    std::cout << "wxidentd " << kVersion << "\n";
+    return 0;
+  }
+  std::cerr << "wxidentd: there is no command " << command
+            << "; see wxidentd --help\n";
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace wxident
+
+int main(int argc, char** argv) {
+  return wxident::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,169 @@
+#include "server/app/accept_loop.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace wxident {
+namespace {
+
+int Connect(const std::string& addr) {
+  int port = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(addr.substr(addr.rfind(':') + 1), &port));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0 &&
+      connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+// Whether the other side closes `fd` within 10 s.
+bool IsClosedByPeer(int fd) {
+  pollfd wait{fd, POLLIN, 0};
+  char byte;
+  return poll(&wait, 1, 10'000) == 1 && recv(fd, &byte, 1, 0) <= 0;
+}
+
+// What the loop handed over; closes it at the end.
+class Accepted {
+ public:
+  ~Accepted() { CloseAll(); }
+  void Take(int fd) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    fds_.push_back(fd);
+    arrived_.notify_all();
+  }
+  bool WaitFor(size_t count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return arrived_.wait_for(lock, std::chrono::seconds(10),
+                             [&] { return fds_.size() >= count; });
+  }
+  // As gRPC does it: shut down, then closed.
+  void CloseAll() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (int fd : fds_) {
+      shutdown(fd, SHUT_RDWR);
+      close(fd);
+    }
+    fds_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::vector<int> fds_;
+};
+
+TEST(AcceptLoopTest, HandsConnectionsOver) {
+  Metrics metrics;
+  Accepted accepted;
+  auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
+  ASSERT_TRUE(loop.ok()) << loop.status();
+  (*loop)->Run([&](int fd) { accepted.Take(fd); });
+  const int a = Connect((*loop)->addr());
+  const int b = Connect((*loop)->addr());
+  EXPECT_TRUE(accepted.WaitFor(2));
+  close(a);
+  close(b);
+}
+
+TEST(AcceptLoopTest, RefusesWhatItCannotListenOn) {
+  Metrics metrics;
+  auto first = AcceptLoop::Listen("127.0.0.1:0", metrics);
+  ASSERT_TRUE(first.ok());
+  for (const std::string& addr :
+       {(*first)->addr(), std::string("127.0.0.1"), std::string("localhost:1"),
+        std::string("127.0.0.1:http")}) {
+    auto loop = AcceptLoop::Listen(addr, metrics);
+    EXPECT_EQ(loop.status().code(), absl::StatusCode::kUnavailable) << addr;
+    EXPECT_NE(loop.status().message().find(addr), absl::string_view::npos);
+  }
+}
+
+TEST(AcceptLoopTest, BoundsConnectionsOfOneIpAndTakesNewOnesAfterwards) {
+  Metrics metrics;
+  Accepted accepted;
+  auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
+  ASSERT_TRUE(loop.ok());
+  (*loop)->Run([&](int fd) { accepted.Take(fd); });
+  std::vector<int> fds;
+  for (int i = 0; i < AcceptLoop::kMaxConnectionsPerIp; ++i)
+    fds.push_back(Connect((*loop)->addr()));
+  ASSERT_TRUE(accepted.WaitFor(fds.size()));
+  const int one_more = Connect((*loop)->addr());
+  EXPECT_TRUE(IsClosedByPeer(one_more));
+  close(one_more);
+
+  accepted.CloseAll();
+  for (int fd : fds) close(fd);
+  // The loop learns of the ends by itself.
+  const std::string none = "\"} 0\n";
+  const absl::Time give_up = absl::Now() + absl::Seconds(10);
+  while (metrics.Text().find("wxident_connections{addr=\"" + (*loop)->addr() +
+                             none) == std::string::npos &&
+         absl::Now() < give_up)
+    sched_yield();
+  const int again = Connect((*loop)->addr());
+  EXPECT_TRUE(accepted.WaitFor(1));
+  close(again);
+}
+
+TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
+  Metrics metrics;
+  Accepted accepted;
+  auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
+  ASSERT_TRUE(loop.ok());
+  (*loop)->Run([&](int fd) { accepted.Take(fd); });
+  const int before = Connect((*loop)->addr());
+  ASSERT_TRUE(accepted.WaitFor(1));
+
+  // This side of the connections is opened before the limit falls.
+  std::vector<int> sockets;
+  for (int i = 0; i < 8; ++i)
+    sockets.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  int port = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(
+      (*loop)->addr().substr((*loop)->addr().rfind(':') + 1), &port));
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{3, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (int fd : sockets)
+    EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+  // With no descriptor to spare nothing can be accepted, not even to refuse it.
+  // What matters is that the loop is alive when there are some again.
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int after = Connect((*loop)->addr());
+  EXPECT_GE(after, 0);
+  EXPECT_TRUE(accepted.WaitFor(2));
+  close(before);
+  close(after);
+  for (int fd : sockets) close(fd);
+}
+
+}  // namespace
+}  // namespace wxident
