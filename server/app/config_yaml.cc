@@ -75,6 +75,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node;
     // Of a map: a key that still waits for its value.
     std::optional<std::string> name;
+    int name_line = 0;
   };
 
   static int Line(const YAML::Mark& mark) { return mark.line + 1; }
@@ -121,6 +122,8 @@ class TreeBuilder final : public YAML::EventHandler {
     if (level.name.has_value()) {
       level.node.names.push_back(*std::move(level.name));
       level.name.reset();
+      // Where a reader looks for it; an empty value's own mark is later.
+      node.line = level.name_line;
     }
     level.node.items.push_back(std::move(node));
   }
@@ -135,6 +138,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (names.size() >= kMaxNames)
       throw Refused{node.line, "is in a section of over 100 keys"};
     level.name = std::move(node.text);
+    level.name_line = node.line;
   }
 
   bool InKeyPosition() const {

@@ -14,7 +14,7 @@ struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
 
   Kind kind = Kind::kNull;
-  // In the file, from 1.
+  // In the file, from 1; a map's value has the line of its key.
   int line = 0;
   // A scalar's, without its quotes.
   std::string text;
