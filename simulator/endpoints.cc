@@ -1,0 +1,28 @@
+#include "simulator/endpoints.h"
+
+#include "simulator/phone_endpoints.h"
+#include "simulator/session_endpoints.h"
+#include "simulator/token_endpoints.h"
+
+namespace wxident::simulator {
+
+const std::vector<Endpoint>& Endpoints() {
+  static const std::vector<Endpoint>& endpoints = *new std::vector<Endpoint>{
+      {"/cgi-bin/stable_token", "POST", StableToken},
+      {"/cgi-bin/ticket/getticket", "GET", GetTicket},
+      {"/cgi-bin/token", "GET", OrdinaryToken},
+      {"/sns/jscode2session", "GET", JsCode2Session},
+      {"/wxa/business/getuserphonenumber", "POST", GetUserPhoneNumber},
+      {"/wxa/checksession", "GET", CheckSession},
+      {"/wxa/resetusersessionkey", "GET", ResetUserSessionKey},
+  };
+  return endpoints;
+}
+
+const Endpoint* FindEndpoint(absl::string_view path) {
+  for (const Endpoint& endpoint : Endpoints())
+    if (endpoint.path == path) return &endpoint;
+  return nullptr;
+}
+
+}  // namespace wxident::simulator

@@ -1,0 +1,103 @@
+#ifndef WXIDENT_SIMULATOR_TOKENS_H_
+#define WXIDENT_SIMULATOR_TOKENS_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "simulator/maker.h"
+#include "simulator/settings.h"
+
+namespace wxident::simulator {
+
+// The access_tokens and tickets of all apps: ordinary tokens, whose every issue
+// dooms the one before, and stable tokens, apart from them. Not thread-safe.
+class Tokens {
+ public:
+  // `maker` and `settings` must outlive this.
+  Tokens(const Maker& maker, const Settings& settings)
+      : maker_(maker), settings_(settings) {}
+
+  struct Issued {
+    // Not 0: refused, and nothing changed.
+    int errcode = 0;
+    std::string value;
+    absl::Duration expires_in;
+  };
+
+  Issued IssueOrdinary(const std::string& app_id, absl::Time now);
+  Issued IssueStable(const std::string& app_id, bool force, absl::Time now);
+  // `type`: "jsapi" or "wx_card".
+  Issued IssueTicket(const std::string& app_id, const std::string& type,
+                     absl::Time now);
+
+  enum class State { kUnknown, kValid, kReplaced, kExpired };
+
+  // `app_id` gets the token's owner unless the token is unknown.
+  State Check(const std::string& token, absl::Time now,
+              std::string* app_id) const;
+
+  // What the app has, without any secret.
+  struct Status {
+    uint64_t ordinary_issued = 0;
+    absl::Time ordinary_expires_at = absl::InfinitePast();
+    uint64_t stable_issued = 0;
+    absl::Time stable_expires_at = absl::InfinitePast();
+    int64_t forced_today = 0;
+  };
+  Status StatusOf(const std::string& app_id, absl::Time now) const;
+
+ private:
+  struct Token {
+    std::string app_id;
+    absl::Time valid_until;
+    // Cut short by a newer one; else it died of age.
+    bool replaced = false;
+  };
+  // A line of tokens of which the newest is the current one.
+  struct Line {
+    std::string current;
+    std::string previous;
+    absl::Time expires_at = absl::InfinitePast();
+    uint64_t issued = 0;
+  };
+  struct AppTokens {
+    Line ordinary;
+    Line stable;
+    int64_t forced_day = 0;
+    int64_t forced = 0;
+    absl::Time last_force_at = absl::InfinitePast();
+  };
+  struct Ticket {
+    std::string value;
+    absl::Time expires_at = absl::InfinitePast();
+    uint64_t issued = 0;
+    // How many tokens the app had had when this was issued.
+    uint64_t tokens = 0;
+  };
+
+  // Makes the line's next token current; the one before it works until
+  // `previous_until`.
+  void Next(const std::string& app_id, absl::string_view kind, Line& line,
+            absl::Time expires_at, absl::Time previous_until);
+  void Remember(const std::string& token, Token state);
+
+  const Maker& maker_;
+  const Settings& settings_;
+  std::map<std::string, AppTokens> by_app_;
+  std::map<std::pair<std::string, std::string>, Ticket> tickets_;
+  std::unordered_map<std::string, Token> known_;
+  std::deque<std::string> oldest_first_;
+};
+
+// Days change at midnight in China, whatever the machine's time zone.
+int64_t ChinaDay(absl::Time now);
+
+}  // namespace wxident::simulator
+
+#endif  // WXIDENT_SIMULATOR_TOKENS_H_
