@@ -1,0 +1,60 @@
+#include "server/wechat/hosts.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wxident {
+namespace {
+
+constexpr absl::Duration kFirstPause = absl::Seconds(1);
+constexpr absl::Duration kLongestPause = absl::Seconds(60);
+// How long others wait for what the request that tries a host again learns;
+// more than connecting may take.
+constexpr absl::Duration kTrialTime = absl::Seconds(5);
+
+}  // namespace
+
+Hosts::Hosts(std::vector<std::string> base_urls, Clock& clock)
+    : urls_(std::move(base_urls)), clock_(clock), states_(urls_.size()) {}
+
+std::optional<Hosts::Pick> Hosts::Choose(const std::set<size_t>& tried) {
+  const absl::Duration now = clock_.Monotonic();
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::optional<size_t> best;
+  for (size_t i = 0; i < states_.size(); ++i) {
+    if (tried.count(i) != 0) continue;
+    if (states_[i].left_alone_until <= now) {
+      best = i;
+      break;
+    }
+    if (!best.has_value() ||
+        states_[i].left_alone_until < states_[*best].left_alone_until)
+      best = i;
+  }
+  if (!best.has_value()) return std::nullopt;
+  State& state = states_[*best];
+  if (state.failures > 0 && state.left_alone_until <= now)
+    state.left_alone_until = now + kTrialTime;
+  return Pick{*best, state.epoch};
+}
+
+void Hosts::Unreachable(const Pick& pick) {
+  const absl::Duration now = clock_.Monotonic();
+  std::lock_guard<std::mutex> lock(mutex_);
+  State& state = states_[pick.index];
+  if (state.epoch != pick.epoch) return;
+  ++state.epoch;
+  absl::Duration pause = kFirstPause;
+  for (int i = 0; i < state.failures && pause < kLongestPause; ++i) pause *= 2;
+  ++state.failures;
+  state.left_alone_until = now + std::min(pause, kLongestPause);
+}
+
+void Hosts::Reached(const Pick& pick) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  State& state = states_[pick.index];
+  if (state.failures == 0 || state.epoch != pick.epoch) return;
+  state = State{0, state.epoch + 1, -absl::InfiniteDuration()};
+}
+
+}  // namespace wxident

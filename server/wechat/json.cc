@@ -1,0 +1,67 @@
+#include "server/wechat/json.h"
+
+#include <limits>
+#include <set>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+
+namespace wxident {
+namespace {
+
+// The deepest object of WeChat's that we read has 3 levels.
+constexpr int kMaxDepth = 16;
+
+}  // namespace
+
+std::optional<Json> ParseJsonObject(absl::string_view text) {
+  bool bad = false;
+  // The names seen so far in each object that is open.
+  std::vector<std::set<std::string>> names;
+  const auto on_event = [&](int depth, Json::parse_event_t event,
+                            Json& parsed) {
+    if (depth > kMaxDepth) bad = true;
+    // What is discarded is not kept, so a hostile body stays small.
+    if (bad) return false;
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key &&
+        !names.back().insert(parsed.get<std::string>()).second)
+      bad = true;
+    return !bad;
+  };
+  Json json = Json::parse(text.begin(), text.end(), on_event,
+                          /*allow_exceptions=*/false);
+  if (bad || !json.is_object()) return std::nullopt;
+  return json;
+}
+
+const Json* FindMember(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::optional<int64_t> ToInteger(const Json& value) {
+  if (value.is_number_unsigned()) {
+    const uint64_t number = value.get<uint64_t>();
+    if (number > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+      return std::nullopt;
+    return static_cast<int64_t>(number);
+  }
+  if (value.is_number_integer()) return value.get<int64_t>();
+  return std::nullopt;
+}
+
+std::optional<int64_t> ToIntegerOrText(const Json& value) {
+  if (!value.is_string()) return ToInteger(value);
+  const std::string& text = value.get_ref<const std::string&>();
+  int64_t number = 0;
+  // SimpleAtoi also takes white space and '+'.
+  if (text.empty() || !(absl::ascii_isdigit(text[0]) || text[0] == '-') ||
+      !absl::ascii_isdigit(text.back()) || !absl::SimpleAtoi(text, &number))
+    return std::nullopt;
+  return number;
+}
+
+}  // namespace wxident

@@ -1,0 +1,155 @@
+#include "server/wechat/response.h"
+
+#include <limits>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/identity/error.h"
+
+namespace wxident {
+namespace {
+
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
+
+unsigned char At(absl::string_view text, size_t i) {
+  return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+}
+
+// The size of the well-formed UTF-8 sequence that begins `text`, which begins
+// with a byte over 0x7f; 0 when there is none. After the Unicode standard,
+// table 3-7: no overlong forms, no surrogates, nothing over U+10FFFF.
+size_t SequenceSize(absl::string_view text) {
+  const unsigned char lead = At(text, 0);
+  const auto tail = [&](size_t i, unsigned char low = 0x80,
+                        unsigned char high = 0xBF) {
+    return At(text, i) >= low && At(text, i) <= high;
+  };
+  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const unsigned char low = lead == 0xE0 ? 0xA0 : 0x80;
+    const unsigned char high = lead == 0xED ? 0x9F : 0xBF;
+    return tail(1, low, high) && tail(2) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const unsigned char low = lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned char high = lead == 0xF4 ? 0x8F : 0xBF;
+    return tail(1, low, high) && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+bool IsHexGroup(absl::string_view text) {
+  if (text.size() != 8) return false;
+  for (char c : text)
+    if (!absl::ascii_isdigit(c) && !(c >= 'a' && c <= 'f')) return false;
+  return true;
+}
+
+absl::Status BadField(const char* name, absl::string_view what) {
+  return BadResponse(absl::StrCat(name, " ", what));
+}
+
+}  // namespace
+
+std::string CleanBody(absl::string_view body) {
+  absl::ConsumePrefix(&body, kByteOrderMark);
+  std::string out;
+  out.reserve(body.size());
+  bool in_string = false;
+  bool escaped = false;
+  for (size_t i = 0; i < body.size();) {
+    const unsigned char c = At(body, i);
+    if (c > 0x7f) {
+      const size_t size = SequenceSize(body.substr(i));
+      absl::StrAppend(&out, size == 0 ? kReplacement : body.substr(i, size));
+      i += size == 0 ? 1 : size;
+      escaped = false;
+      continue;
+    }
+    if (in_string && c < 0x20) {
+      out += ' ';
+    } else {
+      out += static_cast<char>(c);
+    }
+    if (in_string && escaped) {
+      escaped = false;
+    } else if (in_string && c == '\\') {
+      escaped = true;
+    } else if (c == '"') {
+      in_string = !in_string;
+    }
+    ++i;
+  }
+  return out;
+}
+
+std::string FindRid(absl::string_view errmsg) {
+  constexpr absl::string_view kLabel = "rid: ";
+  constexpr size_t kSize = 26;
+  for (size_t at = errmsg.find(kLabel); at != absl::string_view::npos;
+       at = errmsg.find(kLabel, at + 1)) {
+    const absl::string_view rid = errmsg.substr(at + kLabel.size(), kSize);
+    if (rid.size() == kSize && IsHexGroup(rid.substr(0, 8)) && rid[8] == '-' &&
+        IsHexGroup(rid.substr(9, 8)) && rid[17] == '-' &&
+        IsHexGroup(rid.substr(18, 8)))
+      return std::string(rid);
+  }
+  return "";
+}
+
+absl::Status BadResponse(absl::string_view what) {
+  return Error(Reason::kWechatBadResponse,
+               absl::StrCat("WeChat's answer is not understood: ", what,
+                            "; retry, a login with a new code"))
+      .ToStatus();
+}
+
+absl::StatusOr<WechatResponse> WechatResponse::Parse(absl::string_view body) {
+  std::optional<Json> json = ParseJsonObject(CleanBody(body));
+  if (!json.has_value()) return BadResponse("it is not a JSON object");
+  int64_t errcode = 0;
+  if (json->contains("errcode")) {
+    const std::optional<int64_t> number = ToIntegerOrText((*json)["errcode"]);
+    if (!number.has_value()) return BadField("errcode", "is not an integer");
+    errcode = *number;
+  }
+  std::string rid;
+  const Json* errmsg = FindMember(*json, "errmsg");
+  if (errmsg != nullptr && errmsg->is_string())
+    rid = FindRid(errmsg->get_ref<const std::string&>());
+  return WechatResponse(*std::move(json), errcode, std::move(rid));
+}
+
+WechatResponse::WechatResponse(Json json, int64_t errcode, std::string rid)
+    : json_(std::move(json)), errcode_(errcode), rid_(std::move(rid)) {}
+
+absl::StatusOr<std::string> WechatResponse::Text(const char* name,
+                                                 size_t max_size) const {
+  absl::StatusOr<std::string> text = OptionalText(name, max_size);
+  if (text.ok() && text->empty()) return BadField(name, "is missing");
+  return text;
+}
+
+absl::StatusOr<std::string> WechatResponse::OptionalText(
+    const char* name, size_t max_size) const {
+  const Json* value = FindMember(json_, name);
+  if (value == nullptr) return std::string();
+  if (!value->is_string()) return BadField(name, "is not text");
+  const std::string& text = value->get_ref<const std::string&>();
+  if (text.size() > max_size) return BadField(name, "is too long");
+  return text;
+}
+
+absl::StatusOr<std::optional<int64_t>> WechatResponse::OptionalInteger(
+    const char* name) const {
+  const Json* value = FindMember(json_, name);
+  if (value == nullptr) return std::optional<int64_t>();
+  const std::optional<int64_t> number = ToInteger(*value);
+  if (!number.has_value()) return BadField(name, "is not an integer");
+  return number;
+}
+
+}  // namespace wxident

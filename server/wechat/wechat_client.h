@@ -1,0 +1,45 @@
+#ifndef WXIDENT_SERVER_WECHAT_WECHAT_CLIENT_H_
+#define WXIDENT_SERVER_WECHAT_WECHAT_CLIENT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/base/clock.h"
+#include "server/base/metrics.h"
+#include "server/http/http_client.h"
+#include "server/wechat/wechat_api.h"
+
+namespace wxident {
+
+// WechatApi over HTTPS.
+//
+// An attempt may last until 50 ms before the caller's deadline and at most 5 s;
+// with less than 20 ms left none is made (DEADLINE_PASSED). A host that cannot
+// be reached is followed by the next one, each once, and only while nothing has
+// been sent. Nothing else is retried: callers know better what a repetition
+// costs.
+//
+// Metric: wxident_wechat_errcode_total{endpoint,errcode}.
+class WechatClient final : public WechatApi {
+ public:
+  // `base_urls`: https://host[:port], not empty, the preferred one first. The
+  // references must outlive the client; `http` may still answer after that.
+  WechatClient(HttpClient& http, std::vector<std::string> base_urls,
+               Clock& clock, Metrics& metrics);
+  ~WechatClient() override;
+
+  void ExchangeCode(const App& app, Secret code, Deadline deadline,
+                    Done<CodeSession> done) override;
+  void FetchToken(const App& app, bool force, Deadline deadline,
+                  Done<FetchedToken> done) override;
+
+ private:
+  class Caller;
+  // Shared with the calls under way.
+  const std::shared_ptr<Caller> caller_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_WECHAT_WECHAT_CLIENT_H_
