@@ -1,0 +1,207 @@
+#include "server/store/postgres/pg_session_store.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/identity/ids.h"
+#include "server/store/postgres/pg_array.h"
+#include "server/store/postgres/sql_values.h"
+
+namespace wxident {
+namespace {
+
+// One row per active session that was asked for.
+constexpr char kSessionColumns[] = R"sql(
+SELECT input.n, u.user_id,
+  (extract(epoch FROM u.created_at) * 1000000)::bigint,
+  EXISTS (SELECT 1 FROM identities o
+          JOIN phones p ON p.app_id = o.app_id AND p.openid = o.openid
+          WHERE o.user_id = u.user_id),
+  i.app_id, i.openid, i.unionid,
+  (extract(epoch FROM s.created_at) * 1000000)::bigint,
+  (extract(epoch FROM s.expires_at) * 1000000)::bigint)sql";
+
+constexpr char kFromSessions[] = R"sql(
+FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
+JOIN sessions s ON s.token_hash = input.token_hash
+JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
+JOIN users u ON u.user_id = i.user_id)sql";
+
+constexpr char kIsActive[] =
+    " WHERE s.revoked_at IS NULL AND s.expires_at > now()";
+
+const char* FindSql() {
+  static const std::string& sql =
+      *new std::string(absl::StrCat(kSessionColumns, kFromSessions, kIsActive));
+  return sql.c_str();
+}
+
+const char* FindWithKeysSql() {
+  static const std::string& sql =
+      *new std::string(absl::StrCat(kSessionColumns, R"sql(,
+  encode(k.session_key, 'hex'),
+  CASE WHEN k.replaced_at > now() - interval '10 minutes'
+    THEN encode(k.previous_session_key, 'hex') END
+)sql",
+                                    kFromSessions, R"sql(
+LEFT JOIN session_keys k ON k.app_id = i.app_id AND k.openid = i.openid
+)sql",
+                                    kIsActive));
+  return sql.c_str();
+}
+
+// Rows are locked in one order, and those that another revocation took in the
+// meantime drop out, so each session is counted once.
+constexpr char kRevoke[] = R"sql(
+WITH active AS (
+  SELECT token_hash FROM sessions
+  WHERE token_hash = ANY ($1::bytea[])
+    AND revoked_at IS NULL AND expires_at > now()
+  ORDER BY token_hash
+  FOR NO KEY UPDATE
+)
+UPDATE sessions s SET revoked_at = now()
+FROM active
+WHERE s.token_hash = active.token_hash
+RETURNING encode(s.token_hash, 'hex'))sql";
+
+constexpr char kRevokeUser[] = R"sql(
+WITH wanted AS (
+  SELECT input.n, coalesce(f.merged_into, input.user_id) AS user_id
+  FROM unnest($1::uuid[]) WITH ORDINALITY AS input (user_id, n)
+  LEFT JOIN user_forwards f ON f.user_id = input.user_id
+), owners AS (
+  SELECT user_id, min(n) AS n FROM wanted GROUP BY user_id
+), active AS (
+  SELECT s.token_hash, owners.n
+  FROM owners
+  JOIN identities i ON i.user_id = owners.user_id
+  JOIN sessions s ON s.app_id = i.app_id AND s.openid = i.openid
+  WHERE s.revoked_at IS NULL AND s.expires_at > now()
+  ORDER BY s.token_hash
+  FOR NO KEY UPDATE OF s
+), ended AS (
+  UPDATE sessions s SET revoked_at = now()
+  FROM active
+  WHERE s.token_hash = active.token_hash
+  RETURNING active.n
+)
+SELECT n, count(*) FROM ended GROUP BY n)sql";
+
+std::string TokenHashes(const auto& items) {
+  PgArray hashes;
+  for (const auto* item : items) hashes.AddBytes(item->in);
+  return hashes.Literal();
+}
+
+Session SessionOf(const SqlRow& row) {
+  Session session;
+  session.user = User{TextOf(row[1]), TimeOf(row[2]), IsTrue(row[3])};
+  session.identity = Identity{TextOf(row[4]), TextOf(row[5]), TextOf(row[6])};
+  session.created_at = TimeOf(row[7]);
+  session.expires_at = TimeOf(row[8]);
+  return session;
+}
+
+absl::Status Find(SqlSession& session,
+                  const PgItems<std::string, std::optional<Session>>& items) {
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(FindSql(), {TokenHashes(items)}));
+  for (auto* item : items) item->out = std::optional<Session>();
+  for (const SqlRow& row : rows)
+    items.at(NumberOf(row[0]) - 1)->out = SessionOf(row);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SessionWithKeys>> WithKeys(const SqlRow& row,
+                                                        Aead& aead) {
+  SessionWithKeys found{SessionOf(row), {}};
+  const Identity& identity = found.session.identity;
+  // A replaced key stands in another column, but sealed as it was.
+  const Place place{
+      "session_keys", "session_key", {identity.app_id, identity.openid}};
+  for (size_t column : {9, 10}) {
+    if (!row[column].has_value()) continue;
+    WX_ASSIGN_OR_RETURN(Secret key, OpenSealed(aead, row[column], place));
+    found.session_keys.push_back(std::move(key));
+  }
+  return found;
+}
+
+absl::Status FindWithKeys(
+    SqlSession& session,
+    const PgItems<std::string, std::optional<SessionWithKeys>>& items,
+    Aead& aead) {
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(FindWithKeysSql(), {TokenHashes(items)}));
+  for (auto* item : items) item->out = std::optional<SessionWithKeys>();
+  for (const SqlRow& row : rows)
+    items.at(NumberOf(row[0]) - 1)->out = WithKeys(row, aead);
+  return absl::OkStatus();
+}
+
+absl::Status Revoke(SqlSession& session,
+                    const PgItems<std::string, int>& items) {
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(kRevoke, {TokenHashes(items)}));
+  std::map<std::string, int> ended;
+  for (const SqlRow& row : rows) ended[BytesOf(row[0])] = 1;
+  // The first who asked ended it; for the others it was over.
+  for (auto* item : items) item->out = std::exchange(ended[item->in], 0);
+  return absl::OkStatus();
+}
+
+absl::Status RevokeUser(SqlSession& session,
+                        const PgItems<std::string, int>& items) {
+  PgArray ids;
+  for (const auto* item : items) ids.AddText(item->in);
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(kRevokeUser, {ids.Literal()}));
+  for (auto* item : items) item->out = 0;
+  for (const SqlRow& row : rows)
+    items.at(NumberOf(row[0]) - 1)->out = static_cast<int>(NumberOf(row[1]));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+PgSessionStore::PgSessionStore(PgPool& pool, Aead& aead)
+    : find_(AddPgOperation<std::string, std::optional<Session>>(
+          pool, "find_session", Find)),
+      find_with_keys_(
+          AddPgOperation<std::string, std::optional<SessionWithKeys>>(
+              pool, "find_session_with_keys",
+              [&aead](SqlSession& session, const auto& items) {
+                return FindWithKeys(session, items, aead);
+              })),
+      revoke_(AddPgOperation<std::string, int>(pool, "revoke_session", Revoke)),
+      revoke_user_(AddPgOperation<std::string, int>(
+          pool, "revoke_user_sessions", RevokeUser)) {}
+
+void PgSessionStore::FindSession(std::string token_hash, Deadline deadline,
+                                 Done<std::optional<Session>> done) {
+  find_.Submit(std::move(token_hash), deadline, std::move(done));
+}
+
+void PgSessionStore::FindSessionWithKeys(
+    std::string token_hash, Deadline deadline,
+    Done<std::optional<SessionWithKeys>> done) {
+  find_with_keys_.Submit(std::move(token_hash), deadline, std::move(done));
+}
+
+void PgSessionStore::RevokeSession(std::string token_hash, Deadline deadline,
+                                   Done<int> done) {
+  revoke_.Submit(std::move(token_hash), deadline, std::move(done));
+}
+
+void PgSessionStore::RevokeUserSessions(std::string user_id, Deadline deadline,
+                                        Done<int> done) {
+  // Nobody has an id that is no UUID.
+  if (!IsUuid(user_id)) return std::move(done)(0);
+  revoke_user_.Submit(std::move(user_id), deadline, std::move(done));
+}
+
+}  // namespace wxident
