@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Counts test cases from Bazel's build event files and prints what failed.
+
+usage: test_results.py NAME=EVENTS.json...
+
+One file for each `bazel test` that ran. Prints a line for each of them, one for
+each failure, and last "N passed, N failed" alone. A target that does not build,
+or that ends badly without a failed case, counts as one failure. The exit code
+is 0 only when something passed and nothing failed.
+"""
+
+import json
+import sys
+import urllib.parse
+import xml.etree.ElementTree
+
+PASSED_STATUS = "PASSED"
+
+
+class Run:
+    """What one `bazel test` came to."""
+
+    def __init__(self):
+        self.passed = 0
+        self.targets = 0
+        self.failures = []  # (label, what)
+
+
+def xml_path(outputs):
+    for output in outputs:
+        if output.get("name") == "test.xml":
+            return urllib.parse.unquote(
+                urllib.parse.urlparse(output["uri"]).path)
+    return None
+
+
+def count_cases(path):
+    """(passed, [name of each failed case]) of one test.xml."""
+    try:
+        root = xml.etree.ElementTree.parse(path).getroot()
+    except (OSError, xml.etree.ElementTree.ParseError, TypeError):
+        return 0, []
+    passed, failed = 0, []
+    for case in root.iter("testcase"):
+        name = ".".join(
+            part for part in (case.get("classname"), case.get("name")) if part)
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed.append(name)
+        elif case.find("skipped") is None and case.get("status") != "notrun":
+            passed += 1
+    return passed, failed
+
+
+def read_run(lines):
+    run = Run()
+    results = {}  # (label, run, shard) -> the last attempt's event
+    broken = {}
+    finished = None
+    for line in lines:
+        event = json.loads(line)
+        ident = event.get("id", {})
+        if "testResult" in event:
+            key = ident["testResult"]
+            results[(key["label"], key.get("run"),
+                     key.get("shard"))] = event["testResult"]
+        elif "targetCompleted" in ident:
+            label = ident["targetCompleted"]["label"]
+            if not event.get("completed", {}).get("success"):
+                broken[label] = "does not build"
+        elif "aborted" in event:
+            what = event["aborted"]
+            # What a tag filter leaves out is not an error.
+            if what.get("reason") not in ("SKIPPED", "NO_BUILD"):
+                for kind in ident.values():
+                    if isinstance(kind, dict) and "label" in kind:
+                        broken[kind["label"]] = "does not build: " + what.get(
+                            "description", what.get("reason", ""))
+        elif "finished" in event:
+            finished = event["finished"].get("exitCode", {})
+    labels = set()
+    for (label, _, _), result in sorted(results.items(), key=str):
+        labels.add(label)
+        broken.pop(label, None)
+        passed, failed = count_cases(
+            xml_path(result.get("testActionOutput", [])))
+        good = result.get("status") == PASSED_STATUS
+        run.failures += [(label, name) for name in failed]
+        if good:
+            # A script's test is one case, whatever its file says.
+            run.passed += passed if passed or failed else 1
+        else:
+            run.passed += passed
+            if not failed:
+                run.failures.append((label, result.get("status", "no status")))
+    run.targets = len(labels)
+    run.failures += sorted(broken.items())
+    code = (finished or {}).get("code", 0)
+    # 3: a test failed; 4: there were no tests.
+    if finished is None:
+        run.failures.append(("bazel", "stopped before its end"))
+    elif code not in (0, 3, 4) and not run.failures:
+        run.failures.append(("bazel", finished.get("name", str(code))))
+    return run
+
+
+def main(arguments):
+    passed = failed = 0
+    for argument in arguments:
+        name, _, path = argument.partition("=")
+        try:
+            with open(path, encoding="utf-8") as lines:
+                run = read_run(lines)
+        except (OSError, ValueError):
+            run = Run()
+            run.failures.append(("bazel", "left no events; see above"))
+        passed += run.passed
+        failed += len(run.failures)
+        print(f"{name}: {run.targets} targets, {run.passed} cases passed, "
+              f"{len(run.failures)} failed")
+        for label, what in run.failures:
+            print(f"  FAILED {label} {what}")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

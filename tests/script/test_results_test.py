@@ -1,0 +1,122 @@
+"""Feeds the test counter what Bazel writes, good and bad."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import tempfile
+import unittest
+
+SPEC = importlib.util.spec_from_file_location("test_results",
+                                              "script/lib/test_results.py")
+results = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(results)
+
+GTEST = """<testsuites tests="3"><testsuite name="A">
+<testcase classname="A" name="Good" status="run"/>
+<testcase classname="A" name="Off" status="notrun"/>
+<testcase classname="A" name="%s" status="run">%s</testcase>
+</testsuite></testsuites>"""
+
+
+class ResultsTest(unittest.TestCase):
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.events = []
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def add_result(self, label, status, xml=None, attempt=1):
+        outputs = []
+        if xml is not None:
+            path = self.path(f"{len(self.events)}.xml")
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(xml)
+            outputs = [{"name": "test.xml", "uri": "file://" + path}]
+        self.events.append({
+            "id": {"testResult": {"label": label, "run": 1,
+                                  "attempt": attempt}},
+            "testResult": {"status": status, "testActionOutput": outputs},
+        })
+
+    def add_target(self, label, success):
+        completed = {"success": True} if success else {}
+        self.events.append({"id": {"targetCompleted": {"label": label}},
+                            "completed": completed})
+
+    def finish(self, code, name="X"):
+        self.events.append({
+            "id": {"buildFinished": {}},
+            "finished": {"exitCode": {"code": code, "name": name}},
+        })
+
+    def run_main(self):
+        path = self.path("events.json")
+        with open(path, "w", encoding="utf-8") as out:
+            for event in self.events:
+                out.write(json.dumps(event) + "\n")
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            code = results.main(["plain=" + path])
+        return code, out.getvalue().splitlines()
+
+    def test_counts_cases(self):
+        self.add_target("//a", True)
+        self.add_result("//a", "PASSED", GTEST % ("Other", ""))
+        self.finish(0)
+        code, lines = self.run_main()
+        self.assertEqual(code, 0)
+        self.assertEqual(lines[-1], "2 passed, 0 failed")
+
+    def test_names_a_failed_case(self):
+        self.add_result("//a", "FAILED", GTEST % ("Bad", "<failure/>"))
+        self.finish(3)
+        code, lines = self.run_main()
+        self.assertEqual(code, 1)
+        self.assertIn("  FAILED //a A.Bad", lines)
+        self.assertEqual(lines[-1], "1 passed, 1 failed")
+
+    def test_a_crash_is_a_failure(self):
+        self.add_result("//a", "FAILED")
+        self.add_result("//b", "TIMEOUT", "<testsuites")
+        self.finish(3)
+        code, lines = self.run_main()
+        self.assertEqual(code, 1)
+        self.assertEqual(lines[-1], "0 passed, 2 failed")
+
+    def test_a_script_is_one_case(self):
+        self.add_result("//a", "PASSED")
+        self.finish(0)
+        self.assertEqual(self.run_main()[1][-1], "1 passed, 0 failed")
+
+    def test_a_target_that_does_not_build_is_a_failure(self):
+        self.add_result("//a", "PASSED")
+        self.add_target("//b", False)
+        self.finish(1)
+        code, lines = self.run_main()
+        self.assertEqual(code, 1)
+        self.assertIn("  FAILED //b does not build", lines)
+        self.assertEqual(lines[-1], "1 passed, 1 failed")
+
+    def test_an_unexplained_exit_is_a_failure(self):
+        self.add_result("//a", "PASSED")
+        self.finish(2, "COMMAND_LINE_ERROR")
+        self.assertEqual(self.run_main()[1][-1], "1 passed, 1 failed")
+
+    def test_no_end_is_a_failure(self):
+        self.add_result("//a", "PASSED")
+        self.assertEqual(self.run_main()[1][-1], "1 passed, 1 failed")
+
+    def test_nothing_run_is_no_success(self):
+        self.finish(4)
+        code, lines = self.run_main()
+        self.assertEqual(code, 1)
+        self.assertEqual(lines[-1], "0 passed, 0 failed")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
