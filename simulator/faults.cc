@@ -127,7 +127,7 @@ absl::StatusOr<uint64_t> Faults::Add(const Json& input) {
   ReadWhen(in, *rule);
   if (rule->Kinds().empty())
     in.Fail("rule",
-            "does nothing; give at least one of latency_ms, errcode, "
+            "it does nothing; give at least one of latency_ms, errcode, "
             "http_status, body, body_base64, reset, patch, remove, "
             "raw_control, invalid_utf8, content_type, headers, pad_to, "
             "cut_after");

@@ -94,13 +94,15 @@ void Input::Fail(absl::string_view name, absl::string_view what) {
 }
 
 absl::Status Input::Finish() const {
-  if (!error_.ok()) return error_;
-  for (const auto& [name, value] : json_.items()) {
-    if (asked_.count(name) == 0)
-      return absl::InvalidArgumentError(absl::StrCat(
-          name, ": no such field; known are ", absl::StrJoin(asked_, ", ")));
+  // First, for a misspelt name is often why another one seems to be missing.
+  if (json_.is_object()) {
+    for (const auto& [name, value] : json_.items()) {
+      if (asked_.count(name) == 0)
+        return absl::InvalidArgumentError(absl::StrCat(
+            name, ": no such field; known are ", absl::StrJoin(asked_, ", ")));
+    }
   }
-  return absl::OkStatus();
+  return error_;
 }
 
 }  // namespace wxident::simulator
