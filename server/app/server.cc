@@ -69,10 +69,10 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
 }
 
 // Tries until the database answers or kDatabaseWait has passed.
-absl::Status WaitForSchema(const std::string& url, const Secret& password) {
+absl::Status WaitForSchema(SqlConnector& connector) {
   const absl::Time give_up = absl::Now() + kDatabaseWait;
   while (true) {
-    absl::Status checked = CheckSchema(url, password);
+    absl::Status checked = CheckSchema(connector);
     if (!absl::IsUnavailable(checked) || absl::Now() > give_up) return checked;
     Log(LogLevel::kWarning, "waiting for the database");
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -134,9 +134,9 @@ absl::Status Server::Parts::BuildStores() {
   phone_index.emplace(index_key.id, index_key.bytes);
 
   const Config::Database& database = config.database;
-  WX_RETURN_IF_ERROR(WaitForSchema(database.url, database.password));
   WX_ASSIGN_OR_RETURN(std::unique_ptr<SqlConnector> connector,
                       MakePgConnector(database.url, database.password));
+  WX_RETURN_IF_ERROR(WaitForSchema(*connector));
   PgPool::Options options;
   options.workers = database.workers;
   options.queue_limit = database.queue_limit;
@@ -157,7 +157,7 @@ absl::Status Server::Parts::BuildWechat() {
   options.max_connections_per_host = config.wechat.max_connections;
   options.queue_limit = config.wechat.queue_limit;
   WX_ASSIGN_OR_RETURN(http, CurlHttpClient::Create(options, clock, metrics));
-  wechat = std::make_unique<WechatClient>(config.wechat.base_urls, *http, clock,
+  wechat = std::make_unique<WechatClient>(*http, config.wechat.base_urls, clock,
                                           metrics);
   return absl::OkStatus();
 }

@@ -82,6 +82,7 @@ std::string FormatLogLine(absl::string_view timestamp, LogLevel level,
                                   LevelName(level), "\",\"event\":");
   AppendQuoted(line, event);
   for (const auto& [name, value] : fields) {
+    if (value.empty()) continue;
     line += ',';
     AppendQuoted(line, name);
     line += ':';

@@ -15,7 +15,8 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 using LogField = std::pair<absl::string_view, std::string>;
 
 // Writes one JSON line to stderr: ts, level, event, and the fields in order.
-// Values are escaped and cut at 256 bytes. Thread-safe; may wait for stderr.
+// Values are escaped and cut at 256 bytes; empty ones are left out.
+// Thread-safe; may wait for stderr.
 void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields = {});
 

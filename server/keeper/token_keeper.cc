@@ -220,7 +220,7 @@ void TokenKeeper::EndFlight(Slot& slot, absl::Status error,
 
 void TokenKeeper::Answer(Slot& slot, const absl::Status& error) {
   std::vector<Done<AccessToken>> waiters;
-  absl::StatusOr<AccessToken> answer = error;
+  absl::StatusOr<AccessToken> answer = absl::UnknownError("");
   {
     std::lock_guard<std::mutex> lock(slot.mutex);
     slot.in_flight = false;
@@ -234,6 +234,7 @@ void TokenKeeper::Answer(Slot& slot, const absl::Status& error) {
                        : std::clamp(slot.pause * 2, kFirstPause, kLongestPause);
       slot.retry_at = clock_.Monotonic() + slot.pause;
       slot.last_error = error;
+      answer = error;
       if (slot.TokenIsGood(clock_.Now(), absl::ZeroDuration()))
         answer = *slot.token;
     }

@@ -163,7 +163,7 @@ void CodeLogins::Record(ExchangePtr exchange, SignIn sign_in,
 void CodeLogins::OnRecorded(ExchangePtr exchange,
                             absl::StatusOr<SignedIn> answer) {
   std::vector<Exchange::Waiter> waiters;
-  absl::StatusOr<Answer> result = answer.status();
+  absl::StatusOr<Answer> result = absl::UnknownError("");
   {
     std::lock_guard<std::mutex> lock(mutex_);
     waiters.swap(exchange->waiters);
@@ -171,6 +171,7 @@ void CodeLogins::OnRecorded(ExchangePtr exchange,
       result = Answer{exchange->session_token, *std::move(answer)};
       exchange->state = Exchange::Answered{result};
     } else {
+      result = answer.status();
       SignIn sign_in =
           std::move(std::get<Exchange::AtStore>(exchange->state).sign_in);
       exchange->state = Exchange::Unrecorded{std::move(sign_in)};

@@ -1,0 +1,96 @@
+#include "tests/integration/simulator.h"
+
+#include <curl/curl.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace wxident {
+namespace {
+
+size_t Append(char* data, size_t size, size_t count, void* out) {
+  static_cast<std::string*>(out)->append(data, size * count);
+  return size * count;
+}
+
+}  // namespace
+
+Simulator::Simulator(const std::string& dir, int port)
+    : ca_file_(dir + "/ca.pem"), curl_(curl_easy_init()) {
+  process_ = std::make_unique<Process>(std::vector<std::string>{
+      Runfile("simulator/wechat-simulator"), "--listen",
+      absl::StrCat("127.0.0.1:", port), "--dir", dir, "--seed", "7"});
+  const std::optional<std::string> line = process_->WaitForLine("\"url\"");
+  if (!line.has_value()) {
+    ADD_FAILURE() << "the simulator did not start:\n" << process_->log();
+    return;
+  }
+  url_ = nlohmann::json::parse(*line).at("url").get<std::string>();
+}
+
+Simulator::~Simulator() { curl_easy_cleanup(curl_); }
+
+int Simulator::port() const {
+  int port = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(url_.substr(url_.rfind(':') + 1), &port));
+  return port;
+}
+
+nlohmann::json Simulator::Request(const std::string& method,
+                                  const std::string& call,
+                                  const std::string& body) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::string answer;
+  const std::string url = absl::StrCat(url_, "/_sim/", call);
+  curl_easy_reset(curl_);
+  curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl_, CURLOPT_CAINFO, ca_file_.c_str());
+  curl_easy_setopt(curl_, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl_, CURLOPT_TIMEOUT_MS, 20'000L);
+  curl_easy_setopt(curl_, CURLOPT_CUSTOMREQUEST, method.c_str());
+  if (method == "POST") {
+    curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, body.c_str());
+    curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE,
+                     static_cast<long>(body.size()));
+  }
+  curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, Append);
+  curl_easy_setopt(curl_, CURLOPT_WRITEDATA, &answer);
+  const CURLcode code = curl_easy_perform(curl_);
+  long status = 0;
+  curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+  if (code != CURLE_OK || status != 200) {
+    ADD_FAILURE() << method << " " << url << ": " << curl_easy_strerror(code)
+                  << ", status " << status << ", " << answer;
+    return nlohmann::json::object();
+  }
+  return answer.empty() ? nlohmann::json::object()
+                        : nlohmann::json::parse(answer);
+}
+
+nlohmann::json Simulator::Call(const std::string& call,
+                               const nlohmann::json& body) {
+  return Request("POST", call, body.dump());
+}
+
+nlohmann::json Simulator::Get(const std::string& call) {
+  return Request("GET", call, "");
+}
+
+std::string Simulator::LoginCode(const std::string& app_id,
+                                 const std::string& user) {
+  return Call("login_code", {{"app_id", app_id}, {"user", user}})
+      .at("code")
+      .get<std::string>();
+}
+
+int Simulator::Calls(const std::string& path) {
+  return Get("journal?path=" + path).at("count").get<int>();
+}
+
+void Simulator::Fault(const nlohmann::json& rule) { Call("faults", rule); }
+
+void Simulator::ClearFaults() { Request("DELETE", "faults", ""); }
+
+}  // namespace wxident

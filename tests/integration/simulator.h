@@ -1,0 +1,51 @@
+#ifndef WXIDENT_TESTS_INTEGRATION_SIMULATOR_H_
+#define WXIDENT_TESTS_INTEGRATION_SIMULATOR_H_
+
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/integration/process.h"
+
+namespace wxident {
+
+// A running WeChat simulator and its control API. Failing control calls fail
+// the test. Thread-safe.
+class Simulator {
+ public:
+  // Its files go to `dir`. A `port` makes it listen where a former one did.
+  explicit Simulator(const std::string& dir, int port = 0);
+  ~Simulator();
+
+  const std::string& url() const { return url_; }
+  const std::string& ca_file() const { return ca_file_; }
+  int port() const;
+  std::string log() const { return process_->log(); }
+
+  // POST /_sim/<call>, or GET without a body.
+  nlohmann::json Call(const std::string& call, const nlohmann::json& body);
+  nlohmann::json Get(const std::string& call);
+
+  std::string LoginCode(const std::string& app_id, const std::string& user);
+  // How many calls of `path` the journal holds.
+  int Calls(const std::string& path);
+  // Adds a fault rule.
+  void Fault(const nlohmann::json& rule);
+  void ClearFaults();
+  void Stop() { process_.reset(); }
+
+ private:
+  nlohmann::json Request(const std::string& method, const std::string& call,
+                         const std::string& body);
+
+  std::unique_ptr<Process> process_;
+  std::string url_;
+  std::string ca_file_;
+  std::mutex mutex_;
+  void* curl_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_TESTS_INTEGRATION_SIMULATOR_H_

@@ -1,0 +1,167 @@
+#include "tests/integration/wxidentd.h"
+
+#include <google/rpc/status.pb.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/crypto/base64.h"
+#include "server/rpc/error_info.pb.h"
+
+namespace wxident {
+namespace {
+
+std::string MakeDir() {
+  std::string pattern = "/tmp/wxident-test.XXXXXX";
+  if (mkdtemp(pattern.data()) == nullptr) std::abort();
+  return pattern;
+}
+
+void WriteSecret(const std::string& path, const std::string& text) {
+  std::ofstream(path) << text << "\n";
+  chmod(path.c_str(), 0600);
+}
+
+}  // namespace
+
+World::World() : dir_(MakeDir()) {
+  postgres_ = std::make_unique<PrivatePostgres>();
+  sim_ = std::make_unique<Simulator>(dir_);
+  WriteConfig();
+}
+
+World::~World() {
+  sim_.reset();
+  postgres_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(dir_, ignored);
+}
+
+void World::WriteConfig() {
+  const std::string ring_key = Base64Encode("CANARY-ring-key-CANARY-ring-key-");
+  const std::string index_key =
+      Base64Encode("CANARY-index-key-CANARY-index-ke");
+  secrets_ = {ring_key, index_key};
+  WriteSecret(dir_ + "/ring.keys", "1 " + ring_key);
+  WriteSecret(dir_ + "/index.keys", "1 " + index_key);
+  std::string apps;
+  struct AppLine {
+    const char* id;
+    const char* kind;
+    const char* mode;
+  };
+  for (const AppLine& app :
+       {AppLine{kMiniProgram, "mini_program", "stable"},
+        AppLine{kOfficialAccount, "official_account", "stable"},
+        AppLine{kOrdinaryApp, "mini_program", "ordinary"}}) {
+    const std::string secret =
+        absl::StrCat("CANARYsecret0000", app.id).substr(0, 32);
+    secrets_.push_back(secret);
+    WriteSecret(absl::StrCat(dir_, "/", app.id, ".secret"), secret);
+    absl::StrAppend(&apps, "  - app_id: ", app.id, "\n    kind: ", app.kind,
+                    "\n    open_platform_account: main\n    secret_file: ",
+                    app.id, ".secret\n    token_mode: ", app.mode, "\n");
+    sim_->Call("apps", {{"app_id", app.id},
+                        {"secret", secret},
+                        {"kind", app.kind},
+                        {"open_platform_account", "main"}});
+  }
+  config_file_ = dir_ + "/wxidentd.yaml";
+  std::ofstream(config_file_)
+      << "grpc:\n  addr: 127.0.0.1:0\nadmin:\n  addr: 127.0.0.1:0\n"
+      << "metrics:\n  addr: 127.0.0.1:0\n"
+      << "database:\n  url: " << postgres_->url() << "\n"
+      << "wechat:\n  base_urls: [" << sim_->url() << "]\n  ca_file: ca.pem\n"
+      << "open_data:\n  max_age: 0\n"
+      << "keys:\n  ring_file: ring.keys\n  phone_index_file: index.keys\n"
+      << "shutdown:\n  drain_delay: 0s\n"
+      << "apps:\n"
+      << apps;
+}
+
+void World::RestartSimulator() {
+  const int port = sim_->port();
+  sim_.reset();
+  sim_ = std::make_unique<Simulator>(dir_, port);
+}
+
+Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags) {
+  std::vector<std::string> argv = {Runfile("server/wxidentd"), "serve",
+                                   "--config", world.config_file()};
+  argv.insert(argv.end(), flags.begin(), flags.end());
+  process_ = std::make_unique<Process>(std::move(argv));
+  WaitUntilListening();
+}
+
+void Wxidentd::WaitUntilListening() {
+  const std::optional<std::string> line =
+      process_->WaitForLine("\"event\":\"listening\"");
+  if (!line.has_value()) {
+    ADD_FAILURE() << "the server did not start:\n" << process_->log();
+    return;
+  }
+  const nlohmann::json fields = nlohmann::json::parse(*line);
+  addr_ = fields.at("grpc").get<std::string>();
+  admin_addr_ = fields.at("admin").get<std::string>();
+  channel_ = grpc::CreateChannel(addr_, grpc::InsecureChannelCredentials());
+  stub_ = v1::IdentityService::NewStub(channel_);
+}
+
+int Wxidentd::Stop() {
+  process_->Signal(SIGTERM);
+  return process_->Wait();
+}
+
+void Wxidentd::Kill() {
+  process_->Signal(SIGKILL);
+  process_->Wait();
+}
+
+std::unique_ptr<grpc::ClientContext> Within(absl::Duration timeout) {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(std::chrono::system_clock::now() +
+                        absl::ToChronoMicroseconds(timeout));
+  return context;
+}
+
+namespace {
+
+google::rpc::ErrorInfo ErrorInfoOf(const grpc::Status& status) {
+  google::rpc::Status wire;
+  google::rpc::ErrorInfo info;
+  if (wire.ParseFromString(status.error_details()))
+    for (const auto& detail : wire.details())
+      if (detail.UnpackTo(&info)) break;
+  return info;
+}
+
+}  // namespace
+
+std::string ReasonOf(const grpc::Status& status) {
+  return ErrorInfoOf(status).reason();
+}
+
+std::map<std::string, std::string> MetadataOf(const grpc::Status& status) {
+  const google::rpc::ErrorInfo info = ErrorInfoOf(status);
+  return {info.metadata().begin(), info.metadata().end()};
+}
+
+grpc::Status Login(v1::IdentityService::Stub& stub, const std::string& code,
+                   v1::LoginResponse* response, const std::string& app_id) {
+  v1::LoginRequest request;
+  request.set_app_id(app_id);
+  request.set_mini_program_code(code);
+  return stub.Login(Within().get(), request, response);
+}
+
+}  // namespace wxident
