@@ -1,0 +1,128 @@
+#include "tests/store/postgres_harness.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/crypto/random.h"
+#include "server/store/postgres/pg_connector.h"
+#include "server/store/postgres/sql_values.h"
+
+namespace wxident {
+namespace {
+
+std::unique_ptr<KeyRing> MakeKeyRing() {
+  std::vector<KeyRing::Key> keys;
+  keys.push_back({1, Secret(std::string(32, 'k'))});
+  return *KeyRing::Create(std::move(keys), SystemRandom());
+}
+
+std::unique_ptr<SqlConnector> Connector(PrivatePostgres& postgres) {
+  return *MakePgConnector(postgres.url(), Secret());
+}
+
+}  // namespace
+
+PrivatePostgres& SharedPostgres() {
+  static std::unique_ptr<PrivatePostgres> shared = [] {
+    auto started = PrivatePostgres::Start();
+    if (!started.ok()) {
+      std::cerr << started.status() << std::endl;
+      std::abort();
+    }
+    return *std::move(started);
+  }();
+  return *shared;
+}
+
+PostgresHarness::PostgresHarness(PgPool::Options options,
+                                 PrivatePostgres& postgres)
+    : connector_(Connector(postgres)),
+      key_ring_(MakeKeyRing()),
+      index_(9, Secret(std::string(32, 'i'))),
+      pool_(std::make_unique<PgPool>(Connector(postgres), options,
+                                     SystemClock(), metrics_)),
+      identities_(*pool_, *key_ring_, index_),
+      sessions_(*pool_, *key_ring_),
+      profiles_(*pool_, *key_ring_, index_),
+      tokens_(*pool_, *key_ring_) {
+  Sql("TRUNCATE users, user_forwards, union_ids, identities, sessions, "
+      "session_keys, profiles, phones, access_tokens, user_events");
+}
+
+void PostgresHarness::PassTime(absl::Duration by) {
+  const std::string older =
+      absl::StrCat(" - ", ToMicros(by), " * interval '1 microsecond'");
+  Sql(absl::StrCat("UPDATE users SET created_at = created_at", older));
+  Sql(absl::StrCat("UPDATE sessions SET created_at = created_at", older,
+                   ", expires_at = expires_at", older));
+  Sql(absl::StrCat("UPDATE session_keys SET replaced_at = replaced_at", older));
+}
+
+// The foreign keys say the same; this asks without them.
+std::vector<std::string> PostgresHarness::Orphans() {
+  std::vector<std::string> orphans;
+  for (const SqlRow& row : Sql(R"sql(
+    SELECT 'identity' FROM identities i
+      WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = i.user_id)
+    UNION ALL SELECT 'identity without unionid' FROM identities i
+      WHERE i.unionid IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM union_ids n
+        WHERE n.open_platform_account = i.open_platform_account
+          AND n.unionid = i.unionid AND n.user_id = i.user_id)
+    UNION ALL SELECT 'unionid' FROM union_ids n
+      WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = n.user_id)
+    UNION ALL SELECT 'unionid without identity' FROM union_ids n
+      WHERE NOT EXISTS (SELECT 1 FROM identities i
+                        WHERE i.user_id = n.user_id)
+    UNION ALL SELECT 'user' FROM users u
+      WHERE NOT EXISTS (SELECT 1 FROM identities i
+                        WHERE i.user_id = u.user_id)
+    UNION ALL SELECT 'forward' FROM user_forwards f
+      WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = f.merged_into)
+    UNION ALL SELECT 'forward of a living user' FROM user_forwards f
+      WHERE EXISTS (SELECT 1 FROM users u WHERE u.user_id = f.user_id)
+    UNION ALL SELECT 'forward without event' FROM user_forwards f
+      WHERE NOT EXISTS (SELECT 1 FROM user_events e
+                        WHERE e.kind = 'merged'
+                          AND e.other_user_id = f.user_id)
+    UNION ALL SELECT 'session' FROM sessions s
+      WHERE NOT EXISTS (SELECT 1 FROM identities i
+                        WHERE i.app_id = s.app_id AND i.openid = s.openid)
+    UNION ALL SELECT 'session key' FROM session_keys k
+      WHERE NOT EXISTS (SELECT 1 FROM identities i
+                        WHERE i.app_id = k.app_id AND i.openid = k.openid)
+    UNION ALL SELECT 'profile' FROM profiles p
+      WHERE NOT EXISTS (SELECT 1 FROM identities i
+                        WHERE i.app_id = p.app_id AND i.openid = p.openid)
+    UNION ALL SELECT 'phone' FROM phones p
+      WHERE NOT EXISTS (SELECT 1 FROM identities i
+                        WHERE i.app_id = p.app_id AND i.openid = p.openid)
+    )sql"))
+    orphans.push_back(TextOf(row[0]));
+  return orphans;
+}
+
+SqlRows PostgresHarness::Sql(const std::string& sql) {
+  // One new connection when a test has cut or restarted the old one.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (session_ == nullptr) {
+      auto session = connector_->Connect();
+      EXPECT_TRUE(session.ok()) << session.status();
+      if (!session.ok()) return {};
+      session_ = *std::move(session);
+    }
+    auto rows = session_->Execute(sql.c_str(), {});
+    if (rows.ok()) return *std::move(rows);
+    if (!absl::IsUnavailable(rows.status())) {
+      ADD_FAILURE() << rows.status() << " of " << sql;
+      return {};
+    }
+    session_.reset();
+  }
+  ADD_FAILURE() << "no connection for " << sql;
+  return {};
+}
+
+}  // namespace wxident

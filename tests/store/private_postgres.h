@@ -1,0 +1,42 @@
+#ifndef WXIDENT_TESTS_STORE_PRIVATE_POSTGRES_H_
+#define WXIDENT_TESTS_STORE_PRIVATE_POSTGRES_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace wxident {
+
+// A PostgreSQL cluster of the test's own, made by script/lib/postgres.sh and
+// removed with this object, or soon after the process however it ends. Tests
+// that use it need the tag "local". Calls block; one thread at a time.
+class PrivatePostgres {
+ public:
+  // kNone is faster and may lose what was committed when it crashes.
+  enum class Durability { kNone, kFull };
+
+  // Starts it and applies migrations/.
+  static absl::StatusOr<std::unique_ptr<PrivatePostgres>> Start(
+      Durability durability = Durability::kNone);
+  ~PrivatePostgres();
+
+  // A libpq connection URI.
+  const std::string& url() const { return url_; }
+
+  // `mode` is "fast" or "immediate" (a crash). Returns when it answers again.
+  absl::Status Restart(const std::string& mode);
+
+ private:
+  explicit PrivatePostgres(std::string folder) : folder_(std::move(folder)) {}
+  absl::Status Run(const std::vector<std::string>& arguments);
+
+  const std::string folder_;
+  std::string url_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_TESTS_STORE_PRIVATE_POSTGRES_H_

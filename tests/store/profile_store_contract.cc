@@ -1,0 +1,135 @@
+#include "server/identity/error.h"
+#include "tests/store/store_contract.h"
+
+namespace wxident {
+namespace {
+
+TEST_P(ProfileStoreContract, AProfileIsFoundByOpenidAndBySession) {
+  const SignIn in = Login("wx1", "o1", "u1");
+  const SignedIn made = MustRecord(in);
+  const auto owner = SaveProfile({"wx1", "o1", ""}, ProfileOf("Band"));
+  ASSERT_TRUE(owner.ok()) << owner.status();
+  EXPECT_EQ(owner->user_id, made.session.user.user_id);
+  for (const ProfileQuery& query :
+       {ProfileQuery(ByOpenid{"wx1", "o1"}),
+        ProfileQuery(BySession{in.session_token_hash})}) {
+    const auto found = FindProfile(query);
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->user.user_id, made.session.user.user_id);
+    EXPECT_EQ(found->identity.openid, "o1");
+    EXPECT_EQ(found->identity.unionid, "u1");
+    ASSERT_TRUE(found->profile.has_value());
+    EXPECT_EQ(found->profile->nickname, "Band");
+    EXPECT_EQ(found->profile->avatar_url, "https://thirdwx.example/0");
+    EXPECT_EQ(found->profile->gender, Gender::kFemale);
+    EXPECT_EQ(found->profile->language, "zh_CN");
+    EXPECT_EQ(found->profile->country, "CN");
+    EXPECT_EQ(found->profile->province, "Guangdong");
+    EXPECT_EQ(found->profile->city, "Guangzhou");
+    EXPECT_EQ(found->profile->source, ProfileSource::kEncryptedProfile);
+    EXPECT_EQ(found->profile->fetched_at, fetched_at_);
+  }
+}
+
+TEST_P(ProfileStoreContract, NoProfileIsNotNobody) {
+  const SignIn in = Login("wx1", "o1");
+  MustRecord(in);
+  EXPECT_FALSE(FindProfile(ByOpenid{"wx1", "nobody"}));
+  EXPECT_FALSE(FindProfile(BySession{std::string(32, 'x')}));
+  const auto found = FindProfile(ByOpenid{"wx1", "o1"});
+  ASSERT_TRUE(found.has_value());
+  EXPECT_FALSE(found->profile.has_value());
+  Revoke(in.session_token_hash);
+  EXPECT_FALSE(FindProfile(BySession{in.session_token_hash}));
+}
+
+TEST_P(ProfileStoreContract, AnUnknownIdentityIsRefused) {
+  EXPECT_TRUE(
+      HasReason(SaveProfile({"wx1", "nobody", "u1"}, ProfileOf("x")).status(),
+                Reason::kUserNotFound));
+  EXPECT_TRUE(HasReason(SavePhone({"wx1", "nobody", ""}, fetched_at_),
+                        Reason::kUserNotFound));
+  EXPECT_FALSE(FindUser(ByUnionid{"account", "u1"}));
+}
+
+TEST_P(ProfileStoreContract, ANewerProfileStays) {
+  MustRecord(Login("wx1", "o1"));
+  Profile older = ProfileOf("older");
+  older.fetched_at -= absl::Seconds(1);
+  ASSERT_TRUE(SaveProfile({"wx1", "o1", ""}, ProfileOf("newer")).ok());
+  ASSERT_TRUE(SaveProfile({"wx1", "o1", ""}, older).ok());
+  EXPECT_EQ(FindProfile(ByOpenid{"wx1", "o1"})->profile->nickname, "newer");
+}
+
+TEST_P(ProfileStoreContract, AProfilesUnionidLinksAndMerges) {
+  const std::string old_id =
+      MustRecord(Login("wx1", "o1")).session.user.user_id;
+  harness_->PassTime(absl::Seconds(1));
+  const std::string young_id =
+      MustRecord(Login("wx2", "o2")).session.user.user_id;
+
+  ASSERT_TRUE(SaveProfile({"wx2", "o2", "u1"}, ProfileOf("x")).ok());
+  EXPECT_EQ(UserIdOf(ByUnionid{"account", "u1"}), young_id);
+  const auto owner = SaveProfile({"wx1", "o1", "u1"}, ProfileOf("y"));
+  ASSERT_TRUE(owner.ok()) << owner.status();
+  EXPECT_EQ(owner->user_id, old_id);
+  EXPECT_EQ(UserIdOf(ByUserId{young_id}), old_id);
+  EXPECT_EQ(UserIdOf(ByUnionid{"account", "u1"}), old_id);
+  EXPECT_EQ(FindProfile(ByOpenid{"wx1", "o1"})->profile->nickname, "y");
+  EXPECT_EQ(FindProfile(ByOpenid{"wx1", "o1"})->identity.unionid, "u1");
+}
+
+TEST_P(ProfileStoreContract, RacingProfilesOfManyAppsEndWithOneUser) {
+  constexpr int kApps = 6;
+  for (int i = 0; i < kApps; ++i) {
+    MustRecord(Login(absl::StrCat("wx", i), "o"));
+    harness_->PassTime(absl::Seconds(1));
+  }
+  OnThreads(3 * kApps, [&](int i) {
+    const auto owner =
+        SaveProfile({absl::StrCat("wx", i % kApps), "o", "u1"}, ProfileOf("x"));
+    EXPECT_TRUE(owner.ok()) << owner.status();
+  });
+  EXPECT_EQ(FindUser(ByUnionid{"account", "u1"})->identities.size(),
+            static_cast<size_t>(kApps));
+}
+
+TEST_P(ProfileStoreContract, APhoneMarksItsUserInEveryApp) {
+  const SignIn in = Login("wx2", "o2", "u1");
+  MustRecord(Login("wx1", "o1", "u1"));
+  MustRecord(in);
+  EXPECT_FALSE(FindUser(ByOpenid{"wx2", "o2"})->user.phone_linked);
+  ASSERT_TRUE(SavePhone({"wx1", "o1", ""}, fetched_at_).ok());
+  EXPECT_TRUE(FindUser(ByOpenid{"wx2", "o2"})->user.phone_linked);
+  EXPECT_TRUE(FindSession(in.session_token_hash)->user.phone_linked);
+  EXPECT_TRUE(FindProfile(ByOpenid{"wx2", "o2"})->user.phone_linked);
+  EXPECT_TRUE(MustRecord(Login("wx2", "o2")).session.user.phone_linked);
+}
+
+TEST_P(ProfileStoreContract, HostileTextIsKeptAsItIs) {
+  MustRecord(Login("wx1", "o1"));
+  for (const std::string& text : HostileTexts()) {
+    Profile profile = ProfileOf(text);
+    profile.avatar_url = profile.language = profile.country = profile.province =
+        profile.city = text;
+    const auto saved = SaveProfile({"wx1", "o1", ""}, profile);
+    ASSERT_TRUE(saved.ok()) << saved.status();
+    const auto found = FindProfile(ByOpenid{"wx1", "o1"});
+    for (const std::string& kept :
+         {found->profile->nickname, found->profile->avatar_url,
+          found->profile->language, found->profile->country,
+          found->profile->province, found->profile->city})
+      EXPECT_EQ(kept, text);
+  }
+}
+
+TEST_P(ProfileStoreContract, TextThatIsNoTextIsRefused) {
+  MustRecord(Login("wx1", "o1"));
+  EXPECT_TRUE(HasReason(
+      SaveProfile({"wx1", "o1", ""}, ProfileOf(std::string("a\0b", 3)))
+          .status(),
+      Reason::kRequestInvalid));
+}
+
+}  // namespace
+}  // namespace wxident
