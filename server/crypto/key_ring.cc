@@ -90,7 +90,8 @@ absl::StatusOr<std::vector<KeyRing::Key>> KeyRing::Parse(
     Key key{};
     std::optional<std::string> bytes =
         Base64Decode(absl::StripAsciiWhitespace(parts.second));
-    if (!absl::SimpleAtoi(parts.first, &key.id) || !bytes.has_value())
+    if (!absl::SimpleAtoi(parts.first, &key.id) || !bytes.has_value() ||
+        bytes->size() != kKeySize)
       return absl::InvalidArgumentError(absl::StrCat(
           "line ", number, " is not \"<id> <base64 of 32 bytes>\""));
     key.bytes = Secret(*std::move(bytes));

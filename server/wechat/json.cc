@@ -16,7 +16,8 @@ constexpr int kMaxDepth = 16;
 }  // namespace
 
 std::optional<Json> ParseJsonObject(absl::string_view text) {
-  bool bad = false;
+  // The parser takes a NUL for the end, whatever follows.
+  bool bad = text.find('\0') != absl::string_view::npos;
   // The names seen so far in each object that is open.
   std::vector<std::set<std::string>> names;
   const auto on_event = [&](int depth, Json::parse_event_t event,

@@ -1,0 +1,29 @@
+#include "server/crypto/blind_index.h"
+
+#include <set>
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace wxident {
+namespace {
+
+TEST(BlindIndexTest, IsTheSameForTheSamePartsOnly) {
+  const BlindIndex index(1, Secret(std::string(32, 'k')));
+  EXPECT_EQ(index.Mac({"a", "b"}), index.Mac({"a", "b"}));
+  EXPECT_EQ(index.Mac({"a", "b"}).size(), 32u);
+  const std::set<std::string> macs = {
+      index.Mac({"a", "b"}),  index.Mac({"b", "a"}), index.Mac({"ab"}),
+      index.Mac({"ab", ""}),  index.Mac({"", "ab"}), index.Mac({"a", "b", ""}),
+      index.Mac({"1:a;1:b"}), index.Mac({})};
+  EXPECT_EQ(macs.size(), 8u);
+}
+
+TEST(BlindIndexTest, DependsOnTheKey) {
+  const BlindIndex one(1, Secret(std::string(32, 'k')));
+  const BlindIndex two(1, Secret(std::string(32, 'l')));
+  EXPECT_NE(one.Mac({"13580006666"}), two.Mac({"13580006666"}));
+}
+
+}  // namespace
+}  // namespace wxident
