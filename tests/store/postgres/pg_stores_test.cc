@@ -1,0 +1,262 @@
+// What only PostgreSQL can show: what is stored, what a batch with one bad row
+// does, several pools at once, schema versions.
+
+#include <atomic>
+#include <set>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "server/identity/error.h"
+#include "server/store/postgres/pg_connector.h"
+#include "server/store/postgres/schema.h"
+#include "server/store/postgres/sql_values.h"
+#include "tests/store/postgres_harness.h"
+#include "tests/store/store_contract.h"
+
+namespace wxident {
+namespace {
+
+std::unique_ptr<StoreHarness> OneWorker() {
+  PgPool::Options options;
+  options.workers = 1;
+  return std::make_unique<PostgresHarness>(options);
+}
+
+class PgStoresTest : public StoreContract {
+ protected:
+  PostgresHarness& pg() { return static_cast<PostgresHarness&>(*harness_); }
+
+  absl::Status LoadKeys(const std::string& token_hash) {
+    return Await<std::optional<SessionWithKeys>>([&](auto done) {
+             harness_->sessions().FindSessionWithKeys(token_hash, Soon(),
+                                                      std::move(done));
+           })
+        .status();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Postgres, PgStoresTest, ::testing::Values(&OneWorker));
+
+TEST_P(PgStoresTest, SecretsAreStoredSealedAndTokensNotAtAll) {
+  const SignIn in = Login("wx1", "o1");
+  MustRecord(in);
+  ASSERT_TRUE(AwaitStatus([&](DoneStatus done) {
+                harness_->profiles().SavePhone(
+                    {"wx1", "o1", ""}, "account",
+                    {Secret("+4420canary"), Secret("20canary"), "44",
+                     absl::UnixEpoch()},
+                    Soon(), std::move(done));
+              }).ok());
+  const SqlRows rows = pg().Sql(
+      "SELECT encode(k.session_key, 'hex'), encode(p.phone_number, 'hex'),"
+      " encode(p.pure_phone_number, 'hex'), encode(p.country_code, 'hex'),"
+      " encode(p.phone_index, 'hex'), p.phone_index_key_id"
+      " FROM session_keys k JOIN phones p USING (app_id, openid)");
+  ASSERT_EQ(rows.size(), 1u);
+  const auto open = [&](int column, const char* table, const char* name) {
+    const auto opened = pg().key_ring().Open(BytesOf(rows[0][column]),
+                                             {table, name, {"wx1", "o1"}});
+    return opened.ok() ? opened->Expose() : opened.status().ToString();
+  };
+  EXPECT_EQ(open(0, "session_keys", "session_key"), "key of o1");
+  EXPECT_EQ(open(1, "phones", "phone_number"), "+4420canary");
+  EXPECT_EQ(open(2, "phones", "pure_phone_number"), "20canary");
+  EXPECT_EQ(open(3, "phones", "country_code"), "44");
+  EXPECT_EQ(BytesOf(rows[0][4]), pg().index().Mac({"account", "+4420canary"}));
+  EXPECT_EQ(rows[0][5], "9");
+}
+
+TEST_P(PgStoresTest, EachFlippedBitIsTampering) {
+  const SignIn in = Login("wx1", "o1");
+  MustRecord(in);
+  const size_t bits =
+      8 *
+      NumberOf(pg().Sql("SELECT octet_length(session_key) FROM session_keys")
+                   .at(0)[0]);
+  for (size_t bit = 0; bit < bits; ++bit) {
+    const std::string flip = absl::StrCat(
+        "UPDATE session_keys SET session_key = set_bit(session_key, ", bit,
+        ", 1 - get_bit(session_key, ", bit, "))");
+    pg().Sql(flip);
+    const absl::Status status = LoadKeys(in.session_token_hash);
+    // A changed key id names a key that is not there.
+    const bool in_key_id = bit / 8 >= 1 && bit / 8 <= 4;
+    EXPECT_TRUE(HasReason(
+        status, in_key_id ? Reason::kKeyUnavailable : Reason::kTampered))
+        << bit << status;
+    pg().Sql(flip);
+  }
+  EXPECT_TRUE(LoadKeys(in.session_token_hash).ok());
+}
+
+TEST_P(PgStoresTest, AMovedKeyDoesNotOpenAndCostsItsNeighboursNothing) {
+  const SignIn one = Login("wx1", "o1");
+  const SignIn two = Login("wx1", "o2");
+  MustRecord(one);
+  MustRecord(two);
+  pg().Sql(
+      "UPDATE session_keys SET session_key = (SELECT session_key FROM "
+      "session_keys WHERE openid = 'o2') WHERE openid = 'o1'");
+  OnThreads(16, [&](int i) {
+    if (i % 2 == 0)
+      EXPECT_TRUE(
+          HasReason(LoadKeys(one.session_token_hash), Reason::kTampered));
+    else
+      EXPECT_TRUE(LoadKeys(two.session_token_hash).ok());
+  });
+  // The session itself is not hurt.
+  EXPECT_TRUE(FindSession(one.session_token_hash));
+}
+
+TEST_P(PgStoresTest, AMissingKeyIsNamed) {
+  const SignIn in = Login("wx1", "o1");
+  MustRecord(in);
+  pg().Sql(
+      "UPDATE session_keys SET session_key = overlay(session_key PLACING "
+      "'\\x00000102'::bytea FROM 2 FOR 4)");
+  const absl::Status status = LoadKeys(in.session_token_hash);
+  EXPECT_TRUE(HasReason(status, Reason::kKeyUnavailable));
+  EXPECT_EQ(DetailsOf(status).metadata["key_id"], "258");
+}
+
+TEST_P(PgStoresTest, OneBadRowOfABatchFailsAlone) {
+  std::vector<SignIn> logins;
+  for (int i = 0; i < 64; ++i)
+    logins.push_back(Login("wx1", absl::StrCat("o", i)));
+  logins[40].session_token_hash = "not 32 bytes";
+  std::vector<absl::Status> answers(logins.size());
+  OnThreads(64, [&](int i) { answers[i] = Record(logins[i]).status(); });
+  for (int i = 0; i < 64; ++i) {
+    if (i == 40)
+      EXPECT_TRUE(HasReason(answers[i], Reason::kInternalFault));
+    else
+      EXPECT_TRUE(answers[i].ok()) << answers[i];
+    // No SQL, no value, nothing of the driver.
+    EXPECT_FALSE(absl::StrContains(answers[i].ToString(), "session"));
+  }
+  EXPECT_FALSE(FindUser(ByOpenid{"wx1", "o40"}));
+}
+
+TEST_P(PgStoresTest, WhatWaitsSharesAStatement) {
+  constexpr int kLogins = 2000;
+  std::mutex mutex;
+  std::condition_variable changed;
+  int left = kLogins;
+  int failed = 0;
+  for (int i = 0; i < kLogins; ++i) {
+    // Every fourth is a repetition of a person.
+    SignIn in = Login("wx1", absl::StrCat("o", i / 4 * 3 + i % 3), "");
+    if (i % 5 == 0) in.identity.unionid = "u" + in.identity.openid;
+    harness_->identities().RecordSignIn(
+        std::move(in), Soon(), [&](absl::StatusOr<SignedIn> answer) {
+          std::lock_guard<std::mutex> lock(mutex);
+          failed +=
+              !answer.ok() && !HasReason(answer.status(), Reason::kOverloaded);
+          --left;
+          changed.notify_one();
+        });
+  }
+  std::unique_lock<std::mutex> lock(mutex);
+  changed.wait(lock, [&] { return left == 0; });
+  EXPECT_EQ(failed, 0);
+  // All but the first few went 64 at a time.
+  const std::string text = pg().metrics().Text();
+  const std::string name =
+      "wxident_store_statements_total{operation=\"record_sign_in\"} ";
+  const size_t at = text.find(name);
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_LT(std::stoi(text.substr(at + name.size())), kLogins / 16);
+}
+
+TEST_P(PgStoresTest, TwoPoolsRacingThroughThreeAppsMakeOneUser) {
+  PgPool::Options options;
+  options.workers = 8;
+  PostgresHarness other(options);
+  constexpr int kRacers = 32;
+  for (int round = 0; round < 50; ++round) {
+    const std::string unionid = absl::StrCat("u", round);
+    std::vector<SignIn> logins;
+    for (int i = 0; i < kRacers; ++i)
+      logins.push_back(Login(absl::StrCat("wx", i % 3),
+                             absl::StrCat("o", round, "_", i % 3),
+                             // Some do not know the unionid yet.
+                             i % 4 == 3 ? "" : unionid));
+    OnThreads(kRacers, [&](int i) {
+      if (i % 2 == 0) {
+        MustRecord(logins[i]);
+        return;
+      }
+      const auto answer = Await<SignedIn>([&](auto done) {
+        other.identities().RecordSignIn(logins[i], Soon(), std::move(done));
+      });
+      EXPECT_TRUE(answer.ok()) << answer.status();
+    });
+    const auto user = FindUser(ByUnionid{"account", unionid});
+    ASSERT_TRUE(user.has_value());
+    EXPECT_EQ(user->identities.size(), 3u);
+    for (const SignIn& login : logins) {
+      const auto session = FindSession(login.session_token_hash);
+      ASSERT_TRUE(session.has_value());
+      EXPECT_EQ(session->user.user_id, user->user.user_id);
+    }
+  }
+}
+
+TEST_P(PgStoresTest, AMergeLeavesAnEventAndOneHop) {
+  const std::string old_id =
+      MustRecord(Login("wx1", "o1")).session.user.user_id;
+  harness_->PassTime(absl::Seconds(1));
+  const std::string young_id =
+      MustRecord(Login("wx2", "o2", "u1")).session.user.user_id;
+  MustRecord(Login("wx1", "o1", "u1"));
+  const SqlRows events =
+      pg().Sql("SELECT user_id, kind, other_user_id, app_id FROM user_events");
+  EXPECT_EQ(events, SqlRows({{old_id, "merged", young_id, "wx1"}}));
+  EXPECT_EQ(pg().Sql("SELECT user_id, merged_into FROM user_forwards"),
+            SqlRows({{young_id, old_id}}));
+}
+
+TEST_P(PgStoresTest, ACutConnectionIsNotNoticed) {
+  MustRecord(Login("wx1", "o1"));
+  for (int i = 0; i < 5; ++i) {
+    pg().Sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND usename = 'wxident'");
+    MustRecord(Login("wx1", "o1"));
+  }
+}
+
+TEST_P(PgStoresTest, ALockedTableIsUnavailableNotForEver) {
+  auto connector = *MakePgConnector(SharedPostgres().url(), Secret());
+  auto holder = *connector->Connect();
+  const absl::Status held = holder->Transact([&] {
+    EXPECT_TRUE(holder->Execute("LOCK TABLE users", {}).ok());
+    EXPECT_TRUE(HasReason(Record(Login("wx1", "o1")).status(),
+                          Reason::kStoreUnavailable));
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(held.ok());
+  MustRecord(Login("wx1", "o1"));
+}
+
+TEST_P(PgStoresTest, TheSchemasVersionIsChecked) {
+  auto connector = *MakePgConnector(SharedPostgres().url(), Secret());
+  EXPECT_TRUE(CheckSchema(*connector).ok());
+
+  pg().Sql("INSERT INTO schema_migrations VALUES ('99990101000000')");
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckSchema(*connector)));
+  pg().Sql("DELETE FROM schema_migrations WHERE version LIKE '9999%'");
+
+  pg().Sql("ALTER TABLE schema_migrations RENAME TO away");
+  const absl::Status missing = CheckSchema(*connector);
+  EXPECT_TRUE(absl::IsFailedPrecondition(missing));
+  EXPECT_TRUE(absl::StrContains(missing.message(),
+                                "dbmate --migrations-dir migrations up"));
+  pg().Sql("ALTER TABLE away RENAME TO schema_migrations");
+
+  auto nowhere = *MakePgConnector("postgresql://x@127.0.0.1:1/x", Secret());
+  EXPECT_TRUE(absl::IsUnavailable(CheckSchema(*nowhere)));
+  EXPECT_FALSE(MakePgConnector("http://x", Secret()).ok());
+}
+
+}  // namespace
+}  // namespace wxident
