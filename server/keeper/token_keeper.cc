@@ -187,8 +187,10 @@ void TokenKeeper::OnFetched(Slot& slot, bool force,
           slot.token.has_value() && slot.token->token == answer->access_token;
       const int64_t before =
           slot.token.has_value() ? slot.token->generation : 0;
-      slot.token = AccessToken{std::move(answer->access_token),
-                               clock_.Now() + answer->expires_in,
+      // The database keeps microseconds; a restart must not change the time.
+      const absl::Time expires_at = absl::FromUnixMicros(
+          absl::ToUnixMicros(clock_.Now() + answer->expires_in));
+      slot.token = AccessToken{std::move(answer->access_token), expires_at,
                                same ? before : before + 1};
       slot.refused.reset();
       PlanRefresh(slot);
