@@ -118,7 +118,7 @@ def main(arguments):
         print(f"{name}: {run.targets} targets, {run.passed} cases passed, "
               f"{len(run.failures)} failed")
         for label, what in run.failures:
-            print(f"  FAILED {label} {what}")
+            print(f"  FAILED {label} {what.splitlines()[0]}")
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
 

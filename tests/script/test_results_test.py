@@ -102,6 +102,16 @@ class ResultsTest(unittest.TestCase):
         self.assertIn("  FAILED //b does not build", lines)
         self.assertEqual(lines[-1], "1 passed, 1 failed")
 
+    def test_a_long_reason_keeps_to_one_line(self):
+        self.events.append({
+            "id": {"unconfiguredLabel": {"label": "//c"}},
+            "aborted": {"reason": "LOADING_FAILURE", "description": "a\nb"},
+        })
+        self.finish(1)
+        lines = self.run_main()[1]
+        self.assertIn("  FAILED //c does not build: a", lines)
+        self.assertEqual(lines[-1], "0 passed, 1 failed")
+
     def test_an_unexplained_exit_is_a_failure(self):
         self.add_result("//a", "PASSED")
         self.finish(2, "COMMAND_LINE_ERROR")
