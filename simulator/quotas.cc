@@ -30,4 +30,19 @@ int Quotas::Take(const std::string& app_id, const std::string& path,
   return kOk;
 }
 
+int Quotas::TakeForUser(const std::string& app_id, const std::string& path,
+                        const std::string& user, absl::Time now) {
+  auto limits = settings_.quotas.find(path);
+  if (limits == settings_.quotas.end() ||
+      limits->second.per_minute_per_user == 0)
+    return kOk;
+  const int64_t minute = absl::ToUnixSeconds(now) / 60;
+  if (users_minute_ != minute) users_.clear();
+  users_minute_ = minute;
+  int64_t& count = users_[{app_id, path, user}];
+  if (count >= limits->second.per_minute_per_user) return kMinuteQuota;
+  ++count;
+  return kOk;
+}
+
 }  // namespace wxident::simulator

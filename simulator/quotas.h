@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -22,6 +23,10 @@ class Quotas {
   // then nothing is counted.
   int Take(const std::string& app_id, const std::string& path, absl::Time now);
 
+  // The same for the limit of one user, apart from the app's.
+  int TakeForUser(const std::string& app_id, const std::string& path,
+                  const std::string& user, absl::Time now);
+
  private:
   struct Window {
     int64_t id = 0;
@@ -35,6 +40,9 @@ class Quotas {
 
   const Settings& settings_;
   std::map<std::pair<std::string, std::string>, Counters> counters_;
+  // The users of `users_minute_` only: nobody's count outlives its minute.
+  std::map<std::tuple<std::string, std::string, std::string>, int64_t> users_;
+  int64_t users_minute_ = 0;
 };
 
 }  // namespace wxident::simulator

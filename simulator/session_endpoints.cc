@@ -60,6 +60,9 @@ Answer JsCode2Session(World& world, ApiCall& call) {
       code->app_id != app_id)
     return Refuse(kInvalidCode);
   call.user = code->user;
+  if (int quota =
+          world.quotas.TakeForUser(app_id, request.path, code->user, now))
+    return Refuse(quota);
   if (code->used) return Refuse(kCodeUsed);
   if (now >= code->expires_at) return Refuse(kInvalidCode);
   code->used = true;

@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "server/base/status_macros.h"
 
@@ -174,7 +175,9 @@ struct Read {
 absl::Status ApplyQuotas(const Json& input, Settings& settings) {
   constexpr absl::string_view kForm =
       "give an object like {\"/cgi-bin/token\": {\"per_second\": 0, "
-      "\"per_minute\": 0, \"per_day\": 2000}}; 0 is no limit";
+      "\"per_minute\": 0, \"per_day\": 2000, \"per_minute_per_user\": 0}}; 0 "
+      "is "
+      "no limit";
   if (!input.is_object()) return Bad("quotas", kForm);
   for (const auto& [path, limits] : input.items()) {
     if (path.empty() || path[0] != '/' || !limits.is_object())
@@ -184,7 +187,9 @@ absl::Status ApplyQuotas(const Json& input, Settings& settings) {
       int64_t* limit = name == "per_second"   ? &changed.per_second
                        : name == "per_minute" ? &changed.per_minute
                        : name == "per_day"    ? &changed.per_day
-                                              : nullptr;
+                       : name == "per_minute_per_user"
+                           ? &changed.per_minute_per_user
+                           : nullptr;
       if (limit == nullptr || !value.is_number_integer() ||
           value.get<int64_t>() < 0)
         return Bad(absl::StrCat("quotas.", path, ".", name), kForm);
@@ -192,6 +197,22 @@ absl::Status ApplyQuotas(const Json& input, Settings& settings) {
     }
   }
   return absl::OkStatus();
+}
+
+// `text` in lines of at most 78 columns, each indented.
+std::string Wrapped(absl::string_view text) {
+  constexpr absl::string_view kIndent = "      ";
+  constexpr size_t kWidth = 78;
+  std::string out;
+  std::string line;
+  for (absl::string_view word : absl::StrSplit(text, ' ')) {
+    if (kIndent.size() + line.size() + word.size() > kWidth) {
+      absl::StrAppend(&out, kIndent, line, "\n");
+      line.clear();
+    }
+    absl::StrAppend(&line, line.empty() ? "" : " ", word);
+  }
+  return absl::StrCat(out, kIndent, line, "\n");
 }
 
 }  // namespace
@@ -225,7 +246,8 @@ Json SettingsToJson(const Settings& settings) {
   for (const auto& [path, limits] : settings.quotas) {
     quotas[path] = {{"per_second", limits.per_second},
                     {"per_minute", limits.per_minute},
-                    {"per_day", limits.per_day}};
+                    {"per_day", limits.per_day},
+                    {"per_minute_per_user", limits.per_minute_per_user}};
   }
   return out;
 }
@@ -236,13 +258,19 @@ std::string SettingsHelp() {
   for (const Setting& setting : kTable) {
     const Json value = std::visit(Read{defaults}, setting.member);
     absl::StrAppend(&out, "  ", setting.name, " (", setting.unit, ", default ",
-                    WriteJson(value), ")\n      ", setting.meaning, "\n");
+                    WriteJson(value), ")\n", Wrapped(setting.meaning));
   }
+  std::string quotas;
+  for (const auto& [path, limits] : defaults.quotas)
+    absl::StrAppend(&quotas, "      ", path, ": ", limits.per_minute,
+                    " per minute, ", limits.per_day, " per day\n");
   absl::StrAppend(
-      &out, "  quotas (calls of one app; default ",
-      WriteJson(SettingsToJson(defaults)["quotas"]),
-      ")\n      per path: per_second (44990 beyond it), per_minute (45011), "
-      "per_day (45009); 0: no limit\n");
+      &out,
+      "  quotas (calls of one app; 0: no limit)\n"
+      "      per path: per_second (44990 beyond it), per_minute (45011), "
+      "per_day (45009;\n      days of UTC+8), per_minute_per_user (45011; "
+      "jscode2session only).\n      Not 0 by default:\n",
+      quotas);
   return out;
 }
 

@@ -16,6 +16,8 @@ struct QuotaLimits {
   int64_t per_second = 0;
   int64_t per_minute = 0;
   int64_t per_day = 0;
+  // Of one user; only where the endpoint learns who it is before its effect.
+  int64_t per_minute_per_user = 0;
 };
 
 // How the simulated WeChat behaves where it could behave otherwise. The names

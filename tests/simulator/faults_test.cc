@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "simulator/errcode.h"
 #include "tests/simulator/harness.h"
 
 namespace wxident::simulator {
@@ -215,14 +214,6 @@ TEST_F(FaultTest, ComplainsWithTheFieldsName) {
   EXPECT_THAT(error({{"headers", {{"X", "a\r\nB: c"}}}}),
               StartsWith("headers: "));
   EXPECT_EQ(sim_.Get("/_sim/faults")["faults"].size(), 0u);
-}
-
-TEST(Errcode, HasATextForWhatEndpointsGive) {
-  for (int errcode : {kInvalidCredential, kCodeUsed, kDayQuota,
-                      kInvalidSignature, kEmptyBody, kApiForbidden})
-    EXPECT_NE(ErrcodeText(errcode), "error") << errcode;
-  EXPECT_EQ(ErrcodeText(40029), "invalid code");
-  EXPECT_EQ(ErrcodeText(123456), "error");
 }
 
 }  // namespace

@@ -91,6 +91,19 @@ TEST(JsCode2Session, RefusesForeignPhoneAndBlockedUsersCodes) {
   EXPECT_EQ(sim.Exchange(sim.LoginCode("mallory"))["errcode"], 40226);
 }
 
+TEST(JsCode2Session, LimitsOneUsersMinuteOnRequest) {
+  Harness sim;
+  sim.Control(
+      "settings",
+      {{"quotas", {{"/sns/jscode2session", {{"per_minute_per_user", 1}}}}}});
+  EXPECT_TRUE(sim.Exchange(sim.LoginCode("alice")).contains("openid"));
+  const std::string code = sim.LoginCode("alice");
+  EXPECT_EQ(sim.Exchange(code)["errcode"], 45011);
+  EXPECT_TRUE(sim.Exchange(sim.LoginCode("bob")).contains("openid"));
+  sim.clock().Advance(absl::Minutes(1));
+  EXPECT_TRUE(sim.Exchange(code).contains("openid"));
+}
+
 TEST(JsCode2Session, ReadsTheQueryOfAPostUnlessToldToRefuse) {
   Harness sim;
   const HttpReply form = sim.Send("POST", "/sns/jscode2session", "appid=x");

@@ -10,7 +10,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
-using testing::StartsWith;
 
 TEST(Simulator, RefusesAPostWithoutContentLength) {
   Harness sim;
@@ -134,45 +133,6 @@ TEST(Simulator, ACallThatAResetOvertookTouchesNoNewEntry) {
   const Json journal = sim.Get("/_sim/journal");
   EXPECT_EQ(journal["count"], 1);
   EXPECT_EQ(journal["calls"][0]["outcome"], "ok");
-}
-
-TEST(Settings, RefuseByNameAndChangeNothing) {
-  Harness sim;
-  const Json before = sim.Get("/_sim/settings");
-  EXPECT_THAT(sim.ControlError("settings", {{"login_code_ttl", 5}}),
-              StartsWith("login_code_ttl: no such setting"));
-  EXPECT_THAT(sim.ControlError("settings", {{"login_code_ttl_s", 0}}),
-              StartsWith("login_code_ttl_s: give a whole number"));
-  EXPECT_THAT(sim.ControlError("settings", {{"escape_slashes", 1}}),
-              StartsWith("escape_slashes: "));
-  EXPECT_THAT(sim.ControlError("settings", {{"content_type_sns", "a\r\nb"}}),
-              StartsWith("content_type_sns: "));
-  EXPECT_THAT(
-      sim.ControlError("settings",
-                       {{"escape_slashes", true},
-                        {"quotas", {{"/cgi-bin/token", {{"per_hour", 1}}}}}}),
-      StartsWith("quotas./cgi-bin/token.per_hour: "));
-  EXPECT_EQ(sim.Get("/_sim/settings"), before);
-  // What is shown can be given back.
-  EXPECT_EQ(sim.Control("settings", before), before);
-}
-
-TEST(Config, NamesWhatIsWrong) {
-  Config config;
-  EXPECT_TRUE(ApplyConfig({{"settings", {{"login_code_ttl_s", 7}}},
-                           {"apps", {{{"app_id", "wx1"}}}}},
-                          config)
-                  .ok());
-  EXPECT_EQ(config.settings.login_code_ttl, absl::Seconds(7));
-  EXPECT_EQ(config.apps.at("wx1").secret.size(), 32u);
-  const auto error = [](const Json& json) {
-    Config config;
-    return std::string(ApplyConfig(json, config).message());
-  };
-  EXPECT_THAT(error({{"setting", 1}}), StartsWith("setting: no such field"));
-  EXPECT_THAT(error({{"settings", {{"x", 1}}}}), StartsWith("settings.x: "));
-  EXPECT_THAT(error({{"apps", {{{"app_id", "wx1"}}, {{"kind", "x"}}}}}),
-              StartsWith("apps[1].app_id: missing"));
 }
 
 }  // namespace
