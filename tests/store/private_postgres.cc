@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +39,14 @@ PrivatePostgres::~PrivatePostgres() { Run({"stop", folder_}).IgnoreError(); }
 
 absl::Status PrivatePostgres::Restart(const std::string& mode) {
   return Run({"restart", folder_, mode});
+}
+
+std::string PrivatePostgres::Log() const {
+  std::ifstream home_file(folder_ + "/home");
+  std::string home;
+  std::getline(home_file, home);
+  std::ifstream log(home + "/log");
+  return std::string(std::istreambuf_iterator<char>(log), {});
 }
 
 absl::Status PrivatePostgres::Run(const std::vector<std::string>& arguments) {

@@ -29,6 +29,9 @@ class PrivatePostgres {
   // `mode` is "fast" or "immediate" (a crash). Returns when it answers again.
   absl::Status Restart(const std::string& mode);
 
+  // What the server has logged so far.
+  std::string Log() const;
+
  private:
   explicit PrivatePostgres(std::string folder) : folder_(std::move(folder)) {}
   absl::Status Run(const std::vector<std::string>& arguments);

@@ -168,13 +168,15 @@ absl::StatusOr<std::unique_ptr<SqlConnector>> MakePgConnector(
   }
   PQconninfoFree(parsed);
   settings["options"] = options;
-  if (!password.empty()) settings["password"] = password.Expose();
 
   std::string conninfo;
-  for (const auto& [keyword, value] : settings)
+  const auto add = [&](absl::string_view keyword, absl::string_view value) {
     absl::StrAppend(&conninfo, keyword, "='",
                     absl::StrReplaceAll(value, {{"\\", "\\\\"}, {"'", "\\'"}}),
                     "' ");
+  };
+  for (const auto& [keyword, value] : settings) add(keyword, value);
+  if (!password.empty()) add("password", password.Expose());
   return std::make_unique<PgConnector>(Secret(std::move(conninfo)));
 }
 

@@ -76,7 +76,9 @@ absl::Status Find(SqlSession& session, const PgItems<Query, Found>& items,
   WX_ASSIGN_OR_RETURN(const SqlRows rows, session.Execute(sql, parameters));
   for (auto* item : items) item->out = Found();
   for (const SqlRow& row : rows) {
-    Found& found = *items.at(NumberOf(row[0]) - 1)->out;
+    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    if (item == nullptr) return NoSuchItem();
+    Found& found = *item->out;
     if (!found.has_value())
       found = UserWithIdentities{
           User{TextOf(row[1]), TimeOf(row[2]), IsTrue(row[3])}, {}};

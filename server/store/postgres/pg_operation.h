@@ -1,6 +1,7 @@
 #ifndef WXIDENT_SERVER_STORE_POSTGRES_PG_OPERATION_H_
 #define WXIDENT_SERVER_STORE_POSTGRES_PG_OPERATION_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -46,6 +47,18 @@ struct PgItem final : PgPool::Job {
 
 template <typename In, typename Out>
 using PgItems = std::vector<PgItem<In, Out>*>;
+
+// The item that a row of a batch's answer names, counted from 1 as WITH
+// ORDINALITY does; nullptr when there is none.
+template <typename Item>
+Item* ItemNumbered(const std::vector<Item*>& items, int64_t number) {
+  if (number < 1 || number > static_cast<int64_t>(items.size())) return nullptr;
+  return items[number - 1];
+}
+
+inline absl::Status NoSuchItem() {
+  return absl::InternalError("an answer names no row of its batch");
+}
 
 // A kind of request with its types: runs `run` over each batch. `run` must not
 // capture what the pool may outlive.

@@ -98,16 +98,16 @@ void PgPool::Submit(Operation& operation, std::unique_ptr<Job> job) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (ending_) {
       refused = StoreUnavailable();
-    } else if (operation.waiting.size() >=
+    } else if (operation.waiting_.size() >=
                static_cast<size_t>(options_.queue_limit)) {
       refused = Error(Reason::kOverloaded,
                       "too many requests wait for the database; retry later")
                     .RetryAfter(absl::Milliseconds(100))
                     .ToStatus();
     } else {
-      operation.waiting.push_back(std::move(job));
+      operation.waiting_.push_back(std::move(job));
       metrics_.Set("wxident_store_queue_depth", {{"operation", operation.name}},
-                   static_cast<double>(operation.waiting.size()));
+                   static_cast<double>(operation.waiting_.size()));
     }
   }
   if (refused.ok())
@@ -135,17 +135,17 @@ PgPool::Batch PgPool::Take() {
     for (size_t i = 0; i < operations_.size(); ++i) {
       const size_t turn = (next_ + i) % operations_.size();
       Operation& operation = *operations_[turn];
-      if (operation.waiting.empty()) continue;
+      if (operation.waiting_.empty()) continue;
       next_ = turn + 1;
       Batch batch;
       batch.operation = &operation;
-      while (!operation.waiting.empty() &&
+      while (!operation.waiting_.empty() &&
              batch.jobs.size() < static_cast<size_t>(options_.batch_limit)) {
-        batch.jobs.push_back(std::move(operation.waiting.front()));
-        operation.waiting.pop_front();
+        batch.jobs.push_back(std::move(operation.waiting_.front()));
+        operation.waiting_.pop_front();
       }
       metrics_.Set("wxident_store_queue_depth", {{"operation", operation.name}},
-                   static_cast<double>(operation.waiting.size()));
+                   static_cast<double>(operation.waiting_.size()));
       return batch;
     }
     if (ending_) return {};
@@ -165,8 +165,10 @@ void PgPool::Serve(Batch batch, Worker& worker) {
   if (jobs.empty()) return;
 
   const absl::Status status = Run(operation, jobs, worker);
-  // One row's value must not cost its neighbours their answer.
-  if (absl::IsInvalidArgument(status) && jobs.size() > 1) {
+  // One row's value, or somebody's lock on it, must not cost its neighbours
+  // their answer.
+  if ((absl::IsInvalidArgument(status) || absl::IsAborted(status)) &&
+      jobs.size() > 1) {
     for (Job* job : jobs)
       Finish(operation, *job, Run(operation, {job}, worker));
     return;

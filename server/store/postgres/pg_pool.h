@@ -76,7 +76,7 @@ class PgPool {
 
    private:
     friend class PgPool;
-    std::deque<std::unique_ptr<Job>> waiting;  // guarded by PgPool::mutex_
+    std::deque<std::unique_ptr<Job>> waiting_;  // guarded by PgPool::mutex_
   };
 
   // `clock` and `metrics` must outlive the pool. Connects when first needed.

@@ -109,7 +109,9 @@ absl::Status Find(SqlSession& session, const PgItems<Query, Found>& items,
       profile.fetched_at = TimeOf(row[15]);
       found.profile = std::move(profile);
     }
-    items.at(NumberOf(row[0]) - 1)->out = Found(std::move(found));
+    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    if (item == nullptr) return NoSuchItem();
+    item->out = Found(std::move(found));
   }
   return absl::OkStatus();
 }
@@ -184,7 +186,12 @@ absl::Status PgProfileStore::SavePhones(
            numbers.Literal(), pure_numbers.Literal(), country_codes.Literal(),
            indexes.Literal(), index_keys.Literal(), watermarks.Literal()}));
   std::map<std::pair<std::string, std::string>, bool> known;
-  for (const SqlRow& row : rows) known[order.at(NumberOf(row[0]) - 1)] = true;
+  for (const SqlRow& row : rows) {
+    const int64_t number = NumberOf(row[0]);
+    if (number < 1 || number > static_cast<int64_t>(order.size()))
+      return NoSuchItem();
+    known[order[number - 1]] = true;
+  }
   for (auto* item : items) {
     const Identity& identity = item->in.identity;
     if (known[{identity.app_id, identity.openid}])

@@ -111,8 +111,11 @@ absl::Status Find(SqlSession& session,
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
                       session.Execute(FindSql(), {TokenHashes(items)}));
   for (auto* item : items) item->out = std::optional<Session>();
-  for (const SqlRow& row : rows)
-    items.at(NumberOf(row[0]) - 1)->out = SessionOf(row);
+  for (const SqlRow& row : rows) {
+    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    if (item == nullptr) return NoSuchItem();
+    item->out = SessionOf(row);
+  }
   return absl::OkStatus();
 }
 
@@ -138,8 +141,11 @@ absl::Status FindWithKeys(
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
                       session.Execute(FindWithKeysSql(), {TokenHashes(items)}));
   for (auto* item : items) item->out = std::optional<SessionWithKeys>();
-  for (const SqlRow& row : rows)
-    items.at(NumberOf(row[0]) - 1)->out = WithKeys(row, aead);
+  for (const SqlRow& row : rows) {
+    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    if (item == nullptr) return NoSuchItem();
+    item->out = WithKeys(row, aead);
+  }
   return absl::OkStatus();
 }
 
@@ -161,8 +167,11 @@ absl::Status RevokeUser(SqlSession& session,
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
                       session.Execute(kRevokeUser, {ids.Literal()}));
   for (auto* item : items) item->out = 0;
-  for (const SqlRow& row : rows)
-    items.at(NumberOf(row[0]) - 1)->out = static_cast<int>(NumberOf(row[1]));
+  for (const SqlRow& row : rows) {
+    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    if (item == nullptr) return NoSuchItem();
+    item->out = static_cast<int>(NumberOf(row[1]));
+  }
   return absl::OkStatus();
 }
 

@@ -69,14 +69,15 @@ absl::Status PgTokenStore::Load(
       session.Execute(kLoad, {app_ids.Literal(), modes.Literal()}));
   for (auto* item : items) item->out = std::optional<AccessToken>();
   for (const SqlRow& row : rows) {
-    auto& item = *items.at(NumberOf(row[0]) - 1);
+    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    if (item == nullptr) return NoSuchItem();
     absl::StatusOr<Secret> token =
-        OpenSealed(aead, row[1], PlaceOf(item.in.app_id, item.in.mode));
+        OpenSealed(aead, row[1], PlaceOf(item->in.app_id, item->in.mode));
     if (token.ok())
-      item.out =
+      item->out =
           AccessToken{*std::move(token), TimeOf(row[2]), NumberOf(row[3])};
     else
-      item.out = token.status();
+      item->out = token.status();
   }
   return absl::OkStatus();
 }

@@ -155,7 +155,9 @@ absl::Status RunRound(SqlSession& session, const Items& items) {
                       "nobody has this openid in this app; log in first")
                     .ToStatus();
   for (const SqlRow& row : rows) {
-    Item& item = *items.at(NumberOf(row[0]) - 1);
+    Item* numbered = ItemNumbered(items, NumberOf(row[0]));
+    if (numbered == nullptr) return NoSuchItem();
+    Item& item = *numbered;
     if (IsTrue(row[1])) {
       Answer(item, row);
       continue;

@@ -28,6 +28,7 @@ class PgFaultTest : public StoreContract {
   void RestartUnderLoad(const std::string& mode) {
     std::atomic<bool> stop = false;
     std::mutex mutex;
+    std::condition_variable changed;
     std::vector<std::string> acknowledged;
     int unavailable = 0;
     std::vector<std::thread> callers;
@@ -43,17 +44,14 @@ class PgFaultTest : public StoreContract {
             ++unavailable;
           else
             ADD_FAILURE() << answer.status();
+          changed.notify_one();
         }
       });
     }
     const auto await_logins = [&](size_t more) {
       std::unique_lock<std::mutex> lock(mutex);
       const size_t until = acknowledged.size() + more;
-      while (acknowledged.size() < until) {
-        lock.unlock();
-        std::this_thread::yield();
-        lock.lock();
-      }
+      changed.wait(lock, [&] { return acknowledged.size() >= until; });
     };
     await_logins(200);
     EXPECT_TRUE(cluster->Restart(mode).ok());

@@ -238,6 +238,12 @@ TEST_P(PgStoresTest, ALockedTableIsUnavailableNotForEver) {
   MustRecord(Login("wx1", "o1"));
 }
 
+TEST_P(PgStoresTest, TheServerIsMadeForTheNewestMigration) {
+  // The cluster has all of migrations/.
+  EXPECT_EQ(pg().Sql("SELECT max(version) FROM schema_migrations"),
+            SqlRows({{std::string(kSchemaVersion)}}));
+}
+
 TEST_P(PgStoresTest, TheSchemasVersionIsChecked) {
   auto connector = *MakePgConnector(SharedPostgres().url(), Secret());
   EXPECT_TRUE(CheckSchema(*connector).ok());
