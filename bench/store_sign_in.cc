@@ -2,7 +2,8 @@
 // statement holds one login, and when it holds up to 64. The same pool, the
 // same durable private cluster, one run.
 //
-//   bazel run -c opt //bench:store_sign_in
+//   WXIDENT_TOOLS_DIR=$PWD/.tools bazel run --config=release
+//   //bench:store_sign_in
 
 #include <benchmark/benchmark.h>
 
