@@ -19,7 +19,11 @@ def fuzz_test(name, src, corpus, deps, **kwargs):
         args = ["$(locations %s)" % c for c in corpus],
         data = corpus,
         linkopts = select({
-            "//tests/fuzz:with_libfuzzer": ["-fsanitize=fuzzer"],
+            "//tests/fuzz:with_libfuzzer": [
+                "-fsanitize=fuzzer",
+                # Bazel links with clang, not clang++.
+                "-fsanitize-link-c++-runtime",
+            ],
             "//conditions:default": [],
         }),
         deps = deps + select({
