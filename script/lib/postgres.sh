@@ -52,7 +52,7 @@ wx_pg_as_user() {
 }
 
 wx_pg_start() {
-  local dir=$1 fast= owner= bin home base attempt port
+  local dir=$1 fast='' owner='' bin home base attempt port
   shift
   while (($#)); do
     case $1 in

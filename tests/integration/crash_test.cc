@@ -104,11 +104,11 @@ TEST(CrashTest, AKilledServerLosesNoAcknowledgedLogin) {
 
 TEST(CrashTest, APostgresRestartLosesNoAcknowledgedLogin) {
   for (const char* mode : {"fast", "immediate"}) {
-    World world;
+    World world(PrivatePostgres::Durability::kFull);
     Wxidentd server(world);
     Load load(server, MakeCodes(world.sim(), 3000));
     while (load.acknowledged() < 300) std::this_thread::yield();
-    world.postgres().Restart(mode);
+    ASSERT_TRUE(world.postgres().Restart(mode).ok());
     const Clock::time_point back = Clock::now();
     // A login works again soon after the database is back.
     int tries = 0;
@@ -136,12 +136,16 @@ TEST(CrashTest, AnUnavailableDatabaseCostsNoCode) {
   World world;
   Wxidentd server(world);
   const std::string code = world.sim().LoginCode(kMiniProgram, "patient");
-  world.postgres().Pause();
+  // Every connection of the server is cut, and none is let in.
+  world.Query("ALTER DATABASE wxident CONNECTION LIMIT 0");
+  world.Query(
+      "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+      "WHERE datname = 'wxident' AND pid <> pg_backend_pid()");
   v1::LoginResponse response;
   grpc::Status status = Login(server.stub(), code, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ReasonOf(status), "STORE_UNAVAILABLE");
-  world.postgres().Resume();
+  world.Query("ALTER DATABASE wxident CONNECTION LIMIT -1");
   const Clock::time_point back = Clock::now();
   do {
     status = Login(server.stub(), code, &response);

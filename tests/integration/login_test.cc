@@ -28,9 +28,7 @@ class LoginTest : public testing::Test {
 
   v1::IdentityService::Stub& stub() { return server_->stub(); }
   Simulator& sim() { return world_->sim(); }
-  int Count(const std::string& sql) {
-    return std::stoi(world_->postgres().Query(sql));
-  }
+  int Count(const std::string& sql) { return std::stoi(world_->Query(sql)); }
 
   static World* world_;
   static Wxidentd* server_;

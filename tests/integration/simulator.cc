@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <gtest/gtest.h>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace wxident {
@@ -16,11 +15,11 @@ size_t Append(char* data, size_t size, size_t count, void* out) {
 
 }  // namespace
 
-Simulator::Simulator(const std::string& dir, int port)
+Simulator::Simulator(const std::string& dir)
     : ca_file_(dir + "/ca.pem"), curl_(curl_easy_init()) {
   process_ = std::make_unique<Process>(std::vector<std::string>{
-      Runfile("simulator/wechat-simulator"), "--listen",
-      absl::StrCat("127.0.0.1:", port), "--dir", dir, "--seed", "7"});
+      Runfile("simulator/wechat-simulator"), "--listen", "127.0.0.1:0", "--dir",
+      dir, "--seed", "7"});
   const std::optional<std::string> line = process_->WaitForLine("\"url\"");
   if (!line.has_value()) {
     ADD_FAILURE() << "the simulator did not start:\n" << process_->log();
@@ -30,12 +29,6 @@ Simulator::Simulator(const std::string& dir, int port)
 }
 
 Simulator::~Simulator() { curl_easy_cleanup(curl_); }
-
-int Simulator::port() const {
-  int port = 0;
-  EXPECT_TRUE(absl::SimpleAtoi(url_.substr(url_.rfind(':') + 1), &port));
-  return port;
-}
 
 nlohmann::json Simulator::Request(const std::string& method,
                                   const std::string& call,
@@ -86,7 +79,7 @@ std::string Simulator::LoginCode(const std::string& app_id,
 }
 
 int Simulator::Calls(const std::string& path) {
-  return Get("journal?path=" + path).at("count").get<int>();
+  return Get("journal?limit=0&path=" + path).at("count").get<int>();
 }
 
 void Simulator::Fault(const nlohmann::json& rule) { Call("faults", rule); }

@@ -14,13 +14,12 @@ namespace wxident {
 // the test. Thread-safe.
 class Simulator {
  public:
-  // Its files go to `dir`. A `port` makes it listen where a former one did.
-  explicit Simulator(const std::string& dir, int port = 0);
+  // Its files go to `dir`.
+  explicit Simulator(const std::string& dir);
   ~Simulator();
 
   const std::string& url() const { return url_; }
   const std::string& ca_file() const { return ca_file_; }
-  int port() const;
   std::string log() const { return process_->log(); }
 
   // POST /_sim/<call>, or GET without a body.

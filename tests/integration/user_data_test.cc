@@ -14,8 +14,8 @@ namespace {
 // One of tests/vectors/open_data.json, by name.
 nlohmann::json Vector(const std::string& name) {
   std::ifstream file(Runfile("tests/vectors/open_data.json"));
-  for (const nlohmann::json& vector :
-       nlohmann::json::parse(file).at("open_data"))
+  const nlohmann::json all = nlohmann::json::parse(file);
+  for (const nlohmann::json& vector : all.at("open_data"))
     if (vector.at("name") == name) return vector;
   ADD_FAILURE() << "there is no vector " << name;
   return nlohmann::json::object();
@@ -171,9 +171,8 @@ TEST_F(UserDataTest, APhoneIsOpenedStoredAndSealed) {
   v1::GetUserResponse user;
   ASSERT_TRUE(stub().GetUser(Within().get(), ask, &user).ok());
   EXPECT_TRUE(user.user().phone_linked());
-  EXPECT_EQ(world_->postgres().Query(
-                "SELECT count(*) FROM phones WHERE "
-                "position('13912345678'::bytea IN phone_number) > 0"),
+  EXPECT_EQ(world_->Query("SELECT count(*) FROM phones WHERE "
+                          "position('13912345678'::bytea IN phone_number) > 0"),
             "0");
 }
 

@@ -98,24 +98,24 @@ constexpr char kPath[] = "/sns/jscode2session";
 // Answers that are none.
 nlohmann::json MalformedAnswers() {
   return nlohmann::json::array({
-      {{"status", 502}, {"raw_body", "<html>bad gateway</html>"}},
-      {{"raw_body", "<html>200 but no JSON</html>"}},
-      {{"raw_body", ""}},
-      {{"raw_body", "null"}},
-      {{"raw_body", "[]"}},
-      {{"raw_body", "{"}},
-      {{"raw_body", "{}"}},
-      {{"raw_body", "{\"errcode\":0}"}},
-      {{"raw_body", "{\"errcode\":\"a lot\"}"}},
-      {{"raw_body", "{\"openid\":\"o1234567890123456789012345678\"}"}},
-      {{"raw_body", "{\"openid\":\"\",\"session_key\":\"\"}"}},
-      {{"raw_body", "{\"openid\":7,\"session_key\":{}}"}},
-      {{"raw_body",
+      {{"http_status", 502}, {"body", "<html>bad gateway</html>"}},
+      {{"body", "<html>200 but no JSON</html>"}},
+      {{"body", ""}},
+      {{"body", "null"}},
+      {{"body", "[]"}},
+      {{"body", "{"}},
+      {{"body", "{}"}},
+      {{"body", "{\"errcode\":0}"}},
+      {{"body", "{\"errcode\":\"a lot\"}"}},
+      {{"body", "{\"openid\":\"o1234567890123456789012345678\"}"}},
+      {{"body", "{\"openid\":\"\",\"session_key\":\"\"}"}},
+      {{"body", "{\"openid\":7,\"session_key\":{}}"}},
+      {{"body",
         "{\"openid\":\"o1234567890123456789012345678\","
         "\"session_key\":\"not base64\"}"}},
-      {{"raw_body", std::string(100'000, '[')}},
-      {{"raw_body", std::string(200'000, 'x')}},
-      {{"raw_body",
+      {{"body", std::string(100'000, '[')}},
+      {{"body", std::string(200'000, 'x')}},
+      {{"body",
         "{\"openid\":\"o1\",\"openid\":\"o2\",\"session_key\":"
         "\"AAAAAAAAAAAAAAAAAAAAAA==\"}"}},
   });
@@ -173,7 +173,7 @@ TEST_F(WechatErrorsTest, EveryAnswerHasItsStatusAndNoSecretShows) {
   }
   // An errcode as a numeric string is an errcode.
   EXPECT_EQ(ReasonOf(LoginWith(
-                {{"raw_body", "{\"errcode\":\"40029\",\"errmsg\":\"x\"}"}})),
+                {{"body", "{\"errcode\":\"40029\",\"errmsg\":\"x\"}"}})),
             "LOGIN_CODE_INVALID");
   // After all that the server still works.
   v1::LoginResponse login;

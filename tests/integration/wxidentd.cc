@@ -34,14 +34,15 @@ void WriteSecret(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-World::World() : dir_(MakeDir()) {
-  postgres_ = std::make_unique<PrivatePostgres>();
+World::World(PrivatePostgres::Durability durability) : dir_(MakeDir()) {
+  postgres_ = PrivatePostgres::Start(durability).value();
   sim_ = std::make_unique<Simulator>(dir_);
   WriteConfig();
 }
 
 World::~World() {
   sim_.reset();
+  connection_.reset();
   postgres_.reset();
   std::error_code ignored;
   std::filesystem::remove_all(dir_, ignored);
@@ -89,10 +90,12 @@ void World::WriteConfig() {
       << apps;
 }
 
-void World::RestartSimulator() {
-  const int port = sim_->port();
-  sim_.reset();
-  sim_ = std::make_unique<Simulator>(dir_, port);
+std::string World::Query(const std::string& sql) {
+  if (connection_ == nullptr)
+    connection_ = std::make_unique<pqxx::connection>(postgres_->url());
+  pqxx::nontransaction work(*connection_);
+  const pqxx::result rows = work.exec(sql);
+  return rows.empty() ? "" : rows[0][0].c_str();
 }
 
 Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags) {

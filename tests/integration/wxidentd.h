@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <pqxx/pqxx>
 #include <string>
 #include <vector>
 
@@ -25,24 +26,25 @@ inline constexpr char kOrdinaryApp[] = "wx00000000000000b2";
 // that knows the apps, and a server's configuration for both.
 class World {
  public:
-  World();
+  explicit World(PrivatePostgres::Durability durability =
+                     PrivatePostgres::Durability::kNone);
   ~World();
 
   Simulator& sim() { return *sim_; }
   PrivatePostgres& postgres() { return *postgres_; }
+  // The first value that `sql` gives, over a connection kept for it.
+  std::string Query(const std::string& sql);
   const std::string& dir() const { return dir_; }
   const std::string& config_file() const { return config_file_; }
   // Every secret that the configuration names, to be searched for in outputs.
   const std::vector<std::string>& secrets() const { return secrets_; }
-
-  // Starts the simulator anew, where it was.
-  void RestartSimulator();
 
  private:
   void WriteConfig();
 
   std::string dir_;
   std::unique_ptr<PrivatePostgres> postgres_;
+  std::unique_ptr<pqxx::connection> connection_;
   std::unique_ptr<Simulator> sim_;
   std::string config_file_;
   std::vector<std::string> secrets_;
