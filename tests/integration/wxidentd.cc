@@ -116,6 +116,7 @@ void Wxidentd::WaitUntilListening() {
   const nlohmann::json fields = nlohmann::json::parse(*line);
   addr_ = fields.at("grpc").get<std::string>();
   admin_addr_ = fields.at("admin").get<std::string>();
+  metrics_port_ = fields.at("metrics_port").get<std::string>();
   channel_ = grpc::CreateChannel(addr_, grpc::InsecureChannelCredentials());
   stub_ = v1::IdentityService::NewStub(channel_);
 }
