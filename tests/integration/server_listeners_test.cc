@@ -70,7 +70,7 @@ grpc::Status CallAny(const std::string& addr, const std::string& method,
   stub.UnaryCall(context.get(), method, grpc::StubOptions(), &request,
                  &response,
                  [&](grpc::Status status) { done.set_value(status); });
-  const grpc::Status status = done.get_future().get();
+  grpc::Status status = done.get_future().get();
   std::vector<grpc::Slice> slices;
   if (status.ok() && response.Dump(&slices).ok())
     for (const grpc::Slice& part : slices)
