@@ -29,8 +29,8 @@ constexpr absl::Duration kPauses[] = {
 constexpr size_t kNoMorePauses = std::size(kPauses);
 
 // WeChat's lives of refresh_tokens (wechat-api 0.5).
-constexpr absl::Duration kGrantLife = absl::Hours(24) * 30;
-constexpr absl::Duration kMobileGrantLife = absl::Hours(24) * 180;
+constexpr absl::Duration kGrantLife = absl::Hours(30 * 24);
+constexpr absl::Duration kMobileGrantLife = absl::Hours(180 * 24);
 
 // Whether an error of an exchange promises that the code was not sent.
 bool CodeIsUnused(const absl::Status& error) {
