@@ -1,5 +1,7 @@
 #include "simulator/endpoints.h"
 
+#include "simulator/follower_endpoints.h"
+#include "simulator/oauth_endpoints.h"
 #include "simulator/phone_endpoints.h"
 #include "simulator/session_endpoints.h"
 #include "simulator/token_endpoints.h"
@@ -11,7 +13,13 @@ const std::vector<Endpoint>& Endpoints() {
       {"/cgi-bin/stable_token", "POST", StableToken},
       {"/cgi-bin/ticket/getticket", "GET", GetTicket},
       {"/cgi-bin/token", "GET", OrdinaryToken},
+      {"/cgi-bin/user/info", "GET", FollowerInfo},
+      {"/cgi-bin/user/info/batchget", "POST", FollowerInfoBatch},
+      {"/sns/auth", "GET", OauthCheck},
       {"/sns/jscode2session", "GET", JsCode2Session},
+      {"/sns/oauth2/access_token", "GET", OauthAccessToken},
+      {"/sns/oauth2/refresh_token", "GET", OauthRefreshToken},
+      {"/sns/userinfo", "GET", OauthUserinfo},
       {"/wxa/business/getuserphonenumber", "POST", GetUserPhoneNumber},
       {"/wxa/checksession", "GET", CheckSession},
       {"/wxa/resetusersessionkey", "GET", ResetUserSessionKey},

@@ -225,6 +225,8 @@ std::string Simulator::AppOf(const HttpRequest& request) const {
   std::string owner;
   if (!token.empty()) {
     state_->world.tokens.Check(token, state_->world.clock.Now(), &owner);
+    const Grant* grant = state_->world.grants.FindByAccessToken(token);
+    if (grant != nullptr) owner = grant->app_id;
     return owner;
   }
   if (request.method != "POST") return "";

@@ -38,6 +38,14 @@ Member& Users::Ensure(const App& app, const std::string& user, absl::Time now) {
   return member;
 }
 
+const Member* Users::Find(const std::string& app_id,
+                          const std::string& user) const {
+  auto app = by_app_.find(app_id);
+  if (app == by_app_.end()) return nullptr;
+  auto found = app->second.by_user.find(user);
+  return found == app->second.by_user.end() ? nullptr : &found->second;
+}
+
 Member* Users::FindByOpenid(const std::string& app_id,
                             const std::string& openid) {
   auto app = by_app_.find(app_id);

@@ -6,6 +6,7 @@
 #include "server/base/clock.h"
 #include "simulator/apps.h"
 #include "simulator/codes.h"
+#include "simulator/grants.h"
 #include "simulator/maker.h"
 #include "simulator/quotas.h"
 #include "simulator/settings.h"
@@ -27,6 +28,7 @@ struct World {
         apps(std::move(first_apps)),
         users(maker, settings),
         tokens(maker, settings),
+        grants(maker, settings),
         quotas(settings) {}
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -38,6 +40,7 @@ struct World {
   Users users;
   Codes codes;
   Tokens tokens;
+  Grants grants;
   Quotas quotas;
 };
 

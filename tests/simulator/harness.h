@@ -56,6 +56,36 @@ class Harness {
     return ParseJson(reply.body).value_or(Json()).value("error", "");
   }
 
+  // Another app with the secret kSecret, bound to "main".
+  void MakeApp(const std::string& app_id, const std::string& kind) {
+    Control("apps", {{"app_id", app_id},
+                     {"secret", kSecret},
+                     {"kind", kind},
+                     {"open_platform_account", "main"},
+                     {"redirect_hosts", {"site.example"}}});
+  }
+  std::string OauthCode(const std::string& app_id, const std::string& user,
+                        const std::string& scope = "snsapi_userinfo") {
+    return Control(
+        "oauth_code",
+        {{"app_id", app_id}, {"user", user}, {"scope", scope}})["code"];
+  }
+  Json ExchangeOauth(const std::string& app_id, const std::string& code) {
+    return Get(absl::StrCat("/sns/oauth2/access_token?appid=", app_id,
+                            "&secret=", kSecret, "&code=", code,
+                            "&grant_type=authorization_code"));
+  }
+  Json RefreshOauth(const std::string& app_id, const std::string& token) {
+    return Get(absl::StrCat("/sns/oauth2/refresh_token?appid=", app_id,
+                            "&grant_type=refresh_token&refresh_token=", token));
+  }
+  // auth or userinfo, with what an exchange answered.
+  Json WithUserToken(const std::string& name, const Json& tokens) {
+    return Get(absl::StrCat("/sns/", name, "?access_token=",
+                            tokens["access_token"].get<std::string>(),
+                            "&openid=", tokens["openid"].get<std::string>()));
+  }
+
   std::string LoginCode(const std::string& user) {
     return Control("login_code", {{"app_id", kApp}, {"user", user}})["code"];
   }
