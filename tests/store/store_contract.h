@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/identity/ids.h"
+#include "server/store/grant_store.h"
 #include "server/store/identity_store.h"
 #include "server/store/profile_store.h"
 #include "server/store/session_store.h"
@@ -24,7 +25,7 @@
 
 namespace wxident {
 
-// The four stores over one empty database.
+// The stores over one empty database.
 class StoreHarness {
  public:
   virtual ~StoreHarness() = default;
@@ -32,6 +33,7 @@ class StoreHarness {
   virtual SessionStore& sessions() = 0;
   virtual ProfileStore& profiles() = 0;
   virtual TokenStore& tokens() = 0;
+  virtual GrantStore& grants() = 0;
   // The clock of deadlines.
   virtual Clock& clock() = 0;
   // What the stores hold becomes older by this.
@@ -99,7 +101,9 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
     in.identity = {app_id, openid, unionid};
     in.open_platform_account = "account";
     in.new_user_id = NewUserId(harness_->clock().Now(), random_);
-    in.session_token_hash = random_.Bytes(32);
+    in.session_token = NewSessionToken(random_);
+    in.session_token_hash = *SessionTokenHash(in.session_token.Expose());
+    in.code_hash = random_.Bytes(32);
     in.session_ttl = absl::Hours(1);
     in.session_key = Secret("key of " + openid);
     in.exchanged_at = harness_->clock().Now();
