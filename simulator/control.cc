@@ -8,6 +8,7 @@
 #include "simulator/control_users.h"
 #include "simulator/endpoints.h"
 #include "simulator/input.h"
+#include "simulator/pages.h"
 
 namespace wxident::simulator {
 namespace {
@@ -152,10 +153,13 @@ absl::StatusOr<Json> GetState(State& state, const HttpRequest&, const Json&) {
   Json endpoints = Json::array();
   for (const Endpoint& endpoint : Endpoints())
     endpoints.push_back(absl::StrCat(endpoint.method, " ", endpoint.path));
+  Json pages = Json::array();
+  for (absl::string_view page : Pages()) pages.push_back(std::string(page));
   return Json{
       {"now", TimeText(now)},        {"people", world.users.people()},
       {"codes", world.codes.size()}, {"grants", world.grants.size()},
-      {"apps", std::move(apps)},     {"endpoints", std::move(endpoints)}};
+      {"apps", std::move(apps)},     {"endpoints", std::move(endpoints)},
+      {"pages", std::move(pages)}};
 }
 
 struct Route {

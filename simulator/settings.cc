@@ -49,6 +49,19 @@ const Setting kTable[] = {
     {"profile_details", &Settings::profile_details, "boolean",
      "sns/userinfo tells sex and place, and user/info these, name and avatar, "
      "as before 2021; false: 0 and empty, or not at all"},
+    {"page_user", &Settings::page_user, "text",
+     "who sits before every authorisation page that carries no cookie "
+     "sim_user; empty: the page asks who it is"},
+    {"page_asks", &Settings::page_asks, "boolean",
+     "false: page_user, or whom the cookie names, consents without a page, as "
+     "always to snsapi_base"},
+    {"refusal_redirects", &Settings::refusal_redirects, "boolean",
+     "who refuses is sent to redirect_uri with state and no code; false: is "
+     "not. Sources disagree"},
+    {"strict_page_order", &Settings::strict_page_order, "boolean",
+     "an authorisation page wants its parameters in WeChat's order"},
+    {"clear_quota_per_month", &Settings::clear_quota_per_month, "calls",
+     "how often an app may clear its quotas in a month (of UTC+8)", 0, 1000000},
     {"session_key_min_rotation_s", &Settings::session_key_min_rotation,
      kSeconds,
      "jscode2session makes a new session_key unless the user's is younger than "

@@ -33,6 +33,11 @@ struct Settings {
   absl::Duration mobile_refresh_token_lifetime = absl::Hours(180 * 24);
   bool base_grant_replaces_refresh_token = false;
   bool profile_details = false;
+  std::string page_user;
+  bool page_asks = true;
+  bool refusal_redirects = true;
+  bool strict_page_order = true;
+  int64_t clear_quota_per_month = 10;
   absl::Duration session_key_min_rotation = absl::Minutes(5);
   absl::Duration session_key_lifetime = absl::Hours(72);
   absl::Duration session_reset_min_interval = absl::Seconds(10);

@@ -1,5 +1,6 @@
 #include "simulator/users.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -124,6 +125,15 @@ const std::string& Users::ResetSessionKey(const std::string& app_id,
   member.key_expires_at = expires_at;
   member.last_reset_at = now;
   return member.session_key;
+}
+
+std::vector<std::string> Users::Names(size_t limit) const {
+  std::vector<std::string> out;
+  for (const auto& [name, person] : people_) out.push_back(name);
+  limit = std::min(limit, out.size());
+  std::partial_sort(out.begin(), out.begin() + limit, out.end());
+  out.resize(limit);
+  return out;
 }
 
 size_t Users::CountMembers(const std::string& app_id) const {

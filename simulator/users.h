@@ -109,6 +109,9 @@ class Users {
   const std::string& ResetSessionKey(const std::string& app_id, Member& member,
                                      absl::Time now);
 
+  // At most `limit`, in order.
+  std::vector<std::string> Names(size_t limit) const;
+
   size_t people() const { return people_.size(); }
   size_t CountMembers(const std::string& app_id) const;
 

@@ -9,6 +9,7 @@
 #include "simulator/grants.h"
 #include "simulator/maker.h"
 #include "simulator/quotas.h"
+#include "simulator/rids.h"
 #include "simulator/settings.h"
 #include "simulator/sim_clock.h"
 #include "simulator/tokens.h"
@@ -42,6 +43,7 @@ struct World {
   Tokens tokens;
   Grants grants;
   Quotas quotas;
+  Rids rids;
 };
 
 }  // namespace wxident::simulator

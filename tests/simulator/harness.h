@@ -26,7 +26,8 @@ class Harness {
   FakeClock& clock() { return clock_; }
 
   HttpReply Send(const std::string& method, const std::string& target,
-                 const std::string& body = "", bool has_content_length = true) {
+                 const std::string& body = "", bool has_content_length = true,
+                 const std::string& cookies = "") {
     HttpRequest request;
     request.method = method;
     const size_t mark = target.find('?');
@@ -36,6 +37,7 @@ class Harness {
     request.body = body;
     request.has_content_length = has_content_length;
     request.client_ip = "127.0.0.1";
+    request.cookies = cookies;
     Simulator::Call call = simulator_.Begin(std::move(request));
     return simulator_.Finish(std::move(call));
   }
