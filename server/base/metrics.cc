@@ -8,7 +8,9 @@
 #include <prometheus/text_serializer.h>
 
 #include <exception>
-#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -35,9 +37,40 @@ class ExposerEndpoint final : public Metrics::Endpoint {
 
 }  // namespace
 
+// Finding a series in prometheus-cpp walks lists under a lock; here it is one
+// look into a map that is hardly ever written.
 struct Metrics::State {
+  template <typename Series>
+  class Found {
+   public:
+    // `make` registers the series when it is new.
+    template <typename Make>
+    Series& Get(const std::string& name, const MetricLabels& labels,
+                Make make) {
+      std::string key = name;
+      for (const auto& [label, value] : labels)
+        absl::StrAppend(&key, "\n", label, "=", value);
+      {
+        std::shared_lock<std::shared_mutex> lock(mutex_);
+        auto found = series_.find(key);
+        if (found != series_.end()) return *found->second;
+      }
+      std::unique_lock<std::shared_mutex> lock(mutex_);
+      Series*& found = series_[key];
+      if (found == nullptr) found = &make();
+      return *found;
+    }
+
+   private:
+    std::shared_mutex mutex_;
+    std::unordered_map<std::string, Series*> series_;
+  };
+
   std::shared_ptr<prometheus::Registry> registry =
       std::make_shared<prometheus::Registry>();
+  Found<prometheus::Counter> counters;
+  Found<prometheus::Gauge> gauges;
+  Found<prometheus::Histogram> histograms;
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -45,31 +78,43 @@ Metrics::~Metrics() = default;
 
 void Metrics::Count(const std::string& name, const MetricLabels& labels,
                     double by) {
-  prometheus::BuildCounter()
-      .Name(name)
-      .Register(*state_->registry)
-      .Add(ToLabels(labels))
+  state_->counters
+      .Get(name, labels,
+           [&]() -> prometheus::Counter& {
+             return prometheus::BuildCounter()
+                 .Name(name)
+                 .Register(*state_->registry)
+                 .Add(ToLabels(labels));
+           })
       .Increment(by);
 }
 
 void Metrics::Set(const std::string& name, const MetricLabels& labels,
                   double value) {
-  prometheus::BuildGauge()
-      .Name(name)
-      .Register(*state_->registry)
-      .Add(ToLabels(labels))
+  state_->gauges
+      .Get(name, labels,
+           [&]() -> prometheus::Gauge& {
+             return prometheus::BuildGauge()
+                 .Name(name)
+                 .Register(*state_->registry)
+                 .Add(ToLabels(labels));
+           })
       .Set(value);
 }
 
 void Metrics::Observe(const std::string& name, const MetricLabels& labels,
                       absl::Duration took) {
-  prometheus::BuildHistogram()
-      .Name(name)
-      .Register(*state_->registry)
-      .Add(ToLabels(labels),
-           prometheus::Histogram::BucketBoundaries{0.0005, 0.001, 0.0025, 0.005,
-                                                   0.01, 0.025, 0.05, 0.1, 0.25,
-                                                   0.5, 1, 2.5, 5, 10})
+  state_->histograms
+      .Get(name, labels,
+           [&]() -> prometheus::Histogram& {
+             return prometheus::BuildHistogram()
+                 .Name(name)
+                 .Register(*state_->registry)
+                 .Add(ToLabels(labels),
+                      prometheus::Histogram::BucketBoundaries{
+                          0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                          0.25, 0.5, 1, 2.5, 5, 10});
+           })
       .Observe(absl::ToDoubleSeconds(took));
 }
 

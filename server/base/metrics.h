@@ -1,14 +1,12 @@
 #ifndef WXIDENT_SERVER_BASE_METRICS_H_
 #define WXIDENT_SERVER_BASE_METRICS_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace wxident {
@@ -16,8 +14,8 @@ namespace wxident {
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
 // The process's Prometheus metrics. Names carry the prefix "wxident_" and base
-// units; labels never hold a user, token or code. Thread-safe. Each call looks
-// its series up, so keep label values few.
+// units; labels never hold a user, token or code, and have few values.
+// Thread-safe.
 class Metrics {
  public:
   Metrics();

@@ -83,6 +83,8 @@ int Process::Wait() {
     waitpid(pid_, &status, 0);
     exit_code_ =
         WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return ended_; });
   }
   return *exit_code_;
 }

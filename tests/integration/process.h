@@ -35,7 +35,8 @@ class Process {
 
   void Signal(int signal);
 
-  // The exit code, or 128 + the signal that ended it. Waits.
+  // The exit code, or 128 + the signal that ended it. Waits; the log is then
+  // complete.
   int Wait();
 
  private:

@@ -126,8 +126,16 @@ int World::Orphans() {
 }
 
 Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags) {
-  std::vector<std::string> argv = {Runfile("server/wxidentd"), "serve",
-                                   "--config", world.config_file()};
+  // The one leak that tests/store/leak_suppressions.cc tells of, in a process
+  // that knows nothing of tests.
+  const std::string leaks = world.dir() + "/leaks";
+  std::ofstream(leaks) << "leak:pqxx::connection_base::exec_params\n";
+  std::vector<std::string> argv = {"/usr/bin/env",
+                                   "LSAN_OPTIONS=suppressions=" + leaks,
+                                   Runfile("server/wxidentd"),
+                                   "serve",
+                                   "--config",
+                                   world.config_file()};
   argv.insert(argv.end(), flags.begin(), flags.end());
   process_ = std::make_unique<Process>(std::move(argv));
   WaitUntilListening();
@@ -143,6 +151,7 @@ void Wxidentd::WaitUntilListening() {
   const nlohmann::json fields = nlohmann::json::parse(*line);
   addr_ = fields.at("grpc").get<std::string>();
   admin_addr_ = fields.at("admin").get<std::string>();
+  metrics_port_ = fields.at("metrics_port").get<std::string>();
   channel_ = grpc::CreateChannel(addr_, grpc::InsecureChannelCredentials());
   stub_ = v1::IdentityService::NewStub(channel_);
   admin_ = v1::AdminService::NewStub(

@@ -71,6 +71,7 @@ class Wxidentd {
   v1::AdminService::Stub& admin() { return *admin_; }
   const std::string& addr() const { return addr_; }
   const std::string& admin_addr() const { return admin_addr_; }
+  const std::string& metrics_port() const { return metrics_port_; }
   Process& process() { return *process_; }
 
   // SIGTERM, and the exit code.
@@ -81,6 +82,7 @@ class Wxidentd {
   std::unique_ptr<Process> process_;
   std::string addr_;
   std::string admin_addr_;
+  std::string metrics_port_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::IdentityService::Stub> stub_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
