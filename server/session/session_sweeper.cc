@@ -34,12 +34,13 @@ void SessionSweeper::SweepBatch() {
 }
 
 void SessionSweeper::OnSwept(absl::StatusOr<int> count) {
-  if (!count.ok())
-    Log(LogLevel::kWarning, "sessions not swept",
-        {{"reason",
-          std::string(ReasonName(DetailsOf(count.status()).reason))}});
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (!count.ok() && !failing_)
+      Log(LogLevel::kWarning, "sessions not swept",
+          {{"reason",
+            std::string(ReasonName(DetailsOf(count.status()).reason))}});
+    failing_ = !count.ok();
     if (!count.ok() || *count < kBatch || stopping_) {
       sweeping_ = false;
       // The last act: the sweeper may be gone after it.

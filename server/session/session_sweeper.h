@@ -34,6 +34,8 @@ class SessionSweeper {
   std::condition_variable idle_;
   bool sweeping_ = false;
   bool stopping_ = false;
+  // Whether the last batch failed, which is logged once.
+  bool failing_ = false;
 };
 
 }  // namespace wxident
