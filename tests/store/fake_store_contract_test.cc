@@ -58,6 +58,12 @@ INSTANTIATE_TEST_SUITE_P(Fake, SessionStoreContract,
                          ::testing::Values(&MakeFakes));
 INSTANTIATE_TEST_SUITE_P(Fake, ProfileStoreContract,
                          ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, GrantStoreContract,
+                         ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, TokenFamilyContract,
+                         ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, UserDataContract, ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, PersonContract, ::testing::Values(&MakeFakes));
 INSTANTIATE_TEST_SUITE_P(Fake, TokenStoreContract,
                          ::testing::Values(&MakeFakes));
 
