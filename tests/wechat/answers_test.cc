@@ -26,7 +26,8 @@ constexpr char kOauth[] =
     R"("scope":"snsapi_userinfo","unionid":"o6_bmasdasdsad6_2sgVt7hMZOPfL"})";
 
 constexpr char kUserInfo[] =
-    R"({"openid":"oLVPpjqs9BhvzwPj5A-vTYAX3GLc","nickname":"Band\u0007 \ud83c\udfb8",)"
+    R"({"openid":"oLVPpjqs9BhvzwPj5A-vTYAX3GLc",)"
+    R"("nickname":"Band\u0007 \ud83c\udfb8",)"
     R"("sex":2,"province":"P","city":"C","country":"CN",)"
     R"("headimgurl":"https:\/\/thirdwx.qlogo.cn\/mmopen\/g3\/46",)"
     R"("privilege":["PRIVILEGE1","PRIVILEGE2"],"language":"zh_CN",)"
@@ -92,8 +93,9 @@ TEST(ReadOauthSessionTest, ReadsEveryField) {
 }
 
 TEST(ReadOauthSessionTest, UnionidAndScopeMayBeAbsent) {
-  const absl::StatusOr<OauthSession> session = Exchanged(
-      R"({"access_token":"a","expires_in":1,"refresh_token":"r","openid":"o"})");
+  const absl::StatusOr<OauthSession> session =
+      Exchanged(R"({"access_token":"a","expires_in":1,"refresh_token":"r",)"
+                R"("openid":"o"})");
   ASSERT_TRUE(session.ok()) << session.status();
   EXPECT_EQ(session->unionid, "");
   EXPECT_EQ(session->scope, "");
