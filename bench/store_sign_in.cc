@@ -50,7 +50,9 @@ SignIn Login(int64_t person) {
                  absl::StrCat("unionid", person)};
   in.open_platform_account = "account";
   in.new_user_id = NewUserId(SystemClock().Now(), SystemRandom());
-  in.session_token_hash = SystemRandom().Bytes(32);
+  in.session_token = NewSessionToken(SystemRandom());
+  in.session_token_hash = *SessionTokenHash(in.session_token.Expose());
+  in.code_hash = SystemRandom().Bytes(32);
   in.session_ttl = absl::Hours(1);
   in.session_key = Secret("0123456789abcdef0123456=");
   in.exchanged_at = SystemClock().Now();

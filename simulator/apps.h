@@ -17,6 +17,9 @@ struct App {
   std::string open_platform_account;
   // Empty: every caller may.
   std::vector<std::string> ip_whitelist;
+  // Where its authorisation pages may send people: hosts without scheme and
+  // port, in lower case.
+  std::vector<std::string> redirect_hosts;
   bool secret_frozen = false;
   // Punished: every API that takes its token answers 48004.
   bool banned = false;

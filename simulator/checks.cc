@@ -19,12 +19,12 @@ Answer CheckIp(const App& app, const std::string& ip) {
                              ", not in whitelist"));
 }
 
+}  // namespace
+
 Answer CheckQuota(World& world, const ApiCall& call) {
   return Refuse(
       world.quotas.Take(call.app_id, call.request.path, world.clock.Now()));
 }
-
-}  // namespace
 
 Answer CheckSecret(World& world, ApiCall& call, const std::string& app_id,
                    const std::string& secret, bool whitelist_covers) {

@@ -21,6 +21,9 @@ Answer CheckSecret(World& world, ApiCall& call, const std::string& app_id,
 Answer CheckToken(World& world, ApiCall& call,
                   std::initializer_list<AppKind> kinds);
 
+// Counts one call of call.app_id against its quota.
+Answer CheckQuota(World& world, const ApiCall& call);
+
 // A POST body that is a JSON object, into `body`.
 Answer CheckBody(const ApiCall& call, Json& body);
 

@@ -10,7 +10,7 @@
 
 namespace wxident::simulator {
 
-enum class CodeKind { kLogin, kPhone };
+enum class CodeKind { kLogin, kPhone, kOauth };
 
 // One-time codes of all apps. Not thread-safe.
 class Codes {
@@ -22,6 +22,9 @@ class Codes {
     absl::Time issued_at;
     absl::Time expires_at;
     bool used = false;
+    // Of an OAuth code.
+    std::string scope;
+    bool snapshot = false;
   };
 
   void Add(const std::string& text, Code code);

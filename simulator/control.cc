@@ -4,9 +4,11 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "simulator/control_apps.h"
+#include "simulator/control_oauth.h"
 #include "simulator/control_users.h"
 #include "simulator/endpoints.h"
 #include "simulator/input.h"
+#include "simulator/pages.h"
 
 namespace wxident::simulator {
 namespace {
@@ -44,6 +46,26 @@ absl::StatusOr<Json> PostLoginCode(State& state, const HttpRequest&,
 absl::StatusOr<Json> PostPhoneCode(State& state, const HttpRequest&,
                                    const Json& input) {
   return MakePhoneCode(state.world, input);
+}
+
+absl::StatusOr<Json> PostOauthCode(State& state, const HttpRequest&,
+                                   const Json& input) {
+  return MakeOauthCode(state.world, input);
+}
+
+absl::StatusOr<Json> PostGrants(State& state, const HttpRequest&,
+                                const Json& input) {
+  return ChangeGrants(state.world, input);
+}
+
+absl::StatusOr<Json> PostPasswordChanged(State& state, const HttpRequest&,
+                                         const Json& input) {
+  return ChangePassword(state.world, input);
+}
+
+absl::StatusOr<Json> PostFollower(State& state, const HttpRequest&,
+                                  const Json& input) {
+  return PutFollower(state.world, input);
 }
 
 absl::StatusOr<Json> PostEncrypt(State& state, const HttpRequest&,
@@ -131,11 +153,13 @@ absl::StatusOr<Json> GetState(State& state, const HttpRequest&, const Json&) {
   Json endpoints = Json::array();
   for (const Endpoint& endpoint : Endpoints())
     endpoints.push_back(absl::StrCat(endpoint.method, " ", endpoint.path));
-  return Json{{"now", TimeText(now)},
-              {"people", world.users.people()},
-              {"codes", world.codes.size()},
-              {"apps", std::move(apps)},
-              {"endpoints", std::move(endpoints)}};
+  Json pages = Json::array();
+  for (absl::string_view page : Pages()) pages.push_back(std::string(page));
+  return Json{
+      {"now", TimeText(now)},        {"people", world.users.people()},
+      {"codes", world.codes.size()}, {"grants", world.grants.size()},
+      {"apps", std::move(apps)},     {"endpoints", std::move(endpoints)},
+      {"pages", std::move(pages)}};
 }
 
 struct Route {
@@ -150,6 +174,10 @@ constexpr Route kRoutes[] = {
     {"POST", "/_sim/users", PostUser},
     {"POST", "/_sim/login_code", PostLoginCode},
     {"POST", "/_sim/phone_code", PostPhoneCode},
+    {"POST", "/_sim/oauth_code", PostOauthCode},
+    {"POST", "/_sim/grants", PostGrants},
+    {"POST", "/_sim/password_changed", PostPasswordChanged},
+    {"POST", "/_sim/followers", PostFollower},
     {"POST", "/_sim/encrypt", PostEncrypt},
     {"POST", "/_sim/faults", PostFault},
     {"GET", "/_sim/faults", GetFaults},

@@ -24,6 +24,14 @@ bool IsAppId(absl::string_view text) {
   return true;
 }
 
+bool IsHost(absl::string_view text) {
+  for (char c : text)
+    if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '.' &&
+        c != '-')
+      return false;
+  return !text.empty();
+}
+
 }  // namespace
 
 absl::StatusOr<Json> PutApp(const Maker& maker, Apps& apps, const Json& input) {
@@ -57,6 +65,14 @@ absl::StatusOr<Json> PutApp(const Maker& maker, Apps& apps, const Json& input) {
     app.open_platform_account = *std::move(account);
   if (auto whitelist = in.OptionalTexts("ip_whitelist"))
     app.ip_whitelist = *std::move(whitelist);
+  if (auto hosts = in.OptionalTexts("redirect_hosts")) {
+    for (const std::string& host : *hosts)
+      if (!IsHost(host))
+        in.Fail("redirect_hosts",
+                "give hosts like \"login.example.com\": lower case, no scheme, "
+                "no port, no path");
+    app.redirect_hosts = *std::move(hosts);
+  }
   if (auto frozen = in.OptionalBool("secret_frozen"))
     app.secret_frozen = *frozen;
   if (auto banned = in.OptionalBool("banned")) app.banned = *banned;
@@ -76,6 +92,7 @@ Json AppToJson(const App& app) {
           {"secret", app.secret},
           {"open_platform_account", app.open_platform_account},
           {"ip_whitelist", app.ip_whitelist},
+          {"redirect_hosts", app.redirect_hosts},
           {"secret_frozen", app.secret_frozen},
           {"banned", app.banned},
           {"verified", app.verified}};

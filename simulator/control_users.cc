@@ -11,23 +11,11 @@
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
 #include "server/crypto/hash.h"
-#include "simulator/input.h"
+#include "simulator/control_who.h"
 #include "simulator/phone_endpoints.h"
 
 namespace wxident::simulator {
 namespace {
-
-// Reads app_id and user. nullptr, with the error noted, when there is no such
-// app; the user may be unknown.
-const App* ReadWho(World& world, Input& in, std::string& user) {
-  const std::string app_id = in.Text("app_id", "wx4f4bc4dec97d474b");
-  user = in.Text("user", "alice (your own name for a person)");
-  auto app = world.apps.find(app_id);
-  if (app != world.apps.end()) return &app->second;
-  in.Fail("app_id", absl::StrCat("no app ", app_id,
-                                 "; make it with POST /_sim/apps first"));
-  return nullptr;
-}
 
 bool AllDigits(absl::string_view text) {
   for (char c : text)
@@ -74,6 +62,7 @@ Json UserToJson(World& world, const App& app, const Member& member) {
                   {"country_code", person.phone.country_code}};
   out["profile"] = person.profile;
   out["blocked"] = person.blocked;
+  out["snapshot"] = member.snapshot;
   return out;
 }
 
@@ -117,6 +106,7 @@ absl::StatusOr<Json> PutUser(World& world, const Json& input) {
   const std::optional<Phone> phone = ReadPhone(in);
   const Json* profile = in.OptionalObject("profile");
   const std::optional<bool> blocked = in.OptionalBool("blocked");
+  const std::optional<bool> snapshot = in.OptionalBool("snapshot");
   if (openid == "") in.Fail("openid", "give a text that is not empty");
   if (unionid == "") in.Fail("unionid", "give a text that is not empty");
   WX_RETURN_IF_ERROR(in.Finish());
@@ -132,6 +122,7 @@ absl::StatusOr<Json> PutUser(World& world, const Json& input) {
   if (phone.has_value()) person.phone = *phone;
   if (profile != nullptr) person.profile.update(*profile);
   if (blocked.has_value()) person.blocked = *blocked;
+  if (snapshot.has_value()) member.snapshot = *snapshot;
   return UserToJson(world, *app, member);
 }
 

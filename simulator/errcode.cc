@@ -24,6 +24,7 @@ constexpr Entry kEntries[] = {
     {40029, "invalid code"},
     {40030, "invalid refresh_token"},
     {40032, "invalid openid list size"},
+    {40035, "invalid parameter"},
     {40097, "invalid args"},
     {40125, "invalid appsecret"},
     {40163, "code been used"},

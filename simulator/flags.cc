@@ -6,6 +6,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/status_macros.h"
 #include "simulator/endpoints.h"
+#include "simulator/pages.h"
 #include "simulator/settings.h"
 
 namespace wxident::simulator {
@@ -92,6 +93,8 @@ std::string Help() {
   for (const Endpoint& endpoint : Endpoints())
     absl::StrAppend(&endpoints, "  ", endpoint.method, " ", endpoint.path,
                     "\n");
+  for (absl::string_view page : Pages())
+    absl::StrAppend(&endpoints, "  GET ", page, "\n");
   return absl::StrCat(
       R"(wechat-simulator: a behaving api.weixin.qq.com for tests.
 

@@ -33,6 +33,16 @@ const std::string& HttpRequest::Query(absl::string_view name) const {
   return kNone;
 }
 
+std::string HttpRequest::Cookie(absl::string_view name) const {
+  for (absl::string_view pair : absl::StrSplit(cookies, ';')) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(absl::StripAsciiWhitespace(pair),
+                       absl::MaxSplits('=', 1));
+    if (parts.first == name) return Decode(parts.second);
+  }
+  return "";
+}
+
 std::vector<std::pair<std::string, std::string>> ParseQuery(
     absl::string_view text) {
   std::vector<std::pair<std::string, std::string>> out;

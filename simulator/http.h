@@ -21,10 +21,14 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;
   std::string body;
   bool has_content_length = false;
+  // The Cookie header.
+  std::string cookies;
   std::string client_ip;
 
   // The first value of the parameter; empty when it is not there.
   const std::string& Query(absl::string_view name) const;
+  // The cookie's value, URL-decoded; empty when it is not there.
+  std::string Cookie(absl::string_view name) const;
 };
 
 // What goes back, and how the transport misbehaves while it does.

@@ -151,6 +151,7 @@ class Session : public std::enable_shared_from_this<Session> {
     request.query = ParseQuery(target.second);
     request.has_content_length =
         message.find(bhttp::field::content_length) != message.end();
+    request.cookies = std::string(View(message[bhttp::field::cookie]));
     request.body = std::move(message.body());
     request.client_ip = client_ip_;
     close_ = !message.keep_alive();

@@ -62,6 +62,16 @@ std::string Maker::UnionId(absl::string_view account,
   return IdOf(Bytes("unionid", {account, user}, 0, 21));
 }
 
+std::string Maker::VirtualOpenId(absl::string_view app_id,
+                                 absl::string_view user, uint64_t n) const {
+  return IdOf(Bytes("virtual_openid", {app_id, user}, n, 21));
+}
+
+std::string Maker::VirtualUnionId(absl::string_view account,
+                                  absl::string_view user) const {
+  return IdOf(Bytes("virtual_unionid", {account, user}, 0, 21));
+}
+
 std::string Maker::PhoneNumber(absl::string_view user) const {
   const uint64_t number = NumberOf(Bytes("phone", {user}, 0, 8));
   return absl::StrFormat("13%09d", number % 1000000000);
@@ -85,6 +95,17 @@ std::string Maker::LoginCode(absl::string_view app_id, absl::string_view user,
 std::string Maker::PhoneCode(absl::string_view app_id, absl::string_view user,
                              uint64_t n) const {
   return absl::BytesToHexString(Bytes("phone_code", {app_id, user}, n, 32));
+}
+
+std::string Maker::OauthCode(absl::string_view app_id, absl::string_view user,
+                             uint64_t n) const {
+  return Alphanumerics(Bytes("oauth_code", {app_id, user}, n, 32));
+}
+
+std::string Maker::UserToken(absl::string_view kind, absl::string_view app_id,
+                             absl::string_view user, uint64_t n) const {
+  return absl::StrCat(
+      "98_", Base64UrlEncode(Bytes("user_token", {kind, app_id, user}, n, 66)));
 }
 
 std::string Maker::AccessToken(absl::string_view kind, absl::string_view app_id,

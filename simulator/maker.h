@@ -21,6 +21,11 @@ class Maker {
   std::string AppSecret(absl::string_view app_id) const;
   std::string OpenId(absl::string_view app_id, absl::string_view user) const;
   std::string UnionId(absl::string_view account, absl::string_view user) const;
+  // Of nobody: what a snapshot user gets instead of real ones.
+  std::string VirtualOpenId(absl::string_view app_id, absl::string_view user,
+                            uint64_t n) const;
+  std::string VirtualUnionId(absl::string_view account,
+                             absl::string_view user) const;
   // Eleven digits of mainland China.
   std::string PhoneNumber(absl::string_view user) const;
 
@@ -33,6 +38,11 @@ class Maker {
                         uint64_t n) const;
   std::string PhoneCode(absl::string_view app_id, absl::string_view user,
                         uint64_t n) const;
+  std::string OauthCode(absl::string_view app_id, absl::string_view user,
+                        uint64_t n) const;
+  // `kind`: "access" or "refresh".
+  std::string UserToken(absl::string_view kind, absl::string_view app_id,
+                        absl::string_view user, uint64_t n) const;
   // `kind`: "ordinary" or "stable".
   std::string AccessToken(absl::string_view kind, absl::string_view app_id,
                           uint64_t n) const;

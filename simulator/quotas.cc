@@ -45,4 +45,29 @@ int Quotas::TakeForUser(const std::string& app_id, const std::string& path,
   return kOk;
 }
 
+Quotas::Day Quotas::DayOf(const std::string& app_id, const std::string& path,
+                          absl::Time now) const {
+  auto limits = settings_.quotas.find(path);
+  if (limits == settings_.quotas.end() || limits->second.per_day == 0)
+    return {};
+  Day out{limits->second.per_day, 0};
+  auto counters = counters_.find({app_id, path});
+  if (counters != counters_.end() && counters->second.day.id == ChinaDay(now))
+    out.used = counters->second.day.count;
+  return out;
+}
+
+bool Quotas::Clear(const std::string& app_id, absl::Time now) {
+  const absl::CivilMonth month(
+      absl::ToCivilSecond(now, absl::FixedTimeZone(8 * 60 * 60)));
+  const int64_t id = month - absl::CivilMonth(1970);
+  Window& clears = clears_[app_id];
+  if (clears.id != id) clears = {id, 0};
+  if (clears.count >= settings_.clear_quota_per_month) return false;
+  ++clears.count;
+  for (auto& [key, counters] : counters_)
+    if (key.first == app_id) counters.day.count = 0;
+  return true;
+}
+
 }  // namespace wxident::simulator

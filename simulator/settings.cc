@@ -31,6 +31,37 @@ const Setting kTable[] = {
      "life of a wx.login code", 1, kYear},
     {"phone_code_ttl_s", &Settings::phone_code_ttl, kSeconds,
      "life of a phone code", 1, kYear},
+    {"oauth_code_ttl_s", &Settings::oauth_code_ttl, kSeconds,
+     "life of an OAuth code of an official account or mobile app", 1, kYear},
+    {"website_code_ttl_s", &Settings::website_code_ttl, kSeconds,
+     "life of an OAuth code of a website (qrconnect)", 1, kYear},
+    {"user_token_lifetime_s", &Settings::user_token_lifetime, kSeconds,
+     "life of a user's access_token after its issue or refresh", 1, kYear},
+    {"refresh_token_lifetime_s", &Settings::refresh_token_lifetime, kSeconds,
+     "life of a user's refresh_token; no use extends it", 1, kYear},
+    {"mobile_refresh_token_lifetime_s",
+     &Settings::mobile_refresh_token_lifetime, kSeconds,
+     "the same in a mobile app", 1, kYear},
+    {"base_grant_replaces_refresh_token",
+     &Settings::base_grant_replaces_refresh_token, "boolean",
+     "a code with snsapi_base kills the user's earlier refresh_tokens in the "
+     "app (40030), as some report"},
+    {"profile_details", &Settings::profile_details, "boolean",
+     "sns/userinfo tells sex and place, and user/info these, name and avatar, "
+     "as before 2021; false: 0 and empty, or not at all"},
+    {"page_user", &Settings::page_user, "text",
+     "who sits before every authorisation page that carries no cookie "
+     "sim_user; empty: the page asks who it is"},
+    {"page_asks", &Settings::page_asks, "boolean",
+     "false: page_user, or whom the cookie names, consents without a page, as "
+     "always to snsapi_base"},
+    {"refusal_redirects", &Settings::refusal_redirects, "boolean",
+     "who refuses is sent to redirect_uri with state and no code; false: is "
+     "not. Sources disagree"},
+    {"strict_page_order", &Settings::strict_page_order, "boolean",
+     "an authorisation page wants its parameters in WeChat's order"},
+    {"clear_quota_per_month", &Settings::clear_quota_per_month, "calls",
+     "how often an app may clear its quotas in a month (of UTC+8)", 0, 1000000},
     {"session_key_min_rotation_s", &Settings::session_key_min_rotation,
      kSeconds,
      "jscode2session makes a new session_key unless the user's is younger than "

@@ -26,6 +26,18 @@ struct QuotaLimits {
 struct Settings {
   absl::Duration login_code_ttl = absl::Minutes(5);
   absl::Duration phone_code_ttl = absl::Minutes(5);
+  absl::Duration oauth_code_ttl = absl::Minutes(5);
+  absl::Duration website_code_ttl = absl::Minutes(10);
+  absl::Duration user_token_lifetime = absl::Hours(2);
+  absl::Duration refresh_token_lifetime = absl::Hours(30 * 24);
+  absl::Duration mobile_refresh_token_lifetime = absl::Hours(180 * 24);
+  bool base_grant_replaces_refresh_token = false;
+  bool profile_details = false;
+  std::string page_user;
+  bool page_asks = true;
+  bool refusal_redirects = true;
+  bool strict_page_order = true;
+  int64_t clear_quota_per_month = 10;
   absl::Duration session_key_min_rotation = absl::Minutes(5);
   absl::Duration session_key_lifetime = absl::Hours(72);
   absl::Duration session_reset_min_interval = absl::Seconds(10);
@@ -58,6 +70,10 @@ struct Settings {
   std::map<std::string, QuotaLimits> quotas = {
       {"/cgi-bin/stable_token", {0, 10000, 500000}},
       {"/cgi-bin/token", {0, 0, 2000}},
+      {"/cgi-bin/user/info", {0, 0, 5000000}},
+      {"/sns/oauth2/access_token", {0, 50000, 0}},
+      {"/sns/oauth2/refresh_token", {0, 50000, 0}},
+      {"/sns/userinfo", {0, 50000, 0}},
       {"/wxa/resetusersessionkey", {0, 60000, 0}},
   };
 };

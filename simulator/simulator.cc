@@ -10,6 +10,7 @@
 #include "server/base/log.h"
 #include "simulator/endpoints.h"
 #include "simulator/errcode.h"
+#include "simulator/pages.h"
 
 namespace wxident::simulator {
 namespace {
@@ -140,7 +141,7 @@ HttpReply Simulator::AnswerApi(const Call& call, Journal::Entry& entry) {
       const int number =
           fault->errcode->is_number() ? fault->errcode->get<int>() : 0;
       body =
-          ErrorBody(call.request.path, *fault->errcode,
+          ErrorBody(call.request, entry.app_id, *fault->errcode,
                     fault->errmsg.value_or(std::string(ErrcodeText(number))));
     } else if (!fault->ReplacesAnswer()) {
       body = ParseJson(reply.body);
@@ -173,6 +174,7 @@ HttpReply Simulator::NormalAnswer(const Call& call, Journal::Entry& entry) {
     reply.status = 412;
     return reply;
   }
+  if (IsPage(request.path)) return AnswerPage(request, entry);
   const Endpoint* endpoint = FindEndpoint(request.path);
   if (endpoint == nullptr) {
     Log(LogLevel::kError, "UNKNOWN PATH: the simulator has no such endpoint",
@@ -199,7 +201,7 @@ HttpReply Simulator::NormalAnswer(const Call& call, Journal::Entry& entry) {
   entry.errcode = answer.errcode;
   reply.body = WriteJson(
       answer.ok() ? answer.body
-                  : ErrorBody(request.path, answer.errcode,
+                  : ErrorBody(request, entry.app_id, answer.errcode,
                               answer.text.empty() ? ErrcodeText(answer.errcode)
                                                   : answer.text));
   if (world.settings.escape_slashes)
@@ -207,15 +209,31 @@ HttpReply Simulator::NormalAnswer(const Call& call, Journal::Entry& entry) {
   return reply;
 }
 
-Json Simulator::ErrorBody(absl::string_view path, const Json& errcode,
-                          absl::string_view text) {
-  const std::string rid =
-      state_->world.maker.Rid(state_->world.clock.Now(), ++rids_);
-  return {
+HttpReply Simulator::AnswerPage(const HttpRequest& request,
+                                Journal::Entry& entry) {
+  Visit visit{request};
+  HttpReply reply = AnswerVisit(state_->world, visit);
+  entry.app_id = Shortened(visit.app_id);
+  entry.user = Shortened(visit.user);
+  if (visit.errcode != 0) entry.errcode = visit.errcode;
+  entry.effect = visit.effect;
+  return reply;
+}
+
+Json Simulator::ErrorBody(const HttpRequest& request, const std::string& app_id,
+                          const Json& errcode, absl::string_view text) {
+  World& world = state_->world;
+  const absl::Time now = world.clock.Now();
+  const std::string rid = world.maker.Rid(now, ++rids_);
+  Json body = {
       {"errcode", errcode},
       {"errmsg",
        absl::StrCat(
-           text, absl::StartsWith(path, "/sns/") ? ", rid: " : " rid: ", rid)}};
+           text, absl::StartsWith(request.path, "/sns/") ? ", rid: " : " rid: ",
+           rid)}};
+  world.rids.Add(
+      rid, {app_id, request.path, request.client_ip, WriteJson(body), now});
+  return body;
 }
 
 std::string Simulator::AppOf(const HttpRequest& request) const {
@@ -225,6 +243,8 @@ std::string Simulator::AppOf(const HttpRequest& request) const {
   std::string owner;
   if (!token.empty()) {
     state_->world.tokens.Check(token, state_->world.clock.Now(), &owner);
+    const Grant* grant = state_->world.grants.FindByAccessToken(token);
+    if (grant != nullptr) owner = grant->app_id;
     return owner;
   }
   if (request.method != "POST") return "";

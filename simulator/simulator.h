@@ -43,12 +43,13 @@ class Simulator {
  private:
   HttpReply AnswerApi(const Call& call, Journal::Entry& entry);
   HttpReply NormalAnswer(const Call& call, Journal::Entry& entry);
+  HttpReply AnswerPage(const HttpRequest& request, Journal::Entry& entry);
 
   // A POST that tells no Content-Length.
   bool Refuses(const HttpRequest& request) const;
-  // The JSON of an error, rid and all.
-  Json ErrorBody(absl::string_view path, const Json& errcode,
-                 absl::string_view text);
+  // The JSON of an error, whose rid can be looked up from now on.
+  Json ErrorBody(const HttpRequest& request, const std::string& app_id,
+                 const Json& errcode, absl::string_view text);
   std::string AppOf(const HttpRequest& request) const;
   const std::string& ContentType(absl::string_view path) const;
 

@@ -1,5 +1,6 @@
 #include "simulator/users.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,14 @@ Member& Users::Ensure(const App& app, const std::string& user, absl::Time now) {
     SetSessionKey(member, NextSessionKey(app.app_id, member), now);
   }
   return member;
+}
+
+const Member* Users::Find(const std::string& app_id,
+                          const std::string& user) const {
+  auto app = by_app_.find(app_id);
+  if (app == by_app_.end()) return nullptr;
+  auto found = app->second.by_user.find(user);
+  return found == app->second.by_user.end() ? nullptr : &found->second;
 }
 
 Member* Users::FindByOpenid(const std::string& app_id,
@@ -116,6 +125,15 @@ const std::string& Users::ResetSessionKey(const std::string& app_id,
   member.key_expires_at = expires_at;
   member.last_reset_at = now;
   return member.session_key;
+}
+
+std::vector<std::string> Users::Names(size_t limit) const {
+  std::vector<std::string> out;
+  for (const auto& [name, person] : people_) out.push_back(name);
+  limit = std::min(limit, out.size());
+  std::partial_sort(out.begin(), out.begin() + limit, out.end());
+  out.resize(limit);
+  return out;
 }
 
 size_t Users::CountMembers(const std::string& app_id) const {

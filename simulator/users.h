@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -30,6 +31,19 @@ struct Person {
   bool blocked = false;
 };
 
+// What an official account knows of one of its users.
+struct Follower {
+  bool subscribe = false;
+  // When they last began to follow.
+  absl::Time since;
+  std::string scene = "ADD_SCENE_QR_CODE";
+  int64_t qr_scene = 0;
+  std::string qr_scene_str;
+  std::string remark;
+  int64_t group_id = 0;
+  std::vector<int64_t> tag_ids;
+};
+
 // One person in one app. Counters say which of the values that Maker makes
 // come next.
 struct Member {
@@ -43,10 +57,16 @@ struct Member {
   bool key_given = false;
   absl::Time last_reset_at = absl::InfinitePast();
 
+  Follower follower;
+  // Sees the app's pages as a snapshot, and is nobody there.
+  bool snapshot = false;
+
   uint64_t session_keys = 0;
   uint64_t ivs = 0;
   uint64_t login_codes = 0;
   uint64_t phone_codes = 0;
+  uint64_t oauth_codes = 0;
+  uint64_t virtual_openids = 0;
 };
 
 // The people, by the names that the control API gives them. Not thread-safe.
@@ -58,6 +78,9 @@ class Users {
 
   // The user in the app; made up when new.
   Member& Ensure(const App& app, const std::string& user, absl::Time now);
+
+  // nullptr when the app does not know the user.
+  const Member* Find(const std::string& app_id, const std::string& user) const;
 
   // nullptr when no user of the app has the openid.
   Member* FindByOpenid(const std::string& app_id, const std::string& openid);
@@ -85,6 +108,9 @@ class Users {
   // A new key with the old one's expiry.
   const std::string& ResetSessionKey(const std::string& app_id, Member& member,
                                      absl::Time now);
+
+  // At most `limit`, in order.
+  std::vector<std::string> Names(size_t limit) const;
 
   size_t people() const { return people_.size(); }
   size_t CountMembers(const std::string& app_id) const;

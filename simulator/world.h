@@ -6,8 +6,10 @@
 #include "server/base/clock.h"
 #include "simulator/apps.h"
 #include "simulator/codes.h"
+#include "simulator/grants.h"
 #include "simulator/maker.h"
 #include "simulator/quotas.h"
+#include "simulator/rids.h"
 #include "simulator/settings.h"
 #include "simulator/sim_clock.h"
 #include "simulator/tokens.h"
@@ -27,6 +29,7 @@ struct World {
         apps(std::move(first_apps)),
         users(maker, settings),
         tokens(maker, settings),
+        grants(maker, settings),
         quotas(settings) {}
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -38,7 +41,9 @@ struct World {
   Users users;
   Codes codes;
   Tokens tokens;
+  Grants grants;
   Quotas quotas;
+  Rids rids;
 };
 
 }  // namespace wxident::simulator

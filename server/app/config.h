@@ -59,6 +59,10 @@ struct Config {
   struct Sessions {
     absl::Duration default_ttl;
     absl::Duration max_ttl;
+    // A session's absolute end, counted from its login.
+    absl::Duration max_age;
+    // How long a refreshed token goes on working.
+    absl::Duration refresh_overlap;
   } sessions;
 
   // How old a watermark may be; absl::InfiniteDuration() when the key is 0.

@@ -13,6 +13,8 @@ namespace wxident {
 namespace {
 
 constexpr size_t kMaxApps = 1000;
+// WeChat's console takes three or so.
+constexpr size_t kMaxRedirectHosts = 16;
 
 std::string Line(const YamlNode& node) {
   return absl::StrCat("line ", node.line);
@@ -57,11 +59,35 @@ class AppReader {
           Name(ShownKey(name)), Line(node),
           absl::StrCat("unknown key", DidYouMean(name, known)));
     seen_[name] = true;
+    if (name == "redirect_hosts") {
+      const std::string problem = AssignRedirectHosts(node);
+      if (!problem.empty()) problems_.Add(Name(name), Line(node), problem);
+      return;
+    }
     if (node.kind != YamlNode::Kind::kScalar || node.text.empty())
       return problems_.Add(Name(name), Line(node), "must be a value");
     places[Name(name)] = Line(node);
     const std::string problem = Assign(name, node.text);
     if (!problem.empty()) problems_.Add(Name(name), Line(node), problem);
+  }
+
+  std::string AssignRedirectHosts(const YamlNode& node) {
+    if (node.kind != YamlNode::Kind::kList)
+      return "must be a list, with '- ' before each item";
+    if (node.items.empty() || node.items.size() > kMaxRedirectHosts)
+      return absl::StrCat("must hold 1 to ", kMaxRedirectHosts, " hosts");
+    std::vector<std::string>& hosts = app_.redirect_hosts;
+    for (size_t i = 0; i < node.items.size(); ++i) {
+      const YamlNode& item = node.items[i];
+      if (item.kind != YamlNode::Kind::kScalar || !IsHostName(item.text))
+        return absl::StrCat("item ", i + 1,
+                            " must be a host name alone, lower case, without "
+                            "scheme, port or path");
+      if (std::find(hosts.begin(), hosts.end(), item.text) != hosts.end())
+        return absl::StrCat("item ", i + 1, " stands there twice");
+      hosts.push_back(item.text);
+    }
+    return "";
   }
 
   std::string Assign(absl::string_view name, const std::string& text) {

@@ -140,6 +140,17 @@ const std::vector<ConfigKey>& ConfigKeys() {
       {"sessions.max_ttl", "30d", "", "The most that Login may ask for.",
        +[](D& d) -> absl::Duration& { return d.config.sessions.max_ttl; },
        Form::kAny, "1m", "365d"},
+      {"sessions.max_age", "90d", "",
+       "When a session ends for good, counted from its login, whatever ttl and "
+       "refreshes say.",
+       +[](D& d) -> absl::Duration& { return d.config.sessions.max_age; },
+       Form::kAny, "1m", "3650d"},
+      {"sessions.refresh_overlap", "30s", "",
+       "How long a refreshed session's old token goes on working.",
+       +[](D& d) -> absl::Duration& {
+         return d.config.sessions.refresh_overlap;
+       },
+       Form::kAny, "1s", "10m"},
       {"open_data.max_age", "24h", "",
        "How old what WeChat encrypted may be; 0: any age.",
        +[](D& d) -> absl::Duration& { return d.config.open_data_max_age; },
@@ -177,6 +188,9 @@ const std::vector<AppKey>& AppKeys() {
        "A name of your own for the Open Platform account that the app is bound "
        "to. Apps with one name share their users."},
       {"token_mode", false, "stable (default) or ordinary."},
+      {"redirect_hosts", false,
+       "A list of the hosts that web login may send people back to, each as "
+       "WeChat's console has it: a host name alone, lower case."},
   };
   return keys;
 }

@@ -175,6 +175,11 @@ bool IsAppId(absl::string_view text) {
   });
 }
 
+bool IsHostName(absl::string_view text) {
+  return IsLabels(text) &&
+         std::none_of(text.begin(), text.end(), absl::ascii_isupper);
+}
+
 std::string BaseUrlProblem(absl::string_view url) {
   if (!absl::ConsumePrefix(&url, "https://"))
     return "must begin with https://; WeChat's secrets travel in it";

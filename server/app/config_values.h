@@ -31,6 +31,10 @@ std::string ConfigPath(const std::string& folder, const std::string& path);
 // WeChat's app ids: "wx" and 16 lower-case hexadecimal digits.
 bool IsAppId(absl::string_view text);
 
+// Whether `text` is a host name or IPv4 address in lower case and no more: no
+// scheme, port or path.
+bool IsHostName(absl::string_view text);
+
 // What is wrong with a URL; empty when nothing is. The answer holds nothing of
 // the URL, which may hold a secret.
 std::string BaseUrlProblem(absl::string_view url);

@@ -17,16 +17,21 @@
 #include "server/base/log.h"
 #include "server/base/metrics.h"
 #include "server/base/status_macros.h"
+#include "server/base/timer.h"
 #include "server/crypto/blind_index.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/http/curl_http_client.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
+#include "server/rpc/admin_service.h"
 #include "server/rpc/identity_service.h"
 #include "server/session/code_logins.h"
+#include "server/session/oauth_grants.h"
 #include "server/session/session_checks.h"
+#include "server/session/session_sweeper.h"
 #include "server/store/postgres/pg_connector.h"
+#include "server/store/postgres/pg_grant_store.h"
 #include "server/store/postgres/pg_identity_store.h"
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/postgres/pg_profile_store.h"
@@ -39,6 +44,7 @@ namespace wxident {
 namespace {
 
 constexpr char kServiceName[] = "wxident.v1.IdentityService";
+constexpr char kAdminServiceName[] = "wxident.v1.AdminService";
 constexpr absl::Duration kDatabaseWait = absl::Seconds(10);
 // Without an answer for this long the server does not call itself ready.
 constexpr absl::Duration kReadyFor = absl::Seconds(5);
@@ -101,15 +107,20 @@ struct Server::Parts {
   std::unique_ptr<PgIdentityStore> identities;
   std::unique_ptr<PgSessionStore> sessions;
   std::unique_ptr<PgProfileStore> profiles;
+  std::unique_ptr<PgGrantStore> grant_store;
   std::unique_ptr<PgTokenStore> token_store;
 
   std::unique_ptr<CurlHttpClient> http;
   std::unique_ptr<WechatClient> wechat;
 
+  std::unique_ptr<ThreadTimer> timer;
   std::unique_ptr<TokenKeeper> tokens;
   std::unique_ptr<CodeLogins> logins;
   std::unique_ptr<SessionChecks> session_checks;
+  std::unique_ptr<OauthGrants> grants;
+  std::unique_ptr<SessionSweeper> sweeper;
   std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<grpc::Service> admin_service;
 
   std::unique_ptr<GrpcListener> grpc;
   std::unique_ptr<GrpcListener> admin;
@@ -146,6 +157,7 @@ absl::Status Server::Parts::BuildStores() {
       std::make_unique<PgIdentityStore>(*pool, *key_ring, *phone_index);
   sessions = std::make_unique<PgSessionStore>(*pool, *key_ring);
   profiles = std::make_unique<PgProfileStore>(*pool, *key_ring, *phone_index);
+  grant_store = std::make_unique<PgGrantStore>(*pool, *key_ring);
   token_store = std::make_unique<PgTokenStore>(*pool, *key_ring);
   SeeDatabase();
   return absl::OkStatus();
@@ -163,24 +175,35 @@ absl::Status Server::Parts::BuildWechat() {
 }
 
 void Server::Parts::BuildFlows() {
+  timer = std::make_unique<ThreadTimer>();
   tokens =
       std::make_unique<TokenKeeper>(apps, *wechat, *token_store, clock, random);
-  logins = std::make_unique<CodeLogins>(*wechat, *identities, clock, random);
+  logins =
+      std::make_unique<CodeLogins>(*wechat, *identities, *timer, clock, random);
   session_checks = std::make_unique<SessionChecks>(*sessions, clock);
-  service = MakeIdentityService(Services{
+  grants = std::make_unique<OauthGrants>(apps, *wechat, *grant_store, clock);
+  sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
+  const Services services{
       .apps = apps,
       .logins = *logins,
       .session_checks = *session_checks,
+      .grants = *grants,
       .tokens = *tokens,
       .identities = *identities,
       .sessions = *sessions,
       .profiles = *profiles,
+      .wechat = *wechat,
       .clock = clock,
+      .random = random,
       .metrics = metrics,
       .default_session_ttl = config.sessions.default_ttl,
       .max_session_ttl = config.sessions.max_ttl,
+      .session_max_age = config.sessions.max_age,
+      .session_refresh_overlap = config.sessions.refresh_overlap,
       .open_data_max_age = config.open_data_max_age,
-  });
+  };
+  service = MakeIdentityService(services);
+  admin_service = MakeAdminService(services);
 }
 
 absl::Status Server::Parts::Listen() {
@@ -201,8 +224,8 @@ absl::Status Server::Parts::Listen() {
         admin,
         GrpcListener::Start({.addr = config.admin_addr,
                              .credentials = grpc::InsecureServerCredentials(),
-                             .services = {},
-                             .health_names = {kServiceName}},
+                             .services = {admin_service.get()},
+                             .health_names = {kServiceName, kAdminServiceName}},
                             metrics));
   }
   if (!config.metrics_addr.empty()) {
@@ -235,6 +258,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
 void Server::Housekeep() {
   Parts& parts = *parts_;
   parts.tokens->RefreshDue();
+  parts.sweeper->Sweep();
   parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
                    [&parts](absl::Status answered) {
                      if (answered.ok()) parts.SeeDatabase();
@@ -253,10 +277,12 @@ void Server::AnnounceStop() {
 void Server::Stop() {
   if (parts_->service == nullptr) return;
   AnnounceStop();
-  parts_->grpc->Stop(parts_->config.shutdown.timeout);
-  // Every call has ended; what still runs are fetches of tokens.
+  const absl::Duration timeout = parts_->config.shutdown.timeout;
+  parts_->grpc->Stop(timeout);
+  if (parts_->admin != nullptr) parts_->admin->Stop(timeout);
+  // Every call has ended; what still runs are fetches of tokens and a sweep.
   parts_->tokens->Stop();
-  if (parts_->admin != nullptr) parts_->admin->Stop(absl::ZeroDuration());
+  parts_->sweeper->Stop();
   parts_->service.reset();
 }
 

@@ -21,8 +21,8 @@ class Server {
   static absl::StatusOr<std::unique_ptr<Server>> Start(Config config);
   ~Server();
 
-  // To be called once a second: replaces tokens that are due and tells health
-  // whether the database answers.
+  // To be called once a second: replaces tokens that are due, sweeps ended
+  // sessions away and tells health whether the database answers.
   void Housekeep();
 
   // Health says NOT_SERVING from now on; everything else goes on.

@@ -26,6 +26,9 @@ struct App {
   std::string open_platform_account;
   Secret app_secret;
   TokenMode token_mode = TokenMode::kStable;
+  // Hosts that GetAuthorizeUrl may send people back to, each exactly as
+  // WeChat's console has it: no scheme, no port, lower case.
+  std::vector<std::string> redirect_hosts;
 };
 
 // The configured apps. Immutable, so that any thread may read it; references

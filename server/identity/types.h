@@ -1,6 +1,7 @@
 #ifndef WXIDENT_SERVER_IDENTITY_TYPES_H_
 #define WXIDENT_SERVER_IDENTITY_TYPES_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,7 @@ struct Phone {
 
 enum class Gender { kUnspecified = 0, kMale = 1, kFemale = 2 };
 
-enum class ProfileSource { kEncryptedProfile = 1 };
+enum class ProfileSource { kEncryptedProfile = 1, kOauth = 2, kFollower = 3 };
 
 // What WeChat told about a person.
 struct Profile {
@@ -64,9 +65,32 @@ struct Profile {
   std::string country;
   std::string province;
   std::string city;
+  // WeChat's privilege marks.
+  std::vector<std::string> privileges;
+  // The next ones come from kFollower alone.
+  bool subscribe = false;
+  // InfinitePast when WeChat did not tell.
+  absl::Time subscribed_at = absl::InfinitePast();
+  std::string subscribe_scene;
+  int64_t qr_scene = 0;
+  std::string qr_scene_str;
+  std::string remark;
+  int64_t group_id = 0;
+  std::vector<int64_t> tag_ids;
   ProfileSource source = ProfileSource::kEncryptedProfile;
   // When WeChat made it.
   absl::Time fetched_at;
+};
+
+// What a person authorised on one of WeChat's web pages.
+struct OauthGrant {
+  Secret access_token;
+  absl::Time access_expires_at;
+  Secret refresh_token;
+  // WeChat does not renew it (wechat-api 0.5): 30 days, 180 for mobile apps.
+  absl::Time refresh_expires_at;
+  // Comma-separated: "snsapi_base", "snsapi_userinfo", "snsapi_login".
+  std::string scope;
 };
 
 }  // namespace wxident

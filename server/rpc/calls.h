@@ -46,6 +46,31 @@ grpc::ServerUnaryReactor* StartGetUser(const Services& services,
                                        const v1::GetUserRequest& request,
                                        v1::GetUserResponse& response);
 
+grpc::ServerUnaryReactor* StartRefreshSession(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::RefreshSessionRequest& request,
+    v1::RefreshSessionResponse& response);
+
+grpc::ServerUnaryReactor* StartCheckSessionKey(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::CheckSessionKeyRequest& request,
+    v1::CheckSessionKeyResponse& response);
+
+grpc::ServerUnaryReactor* StartDecryptUserData(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::DecryptUserDataRequest& request,
+    v1::DecryptUserDataResponse& response);
+
+grpc::ServerUnaryReactor* StartGetAuthorizeUrl(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::GetAuthorizeUrlRequest& request,
+    v1::GetAuthorizeUrlResponse& response);
+
+grpc::ServerUnaryReactor* StartBatchGetUsers(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::BatchGetUsersRequest& request,
+    v1::BatchGetUsersResponse& response);
+
 }  // namespace wxident
 
 #endif  // WXIDENT_SERVER_RPC_CALLS_H_

@@ -1,6 +1,8 @@
 #include <optional>
 #include <utility>
 
+#include "server/identity/error.h"
+#include "server/keeper/app_token_call.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
@@ -10,6 +12,8 @@
 
 namespace wxident {
 namespace {
+
+constexpr size_t kMaxCode = 512;
 
 class DecryptPhoneCall final : public UnaryCall {
  public:
@@ -25,35 +29,89 @@ class DecryptPhoneCall final : public UnaryCall {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
-    if (request_.source_case() != v1::DecryptPhoneRequest::kEncrypted)
-      return Fail(FieldError("source", "is required: encrypted"));
+    switch (request_.source_case()) {
+      case v1::DecryptPhoneRequest::kEncrypted:
+        return StartEncrypted(*std::move(hash));
+      case v1::DecryptPhoneRequest::kPhoneCode:
+        return StartCode(*std::move(hash));
+      case v1::DecryptPhoneRequest::SOURCE_NOT_SET:
+        return Fail(
+            FieldError("source", "is required: encrypted or phone_code"));
+    }
+  }
+
+ private:
+  // Source encrypted: session and keys, open, save.
+
+  void StartEncrypted(std::string hash) {
     absl::StatusOr<OpenDataFields> fields =
         CheckOpenDataFields("encrypted", request_.encrypted().encrypted_data(),
                             request_.encrypted().iv());
     if (!fields.ok()) return Fail(fields.status());
-    if (hash->empty()) return Fail(SessionNotActiveError());
+    if (hash.empty()) return Fail(SessionNotActiveError());
     fields_ = *std::move(fields);
     services_.sessions.FindSessionWithKeys(
-        *std::move(hash), deadline(),
+        std::move(hash), deadline(),
         [this](absl::StatusOr<std::optional<SessionWithKeys>> session) {
-          OnSession(std::move(session));
+          OnKeys(std::move(session));
         });
   }
 
- private:
-  void OnSession(absl::StatusOr<std::optional<SessionWithKeys>> session) {
+  void OnKeys(absl::StatusOr<std::optional<SessionWithKeys>> session) {
     if (!session.ok()) return Fail(session.status());
     absl::StatusOr<const App*> app = CheckOpenDataSession(services_, *session);
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<Phone> phone =
         OpenPhone(MakeOpenDataInput(services_, fields_, **session));
+    if (!phone.ok()) return Fail(OpenDataError(**session, phone.status()));
+    Save(**app, (*session)->session.identity, *std::move(phone));
+  }
+
+  // Source phone_code: session, WeChat, save.
+
+  void StartCode(std::string hash) {
+    absl::Status checked =
+        WechatIdField("phone_code", request_.phone_code(), kMaxCode);
+    if (!checked.ok()) return Fail(checked);
+    if (hash.empty()) return Fail(SessionNotActiveError());
+    services_.sessions.FindSession(
+        std::move(hash), deadline(),
+        [this](absl::StatusOr<std::optional<Session>> session) {
+          OnSession(std::move(session));
+        });
+  }
+
+  void OnSession(absl::StatusOr<std::optional<Session>> session) {
+    if (!session.ok()) return Fail(session.status());
+    absl::StatusOr<const App*> app = MiniProgramOf(services_, *session);
+    if (!app.ok()) return Fail(app.status());
+    identity_ = std::move((*session)->identity);
+    CallWithAppToken<Phone>(
+        services_.tokens, **app,
+        [this, app = *app](const Secret& token, Done<Phone> done) {
+          services_.wechat.GetPhoneNumber(
+              *app, token, Secret(request_.phone_code()), identity_.openid,
+              deadline(), std::move(done));
+        },
+        [this, app = *app](absl::StatusOr<Phone> phone) {
+          OnPhone(*app, std::move(phone));
+        });
+  }
+
+  void OnPhone(const App& app, absl::StatusOr<Phone> phone) {
+    // WeChat compares the openid only here, and ours is right.
+    if (HasReason(phone.status(), Reason::kRequestInvalid))
+      return Fail(FieldError("phone_code", "is not one of this person's"));
     if (!phone.ok()) return Fail(phone.status());
-    Fill(*phone, *response_.mutable_phone());
-    Fill(phone->watermark_time, *response_.mutable_watermark_time());
+    Save(app, std::move(identity_), *std::move(phone));
+  }
+
+  void Save(const App& app, Identity identity, Phone phone) {
+    Fill(phone, *response_.mutable_phone());
+    Fill(phone.watermark_time, *response_.mutable_watermark_time());
     services_.profiles.SavePhone(
-        (*session)->session.identity, (*app)->open_platform_account,
-        *std::move(phone), deadline(),
-        [this](absl::Status saved) { OnSaved(std::move(saved)); });
+        std::move(identity), app.open_platform_account, std::move(phone),
+        deadline(), [this](absl::Status saved) { OnSaved(std::move(saved)); });
   }
 
   void OnSaved(absl::Status saved) {
@@ -64,6 +122,7 @@ class DecryptPhoneCall final : public UnaryCall {
   const v1::DecryptPhoneRequest& request_;
   v1::DecryptPhoneResponse& response_;
   OpenDataFields fields_;
+  Identity identity_;
 };
 
 }  // namespace

@@ -78,6 +78,38 @@ absl::Status SessionNotActiveError() {
       .ToStatus();
 }
 
+absl::Status IdentityUnknownError() {
+  return Error(Reason::kUserNotFound,
+               "no user has this identity_ref; it has never logged in")
+      .ToStatus();
+}
+
+absl::Status UserUnknownError() {
+  return Error(Reason::kUserNotFound,
+               "no user has this id; check it, or let the person log in first")
+      .ToStatus();
+}
+
+absl::StatusOr<const App*> AppOf(const Services& services,
+                                 const Identity& identity) {
+  const App* app = services.apps.Find(identity.app_id);
+  if (app == nullptr)
+    return Error(Reason::kAppUnknown,
+                 "the identity's app is no longer in the server's "
+                 "configuration")
+        .ToStatus();
+  return app;
+}
+
+absl::StatusOr<const App*> MiniProgramOf(
+    const Services& services, const std::optional<Session>& session) {
+  if (!session.has_value()) return SessionNotActiveError();
+  WX_ASSIGN_OR_RETURN(const App* app, AppOf(services, session->identity));
+  if (app->kind != AppKind::kMiniProgram)
+    return FieldError("session_token", "must be that of a mini program's user");
+  return app;
+}
+
 absl::StatusOr<std::string> Base64Field(absl::string_view path,
                                         absl::string_view text,
                                         size_t max_size) {

@@ -1,12 +1,14 @@
 #ifndef WXIDENT_SERVER_RPC_FIELDS_H_
 #define WXIDENT_SERVER_RPC_FIELDS_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/identity/apps.h"
+#include "server/identity/types.h"
 #include "server/rpc/services.h"
 #include "wxident/v1/types.pb.h"
 
@@ -39,6 +41,20 @@ absl::StatusOr<std::string> SessionTokenField(absl::string_view path,
 
 // The error of an RPC that needs an active session and has none.
 absl::Status SessionNotActiveError();
+
+// The error of an RPC that needs a known identity_ref, or a known user.
+absl::Status IdentityUnknownError();
+absl::Status UserUnknownError();
+
+// The app of a stored identity, or APP_UNKNOWN when the configuration has lost
+// it.
+absl::StatusOr<const App*> AppOf(const Services& services,
+                                 const Identity& identity);
+
+// AppOf a session's identity, which must be a mini program;
+// SESSION_NOT_ACTIVE without a session.
+absl::StatusOr<const App*> MiniProgramOf(const Services& services,
+                                         const std::optional<Session>& session);
 
 // Base64 text of at least 1 and at most `max_size` characters, decoded.
 absl::StatusOr<std::string> Base64Field(absl::string_view path,

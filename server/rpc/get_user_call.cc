@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "server/base/status_macros.h"
-#include "server/identity/error.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
@@ -60,11 +59,7 @@ class GetUserCall final : public UnaryCall {
 
   void OnFound(absl::StatusOr<std::optional<UserWithIdentities>> found) {
     if (!found.ok()) return Fail(found.status());
-    if (!found->has_value())
-      return Fail(
-          Error(Reason::kUserNotFound,
-                "no user has this id; check it, or let the person log in first")
-              .ToStatus());
+    if (!found->has_value()) return Fail(UserUnknownError());
     Fill((*found)->user, *response_.mutable_user());
     for (const Identity& identity : (*found)->identities)
       Fill(identity, *response_.add_identities());

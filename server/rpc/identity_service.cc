@@ -54,6 +54,36 @@ class IdentityService final : public v1::IdentityService::CallbackService {
     return StartGetUser(services_, *context, *request, *response);
   }
 
+  Reactor* RefreshSession(Context* context,
+                          const v1::RefreshSessionRequest* request,
+                          v1::RefreshSessionResponse* response) override {
+    return StartRefreshSession(services_, *context, *request, *response);
+  }
+
+  Reactor* CheckSessionKey(Context* context,
+                           const v1::CheckSessionKeyRequest* request,
+                           v1::CheckSessionKeyResponse* response) override {
+    return StartCheckSessionKey(services_, *context, *request, *response);
+  }
+
+  Reactor* DecryptUserData(Context* context,
+                           const v1::DecryptUserDataRequest* request,
+                           v1::DecryptUserDataResponse* response) override {
+    return StartDecryptUserData(services_, *context, *request, *response);
+  }
+
+  Reactor* GetAuthorizeUrl(Context* context,
+                           const v1::GetAuthorizeUrlRequest* request,
+                           v1::GetAuthorizeUrlResponse* response) override {
+    return StartGetAuthorizeUrl(services_, *context, *request, *response);
+  }
+
+  Reactor* BatchGetUsers(Context* context,
+                         const v1::BatchGetUsersRequest* request,
+                         v1::BatchGetUsersResponse* response) override {
+    return StartBatchGetUsers(services_, *context, *request, *response);
+  }
+
  private:
   const Services services_;
 };

@@ -21,29 +21,46 @@ class LoginCall final : public UnaryCall {
         response_(response) {}
 
   void Start() {
-    absl::StatusOr<const App*> app = CheckedApp();
+    absl::StatusOr<const App*> app =
+        AppField(services_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
+    absl::StatusOr<Secret> code = CheckedCode(**app);
+    if (!code.ok()) return Fail(code.status());
     absl::StatusOr<absl::Duration> ttl = SessionTtl();
     if (!ttl.ok()) return Fail(ttl.status());
-    services_.logins.Login(**app, Secret(request_.mini_program_code()), *ttl,
-                           deadline(),
+    services_.logins.Login(**app, *std::move(code), *ttl, deadline(),
                            [this](absl::StatusOr<CodeLogins::Answer> answer) {
                              OnLoggedIn(std::move(answer));
                            });
   }
 
  private:
-  absl::StatusOr<const App*> CheckedApp() {
-    WX_ASSIGN_OR_RETURN(const App* app,
-                        AppField(services_, "app_id", request_.app_id()));
-    if (request_.credential_case() != v1::LoginRequest::kMiniProgramCode)
-      return FieldError("credential", "is required: mini_program_code");
-    if (app->kind != AppKind::kMiniProgram)
-      return FieldError("mini_program_code",
-                        "needs an app_id that is configured as a mini program");
-    WX_RETURN_IF_ERROR(WechatIdField("mini_program_code",
-                                     request_.mini_program_code(), kMaxCode));
-    return app;
+  absl::StatusOr<Secret> CheckedCode(const App& app) {
+    const bool is_mini = app.kind == AppKind::kMiniProgram;
+    switch (request_.credential_case()) {
+      case v1::LoginRequest::kMiniProgramCode:
+        if (!is_mini)
+          return FieldError(
+              "mini_program_code",
+              "needs an app_id that is configured as a mini program");
+        return CheckedCode("mini_program_code", request_.mini_program_code());
+      case v1::LoginRequest::kOauthCode:
+        if (is_mini)
+          return FieldError("oauth_code",
+                            "needs an app_id that is configured as an official "
+                            "account, website or mobile app");
+        return CheckedCode("oauth_code", request_.oauth_code());
+      case v1::LoginRequest::CREDENTIAL_NOT_SET:
+        break;
+    }
+    return FieldError("credential",
+                      "is required: mini_program_code or oauth_code");
+  }
+
+  static absl::StatusOr<Secret> CheckedCode(absl::string_view path,
+                                            const std::string& code) {
+    WX_RETURN_IF_ERROR(WechatIdField(path, code, kMaxCode));
+    return Secret(code);
   }
 
   absl::StatusOr<absl::Duration> SessionTtl() {

@@ -45,6 +45,18 @@ void Fill(const Profile& profile, v1::UserInfo& message) {
   message.set_country(profile.country);
   message.set_province(profile.province);
   message.set_city(profile.city);
+  message.mutable_privileges()->Assign(profile.privileges.begin(),
+                                       profile.privileges.end());
+  message.set_subscribe(profile.subscribe);
+  if (profile.subscribed_at != absl::InfinitePast())
+    Fill(profile.subscribed_at, *message.mutable_subscribe_time());
+  message.set_subscribe_scene(profile.subscribe_scene);
+  message.set_qr_scene(profile.qr_scene);
+  message.set_qr_scene_str(profile.qr_scene_str);
+  message.set_remark(profile.remark);
+  message.set_group_id(profile.group_id);
+  message.mutable_tag_ids()->Assign(profile.tag_ids.begin(),
+                                    profile.tag_ids.end());
 }
 
 void Fill(absl::Time time, google::protobuf::Timestamp& message) {
@@ -58,6 +70,10 @@ v1::UserInfoSource ToMessage(ProfileSource source) {
   switch (source) {
     case ProfileSource::kEncryptedProfile:
       return v1::USER_INFO_SOURCE_ENCRYPTED_PROFILE;
+    case ProfileSource::kOauth:
+      return v1::USER_INFO_SOURCE_OAUTH;
+    case ProfileSource::kFollower:
+      return v1::USER_INFO_SOURCE_FOLLOWER;
   }
   return v1::USER_INFO_SOURCE_UNSPECIFIED;
 }

@@ -18,27 +18,36 @@ absl::StatusOr<OpenDataFields> CheckOpenDataFields(
     absl::string_view path, absl::string_view encrypted_data,
     absl::string_view iv) {
   OpenDataFields fields;
+  const std::string prefix = path.empty() ? "" : absl::StrCat(path, ".");
   WX_ASSIGN_OR_RETURN(fields.ciphertext,
-                      Base64Field(absl::StrCat(path, ".encrypted_data"),
+                      Base64Field(absl::StrCat(prefix, "encrypted_data"),
                                   encrypted_data, kMaxEncryptedData));
-  WX_ASSIGN_OR_RETURN(fields.iv, IvField(absl::StrCat(path, ".iv"), iv));
+  WX_ASSIGN_OR_RETURN(fields.iv, IvField(absl::StrCat(prefix, "iv"), iv));
   return fields;
 }
 
 absl::StatusOr<const App*> CheckOpenDataSession(
     const Services& services, const std::optional<SessionWithKeys>& session) {
   if (!session.has_value()) return SessionNotActiveError();
+  WX_ASSIGN_OR_RETURN(const App* app,
+                      MiniProgramOf(services, session->session));
   if (session->session_keys.empty())
     return Error(Reason::kSessionKeyStale,
                  "no session_key is kept for this user; call wx.login, log in, "
                  "then ask WeChat for the data again")
         .ToStatus();
-  const App* app = services.apps.Find(session->session.identity.app_id);
-  if (app == nullptr)
-    return Error(Reason::kAppUnknown,
-                 "the session's app is no longer in the server's configuration")
-        .ToStatus();
   return app;
+}
+
+absl::Status OpenDataError(const SessionWithKeys& session,
+                           const absl::Status& error) {
+  if (!session.older_key_dropped || !HasReason(error, Reason::kDecryptRejected))
+    return error;
+  return Error(Reason::kSessionKeyStale,
+               "the data opens under no session_key that is kept, and an older "
+               "one has been dropped; call wx.login, log in, then ask WeChat "
+               "for the data again")
+      .ToStatus();
 }
 
 OpenDataInput MakeOpenDataInput(const Services& services,

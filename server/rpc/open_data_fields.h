@@ -19,7 +19,8 @@ struct OpenDataFields {
   std::string iv;
 };
 
-// `path` is that of the message that has the fields encrypted_data and iv.
+// `path` is that of the message that has the fields encrypted_data and iv;
+// empty for the request itself.
 absl::StatusOr<OpenDataFields> CheckOpenDataFields(
     absl::string_view path, absl::string_view encrypted_data,
     absl::string_view iv);
@@ -28,6 +29,12 @@ absl::StatusOr<OpenDataFields> CheckOpenDataFields(
 // and its app is still configured. Gives the app.
 absl::StatusOr<const App*> CheckOpenDataSession(
     const Services& services, const std::optional<SessionWithKeys>& session);
+
+// The error for data that did not open. A former key that was dropped may be
+// the cause, so then it is SESSION_KEY_STALE whatever is wrong with the data:
+// which of the two comes depends on the session alone.
+absl::Status OpenDataError(const SessionWithKeys& session,
+                           const absl::Status& error);
 
 // `fields` and `session` must outlive the result.
 OpenDataInput MakeOpenDataInput(const Services& services,

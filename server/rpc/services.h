@@ -4,13 +4,16 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/crypto/random.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
 #include "server/session/code_logins.h"
+#include "server/session/oauth_grants.h"
 #include "server/session/session_checks.h"
 #include "server/store/identity_store.h"
 #include "server/store/profile_store.h"
 #include "server/store/session_store.h"
+#include "server/wechat/wechat_api.h"
 
 namespace wxident {
 
@@ -19,15 +22,20 @@ struct Services {
   const Apps& apps;
   CodeLogins& logins;
   SessionChecks& session_checks;
+  OauthGrants& grants;
   TokenKeeper& tokens;
   IdentityStore& identities;
   SessionStore& sessions;
   ProfileStore& profiles;
+  WechatApi& wechat;
   Clock& clock;
+  Random& random;
   Metrics& metrics;
 
   absl::Duration default_session_ttl;
   absl::Duration max_session_ttl;
+  absl::Duration session_max_age;
+  absl::Duration session_refresh_overlap;
   absl::Duration open_data_max_age;
 };
 

@@ -1,6 +1,7 @@
 #include "server/session/code_logins.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,28 +18,47 @@ namespace {
 constexpr absl::Duration kMemory = absl::Minutes(5);
 
 // About 100 MB of answers. Beyond it the oldest are forgotten first; WeChat
-// then answers for them that the code has been used.
+// then says that they have been used, and the store has their answers.
 constexpr size_t kMaxExchanges = 200'000;
 
-// Whether an error of ExchangeCode promises that the code was not sent.
+// Between looks for another replica's answer: it is stored as soon as that
+// replica's database has answered.
+constexpr absl::Duration kPauses[] = {
+    absl::Milliseconds(20), absl::Milliseconds(40), absl::Milliseconds(80),
+    absl::Milliseconds(160), absl::Milliseconds(320)};
+constexpr size_t kNoMorePauses = std::size(kPauses);
+
+// WeChat's lives of refresh_tokens (wechat-api 0.5).
+constexpr absl::Duration kGrantLife = absl::Hours(30 * 24);
+constexpr absl::Duration kMobileGrantLife = absl::Hours(180 * 24);
+
+// Whether an error of an exchange promises that the code was not sent.
 bool CodeIsUnused(const absl::Status& error) {
   return HasReason(error, Reason::kWechatUnreachable) ||
          HasReason(error, Reason::kOverloaded);
 }
 
-// What later calls with the code are told of the error that the first got.
-absl::Status ErrorForLaterCalls(const absl::Status& error) {
-  switch (error.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kResourceExhausted:
-      return Error(Reason::kLoginCodeConsumed,
-                   "this code was sent to WeChat before and its outcome was "
-                   "lost; get a new one with wx.login")
-          .ToStatus();
-    default:
-      return error;
-  }
+// Whether WeChat says that the code has been used, so that another replica may
+// have the answer.
+bool CodeWasUsed(const absl::Status& error) {
+  const ErrorDetails details = DetailsOf(error);
+  const auto errcode = details.metadata.find("errcode");
+  return details.reason == Reason::kLoginCodeConsumed &&
+         errcode != details.metadata.end() && errcode->second == "40163";
+}
+
+// Whether an error leaves open what became of the code.
+bool OutcomeIsLost(const absl::Status& error) {
+  return absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error) ||
+         absl::IsResourceExhausted(error);
+}
+
+absl::Status LostOutcomeError() {
+  return Error(
+             Reason::kLoginCodeConsumed,
+             "this code was sent to WeChat before and its outcome is no longer "
+             "known; get a new one")
+      .ToStatus();
 }
 
 }  // namespace
@@ -50,7 +70,8 @@ struct CodeLogins::Exchange {
     Done<Answer> done;
   };
 
-  // In the order of time. A busy exchange has waiters; the others have none.
+  // In the order of time. A busy exchange (AtWechat, AtStore, Looking) has
+  // waiters; the others have none.
   struct AtWechat {};
   struct AtStore {
     SignIn sign_in;
@@ -59,20 +80,32 @@ struct CodeLogins::Exchange {
   struct Unrecorded {
     SignIn sign_in;
   };
+  // Another replica may have the answer.
+  struct Looking {
+    absl::Status error;
+  };
+  // It had none yet: the next call looks once.
+  struct Spent {
+    absl::Status error;
+  };
   struct Answered {
     absl::StatusOr<Answer> answer;
   };
 
+  std::string app_id;
   std::string key;
   absl::Duration session_ttl;
-  Secret session_token;
-  std::variant<AtWechat, AtStore, Unrecorded, Answered> state;
+  std::variant<AtWechat, AtStore, Unrecorded, Looking, Spent, Answered> state;
   std::vector<Waiter> waiters;
 };
 
-CodeLogins::CodeLogins(WechatApi& wechat, IdentityStore& store, Clock& clock,
-                       Random& random)
-    : wechat_(wechat), store_(store), clock_(clock), random_(random) {}
+CodeLogins::CodeLogins(WechatApi& wechat, IdentityStore& store, Timer& timer,
+                       Clock& clock, Random& random)
+    : wechat_(wechat),
+      store_(store),
+      timer_(timer),
+      clock_(clock),
+      random_(random) {}
 
 void CodeLogins::Login(const App& app, Secret code, absl::Duration session_ttl,
                        Deadline deadline, Done<Answer> done) {
@@ -90,6 +123,11 @@ void CodeLogins::Login(const App& app, Secret code, absl::Duration session_ttl,
         return std::move(done)(std::move(answer));
       }
       exchange->waiters.push_back({deadline, std::move(done)});
+      if (auto* spent = std::get_if<Exchange::Spent>(&exchange->state)) {
+        exchange->state = Exchange::Looking{absl::Status(spent->error)};
+        lock.unlock();
+        return Look(std::move(exchange), kNoMorePauses);
+      }
       auto* unrecorded = std::get_if<Exchange::Unrecorded>(&exchange->state);
       if (unrecorded == nullptr) return;
       SignIn sign_in = std::move(unrecorded->sign_in);
@@ -98,56 +136,94 @@ void CodeLogins::Login(const App& app, Secret code, absl::Duration session_ttl,
       return Record(std::move(exchange), std::move(sign_in), deadline);
     }
     exchange = known = std::make_shared<Exchange>();
+    exchange->app_id = app.app_id;
     exchange->key = std::move(key);
     exchange->session_ttl = session_ttl;
     exchange->waiters.push_back({deadline, std::move(done)});
     ages_.emplace_back(clock_.Monotonic(), exchange);
   }
-  wechat_.ExchangeCode(app, std::move(code), deadline,
-                       [this, &app, exchange = std::move(exchange)](
-                           absl::StatusOr<CodeSession> answer) {
-                         OnExchanged(app, exchange, std::move(answer));
-                       });
+  Send(app, std::move(code), deadline, std::move(exchange));
 }
 
-void CodeLogins::OnExchanged(const App& app, ExchangePtr exchange,
-                             absl::StatusOr<CodeSession> answer) {
-  if (!answer.ok()) {
-    std::vector<Exchange::Waiter> waiters;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      waiters.swap(exchange->waiters);
-      if (CodeIsUnused(answer.status())) {
-        exchanges_.erase(exchange->key);
-      } else {
-        exchange->state =
-            Exchange::Answered{ErrorForLaterCalls(answer.status())};
-      }
-    }
-    for (Exchange::Waiter& waiter : waiters)
-      std::move(waiter.done)(answer.status());
-    return;
-  }
+void CodeLogins::Send(const App& app, Secret code, Deadline deadline,
+                      ExchangePtr exchange) {
+  if (app.kind == AppKind::kMiniProgram)
+    return wechat_.ExchangeCode(
+        app, std::move(code), deadline,
+        [this, &app,
+         exchange = std::move(exchange)](absl::StatusOr<CodeSession> answer) {
+          OnCodeSession(app, exchange, std::move(answer));
+        });
+  wechat_.ExchangeOauthCode(app, std::move(code), deadline,
+                            [this, &app, exchange = std::move(exchange)](
+                                absl::StatusOr<OauthSession> answer) {
+                              OnOauthSession(app, exchange, std::move(answer));
+                            });
+}
+
+void CodeLogins::OnCodeSession(const App& app, ExchangePtr exchange,
+                               absl::StatusOr<CodeSession> answer) {
+  if (!answer.ok()) return OnRefused(std::move(exchange), answer.status());
+  SignIn sign_in;
+  sign_in.identity = {app.app_id, std::move(answer->openid),
+                      std::move(answer->unionid)};
+  sign_in.session_key = std::move(answer->session_key);
+  OnConfirmed(app, std::move(exchange), std::move(sign_in));
+}
+
+void CodeLogins::OnOauthSession(const App& app, ExchangePtr exchange,
+                                absl::StatusOr<OauthSession> answer) {
+  if (!answer.ok()) return OnRefused(std::move(exchange), answer.status());
   const absl::Time now = clock_.Now();
-  Secret token = NewSessionToken(random_);
-  SignIn sign_in{
-      .identity = {app.app_id, std::move(answer->openid),
-                   std::move(answer->unionid)},
-      .open_platform_account = app.open_platform_account,
-      .new_user_id = NewUserId(now, random_),
-      .session_token_hash = *SessionTokenHash(token.Expose()),
-      .session_ttl = exchange->session_ttl,
-      .session_key = std::move(answer->session_key),
-      .exchanged_at = now,
+  SignIn sign_in;
+  sign_in.identity = {app.app_id, std::move(answer->openid),
+                      std::move(answer->unionid)};
+  sign_in.grant = OauthGrant{
+      .access_token = std::move(answer->access_token),
+      .access_expires_at = now + answer->expires_in,
+      .refresh_token = std::move(answer->refresh_token),
+      .refresh_expires_at =
+          now + (app.kind == AppKind::kMobile ? kMobileGrantLife : kGrantLife),
+      .scope = std::move(answer->scope),
   };
-  Deadline deadline = Deadline::After(absl::ZeroDuration(), clock_);
+  OnConfirmed(app, std::move(exchange), std::move(sign_in));
+}
+
+void CodeLogins::OnRefused(ExchangePtr exchange, const absl::Status& error) {
+  std::vector<Exchange::Waiter> waiters;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
-    exchange->session_token = std::move(token);
-    exchange->state = Exchange::AtStore{sign_in};
-    for (const Exchange::Waiter& waiter : exchange->waiters)
-      deadline = std::max(deadline, waiter.deadline);
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (CodeWasUsed(error)) {
+      exchange->state = Exchange::Looking{error};
+      lock.unlock();
+      return Look(std::move(exchange), 0);
+    }
+    waiters.swap(exchange->waiters);
+    if (CodeIsUnused(error))
+      exchanges_.erase(exchange->key);
+    else if (OutcomeIsLost(error))
+      exchange->state = Exchange::Spent{LostOutcomeError()};
+    else
+      exchange->state = Exchange::Answered{error};
   }
+  for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(error);
+}
+
+void CodeLogins::OnConfirmed(const App& app, ExchangePtr exchange,
+                             SignIn sign_in) {
+  const absl::Time now = clock_.Now();
+  sign_in.open_platform_account = app.open_platform_account;
+  sign_in.new_user_id = NewUserId(now, random_);
+  sign_in.session_token = NewSessionToken(random_);
+  sign_in.session_token_hash =
+      *SessionTokenHash(sign_in.session_token.Expose());
+  sign_in.session_ttl = exchange->session_ttl;
+  sign_in.code_hash = exchange->key;
+  sign_in.exchanged_at = now;
+  std::unique_lock<std::mutex> lock(mutex_);
+  exchange->state = Exchange::AtStore{sign_in};
+  const Deadline deadline = LatestDeadline(*exchange);
+  lock.unlock();
   Record(std::move(exchange), std::move(sign_in), deadline);
 }
 
@@ -167,17 +243,74 @@ void CodeLogins::OnRecorded(ExchangePtr exchange,
   {
     std::lock_guard<std::mutex> lock(mutex_);
     waiters.swap(exchange->waiters);
+    SignIn sign_in =
+        std::move(std::get<Exchange::AtStore>(exchange->state).sign_in);
     if (answer.ok()) {
-      result = Answer{exchange->session_token, *std::move(answer)};
+      result = Answer{std::move(sign_in.session_token), *std::move(answer)};
       exchange->state = Exchange::Answered{result};
     } else {
       result = answer.status();
-      SignIn sign_in =
-          std::move(std::get<Exchange::AtStore>(exchange->state).sign_in);
       exchange->state = Exchange::Unrecorded{std::move(sign_in)};
     }
   }
   for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(result);
+}
+
+void CodeLogins::Look(ExchangePtr exchange, size_t pause) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const Deadline deadline = LatestDeadline(*exchange);
+  lock.unlock();
+  const std::string& app_id = exchange->app_id;
+  const std::string& key = exchange->key;
+  store_.FindLoginAnswer(
+      app_id, key, deadline,
+      [this, exchange = std::move(exchange), pause](Found found) {
+        OnLooked(exchange, pause, std::move(found));
+      });
+}
+
+void CodeLogins::OnLooked(ExchangePtr exchange, size_t pause, Found found) {
+  std::vector<Exchange::Waiter> waiters;
+  absl::StatusOr<Answer> result = absl::UnknownError("");
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const bool is_there = found.ok() && found->has_value();
+    if (!is_there && pause < kNoMorePauses &&
+        kPauses[pause] < LatestDeadline(*exchange).Left(clock_)) {
+      lock.unlock();
+      return timer_.After(kPauses[pause], [this, exchange, pause]() mutable {
+        Look(std::move(exchange), pause + 1);
+      });
+    }
+    waiters.swap(exchange->waiters);
+    if (is_there) {
+      result = **std::move(found);
+      exchange->state = Exchange::Answered{result};
+    } else {
+      absl::Status error =
+          std::move(std::get<Exchange::Looking>(exchange->state).error);
+      // A store that could not be asked has not said that there is nothing.
+      result = found.ok() ? error : found.status();
+      exchange->state = Exchange::Spent{std::move(error)};
+    }
+  }
+  for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(result);
+}
+
+void CodeLogins::ForgetAnswers() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (auto& [key, exchange] : exchanges_) {
+    auto* answered = std::get_if<Exchange::Answered>(&exchange->state);
+    if (answered != nullptr && answered->answer.ok())
+      exchange->state = Exchange::Spent{LostOutcomeError()};
+  }
+}
+
+Deadline CodeLogins::LatestDeadline(const Exchange& exchange) {
+  Deadline latest = Deadline::After(absl::ZeroDuration(), clock_);
+  for (const Exchange::Waiter& waiter : exchange.waiters)
+    latest = std::max(latest, waiter.deadline);
+  return latest;
 }
 
 void CodeLogins::ForgetOld() {

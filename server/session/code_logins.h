@@ -4,14 +4,18 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
+#include "server/base/timer.h"
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
@@ -20,45 +24,70 @@
 
 namespace wxident {
 
-// Turns one-time codes into sessions, each code once. WeChat takes a code one
+// Turns one-time codes into sessions, each code once: a mini program's codes of
+// wx.login, and every other app's codes of a web page. WeChat takes a code one
 // single time, while callers retry and race; so everything that is learned of
 // a code is remembered for 5 minutes, the code's own life (wechat-api: codes
 // live 5 min):
 //  - calls that meet a code on its way join it and get the same answer;
-//  - a call that comes later gets the answer again, or, if the answer only
-//    said "try later", that the code is spent;
+//  - a call that comes later gets the answer again, or WeChat's final no;
 //  - once WeChat has answered, a failing store is asked again with what WeChat
 //    said, and WeChat is not.
 // A code is sent a second time only if nothing of it left the first time.
+//
+// The same holds between replicas. One that hears that the code has been used
+// (40163) looks for the answer that the replica which used it stored, at once
+// and some times more in the next 620 ms. If it finds none, or if a code's
+// outcome was lost here, each later call with the code looks once more: what
+// another replica stores later is found as long as the code would live. Any
+// other no of WeChat's is final: it says that nobody can have an answer.
+//
 // Thread-safe. Must outlive every call it was given.
 class CodeLogins {
  public:
-  struct Answer {
-    Secret session_token;
-    SignedIn signed_in;
-  };
+  using Answer = LoginAnswer;
 
-  CodeLogins(WechatApi& wechat, IdentityStore& store, Clock& clock,
-             Random& random);
+  CodeLogins(WechatApi& wechat, IdentityStore& store, Timer& timer,
+             Clock& clock, Random& random);
 
-  // `app` must outlive the call. `session_ttl` counts for the first call with
-  // a code. Errors: those of WechatApi::ExchangeCode and of the store, and
+  // `app` must outlive the call; its kind says what kind of code this is.
+  // `session_ttl` counts for the first call with a code. Errors: those of
+  // WechatApi::ExchangeCode or ExchangeOauthCode and of the store, and
   // LOGIN_CODE_CONSUMED for a code whose outcome was lost before.
   void Login(const App& app, Secret code, absl::Duration session_ttl,
              Deadline deadline, Done<Answer> done);
 
+  // Remembers sessions no more, only that their codes are spent: calls that
+  // come with them ask the store. For when a person was erased there.
+  void ForgetAnswers();
+
  private:
   struct Exchange;
   using ExchangePtr = std::shared_ptr<Exchange>;
+  using Found = absl::StatusOr<std::optional<LoginAnswer>>;
 
-  void OnExchanged(const App& app, ExchangePtr exchange,
-                   absl::StatusOr<CodeSession> answer);
+  void Send(const App& app, Secret code, Deadline deadline,
+            ExchangePtr exchange);
+  void OnCodeSession(const App& app, ExchangePtr exchange,
+                     absl::StatusOr<CodeSession> answer);
+  void OnOauthSession(const App& app, ExchangePtr exchange,
+                      absl::StatusOr<OauthSession> answer);
+  void OnRefused(ExchangePtr exchange, const absl::Status& error);
+  void OnConfirmed(const App& app, ExchangePtr exchange, SignIn sign_in);
   void Record(ExchangePtr exchange, SignIn sign_in, Deadline deadline);
   void OnRecorded(ExchangePtr exchange, absl::StatusOr<SignedIn> answer);
+
+  // Looks for another replica's answer, and once more after each of the pauses
+  // from number `pause` on.
+  void Look(ExchangePtr exchange, size_t pause);
+  void OnLooked(ExchangePtr exchange, size_t pause, Found found);
+
+  Deadline LatestDeadline(const Exchange& exchange);
   void ForgetOld();
 
   WechatApi& wechat_;
   IdentityStore& store_;
+  Timer& timer_;
   Clock& clock_;
   Random& random_;
 

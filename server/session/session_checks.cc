@@ -22,46 +22,57 @@ void SessionChecks::Check(std::string token_hash, bool strong,
     if (std::optional<Session> session = Recall(token_hash))
       return std::move(done)(std::move(session));
   }
-  const absl::Duration asked_at = clock_.Monotonic();
-  const uint64_t revocations = revocations_.load();
+  const Asked asked{clock_.Monotonic(), changes_.load(), epoch_.load()};
   std::string key = token_hash;
-  store_.FindSession(std::move(token_hash), deadline,
-                     [this, key = std::move(key), asked_at, revocations,
-                      done = std::move(done)](
-                         absl::StatusOr<std::optional<Session>> found) mutable {
-                       if (found.ok() && found->has_value())
-                         Remember(key, **found, asked_at, revocations);
-                       std::move(done)(std::move(found));
-                     });
+  store_.FindSession(
+      std::move(token_hash), deadline,
+      [this, key = std::move(key), asked, done = std::move(done)](
+          absl::StatusOr<std::optional<Session>> found) mutable {
+        if (found.ok() && found->has_value()) Remember(key, **found, asked);
+        std::move(done)(std::move(found));
+      });
+}
+
+void SessionChecks::Refresh(SessionRefresh refresh, Deadline deadline,
+                            Done<std::optional<RefreshedSession>> done) {
+  ++changes_;
+  std::string key = refresh.token_hash;
+  store_.RefreshSession(
+      std::move(refresh), deadline,
+      [this, key = std::move(key), done = std::move(done)](
+          absl::StatusOr<std::optional<RefreshedSession>> refreshed) mutable {
+        // A no may come of a leaked token, whose family has now ended.
+        if (refreshed.ok() && refreshed->has_value())
+          Forget(key);
+        else
+          ForgetAll();
+        std::move(done)(std::move(refreshed));
+      });
 }
 
 void SessionChecks::Revoke(std::string token_hash, Deadline deadline,
                            Done<int> done) {
-  ++revocations_;
+  ++changes_;
   std::string key = token_hash;
   store_.RevokeSession(std::move(token_hash), deadline,
                        [this, key = std::move(key), done = std::move(done)](
                            absl::StatusOr<int> count) mutable {
                          // Also after a failure, which may hide a revocation
                          // that took effect.
-                         ++revocations_;
-                         {
-                           Shard& shard = ShardOf(key);
-                           std::lock_guard<std::mutex> lock(shard.mutex);
-                           shard.younger.erase(key);
-                           shard.elder.erase(key);
-                         }
+                         if (count.ok() && *count == 0)
+                           Forget(key);
+                         else
+                           ForgetAll();
                          std::move(done)(std::move(count));
                        });
 }
 
 void SessionChecks::RevokeUser(std::string user_id, Deadline deadline,
                                Done<int> done) {
-  ++revocations_;
+  ++changes_;
   store_.RevokeUserSessions(
       std::move(user_id), deadline,
       [this, done = std::move(done)](absl::StatusOr<int> count) mutable {
-        ++revocations_;
         ForgetAll();
         std::move(done)(std::move(count));
       });
@@ -78,7 +89,7 @@ std::optional<Session> SessionChecks::Recall(const std::string& token_hash) {
   std::lock_guard<std::mutex> lock(shard.mutex);
   for (const auto* generation : {&shard.younger, &shard.elder}) {
     auto found = generation->find(token_hash);
-    if (found != generation->end() &&
+    if (found != generation->end() && found->second.epoch == epoch_.load() &&
         clock_.Monotonic() < found->second.good_until)
       return found->second.session;
   }
@@ -86,15 +97,14 @@ std::optional<Session> SessionChecks::Recall(const std::string& token_hash) {
 }
 
 void SessionChecks::Remember(const std::string& token_hash,
-                             const Session& session, absl::Duration asked_at,
-                             uint64_t revocations_seen) {
+                             const Session& session, const Asked& asked) {
   const absl::Duration life = session.expires_at - clock_.Now();
-  Entry entry{session, asked_at + std::min(kGoodFor, life)};
+  Entry entry{session, asked.at + std::min(kGoodFor, life), asked.epoch};
   Shard& shard = ShardOf(token_hash);
   std::lock_guard<std::mutex> lock(shard.mutex);
-  // Under the lock, so that a revocation either is seen here or finds the
-  // entry afterwards.
-  if (revocations_.load() != revocations_seen) return;
+  // Under the lock, so that a change either is seen here or finds the entry
+  // afterwards.
+  if (changes_.load() != asked.changes) return;
   const absl::Duration now = clock_.Monotonic();
   if (now - shard.younger_since > kGoodFor ||
       shard.younger.size() >= kMaxPerGeneration) {
@@ -104,12 +114,17 @@ void SessionChecks::Remember(const std::string& token_hash,
   shard.younger.insert_or_assign(token_hash, std::move(entry));
 }
 
+void SessionChecks::Forget(const std::string& token_hash) {
+  ++changes_;
+  Shard& shard = ShardOf(token_hash);
+  std::lock_guard<std::mutex> lock(shard.mutex);
+  shard.younger.erase(token_hash);
+  shard.elder.erase(token_hash);
+}
+
 void SessionChecks::ForgetAll() {
-  for (Shard& shard : shards_) {
-    std::lock_guard<std::mutex> lock(shard.mutex);
-    shard.younger.clear();
-    shard.elder.clear();
-  }
+  ++changes_;
+  ++epoch_;
 }
 
 }  // namespace wxident

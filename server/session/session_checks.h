@@ -32,15 +32,29 @@ class SessionChecks {
   void Check(std::string token_hash, bool strong, Deadline deadline,
              Done<std::optional<Session>> done);
 
-  // See SessionStore.
+  // See SessionStore. Whatever these end or may have ended is not answered from
+  // memory any more; a family of tokens cannot be told from others here, so
+  // then all of memory is forgotten.
+  void Refresh(SessionRefresh refresh, Deadline deadline,
+               Done<std::optional<RefreshedSession>> done);
   void Revoke(std::string token_hash, Deadline deadline, Done<int> done);
   void RevokeUser(std::string user_id, Deadline deadline, Done<int> done);
+
+  // To be called when sessions have been ended past this class.
+  void ForgetAll();
 
  private:
   struct Entry {
     Session session;
     // On Clock::Monotonic().
     absl::Duration good_until;
+    uint64_t epoch;
+  };
+  // What a question to the database knew when it was asked.
+  struct Asked {
+    absl::Duration at;
+    uint64_t changes;
+    uint64_t epoch;
   };
   // Two generations: when the younger is old or large it becomes the elder,
   // and the elder is dropped. So nothing is swept, and memory is bounded.
@@ -54,15 +68,18 @@ class SessionChecks {
   Shard& ShardOf(absl::string_view token_hash);
   std::optional<Session> Recall(const std::string& token_hash);
   void Remember(const std::string& token_hash, const Session& session,
-                absl::Duration asked_at, uint64_t revocations_seen);
-  void ForgetAll();
+                const Asked& asked);
+  void Forget(const std::string& token_hash);
 
   SessionStore& store_;
   Clock& clock_;
   std::array<Shard, 16> shards_;
-  // Rises when a revocation here begins and when it has ended: an answer of
-  // the database that was asked for before such a moment is not remembered.
-  std::atomic<uint64_t> revocations_{0};
+  // Rises when a refresh or revocation here begins and when it has ended: an
+  // answer of the database that was asked for before such a moment is not
+  // remembered.
+  std::atomic<uint64_t> changes_{0};
+  // Rises when all is forgotten: only entries of the present epoch count.
+  std::atomic<uint64_t> epoch_{0};
 };
 
 }  // namespace wxident

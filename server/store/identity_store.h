@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "server/base/deadline.h"
@@ -29,14 +30,55 @@ struct SignIn {
   // SHA-256 of the session token, 32 raw bytes.
   std::string session_token_hash;
   absl::Duration session_ttl;
-  Secret session_key;
-  // When WeChat gave the session_key: the newest wins.
+  // The token itself, for the answer that other replicas may have to give.
+  Secret session_token;
+  // SHA-256 of the app id and the code, 32 raw bytes: finds that answer.
+  std::string code_hash;
+  // Exactly one of the two is set: a mini program's session_key, or a web
+  // grant. A grant of snsapi_base does not replace one that still lives and has
+  // a wider scope.
+  std::optional<Secret> session_key;
+  std::optional<OauthGrant> grant;
+  // When WeChat gave the key or grant: the newest wins.
   absl::Time exchanged_at;
 };
 
 struct SignedIn {
   Session session;
   bool new_user;
+};
+
+// What a login was answered.
+struct LoginAnswer {
+  Secret session_token;
+  SignedIn signed_in;
+};
+
+// What EraseUser took away.
+struct Erased {
+  std::string user_id;
+  int identities = 0;
+  // Active ones.
+  int sessions = 0;
+};
+
+// Everything stored of one identity, for the person.
+struct ExportedIdentity {
+  Identity identity;
+  absl::Time created_at;
+  std::optional<Profile> profile;
+  std::optional<Phone> phone;
+  struct ActiveSession {
+    absl::Time created_at;
+    absl::Time expires_at;
+  };
+  std::vector<ActiveSession> sessions;
+};
+struct ExportedUser {
+  User user;
+  // In the order they appeared.
+  std::vector<ExportedIdentity> identities;
+  std::vector<std::string> merged_user_ids;
 };
 
 struct ByUserId {
@@ -67,9 +109,30 @@ class IdentityStore {
   virtual void RecordSignIn(SignIn sign_in, Deadline deadline,
                             Done<SignedIn> done) = 0;
 
+  // What RecordSignIn, on any replica, stored for a code in the last 5 min.
+  // nullopt: nothing, or not yet.
+  virtual void FindLoginAnswer(std::string app_id, std::string code_hash,
+                               Deadline deadline,
+                               Done<std::optional<LoginAnswer>> done) = 0;
+
   // nullopt: nobody. A merged user's old id finds the survivor.
   virtual void FindUser(UserQuery query, Deadline deadline,
                         Done<std::optional<UserWithIdentities>> done) = 0;
+
+  // The same for up to 500 at once, in one round trip; answers in order.
+  virtual void FindUsers(
+      std::vector<UserQuery> queries, Deadline deadline,
+      Done<std::vector<std::optional<UserWithIdentities>>> done) = 0;
+
+  // Takes away everything of a person in one transaction: identities, unionids,
+  // sessions, keys, profiles, phones, grants, login answers, forwards. An event
+  // row without personal data stays. nullopt: nobody.
+  virtual void EraseUser(UserQuery query, Deadline deadline,
+                         Done<std::optional<Erased>> done) = 0;
+
+  // nullopt: nobody.
+  virtual void ExportUser(std::string user_id, Deadline deadline,
+                          Done<std::optional<ExportedUser>> done) = 0;
 };
 
 }  // namespace wxident

@@ -18,6 +18,27 @@ struct SessionWithKeys {
   // The current key, then the one before it while it is younger than 10 min
   // after its replacement. Empty when none is kept.
   std::vector<Secret> session_keys;
+  // Whether a former key has been dropped: data made under it can no longer be
+  // opened.
+  bool older_key_dropped = false;
+};
+
+// A session token's succession.
+struct SessionRefresh {
+  std::string token_hash;
+  // What the new token shall be, and its SHA-256.
+  Secret new_token;
+  std::string new_token_hash;
+  // How long the old token goes on working.
+  absl::Duration overlap;
+  // The session's absolute end, counted from its login.
+  absl::Duration max_age;
+};
+struct RefreshedSession {
+  // new_token; or, when the old token was refreshed before and the overlap is
+  // not over, the token that was made then.
+  Secret token;
+  absl::Time expires_at;
 };
 
 // Login states, found by the SHA-256 of their token (32 raw bytes). A session
@@ -34,13 +55,24 @@ class SessionStore {
       std::string token_hash, Deadline deadline,
       Done<std::optional<SessionWithKeys>> done) = 0;
 
-  // Ends one session. The number of sessions that were active: 0 or 1.
+  // Replaces a token: the new one lives for the session's ttl from now, at most
+  // to its absolute end. A token that is refreshed again after its overlap has
+  // leaked: all tokens of its login are revoked. nullopt: not active.
+  virtual void RefreshSession(SessionRefresh refresh, Deadline deadline,
+                              Done<std::optional<RefreshedSession>> done) = 0;
+
+  // Ends one session, with every token of its login. The number of sessions
+  // that were active: 0 or 1.
   virtual void RevokeSession(std::string token_hash, Deadline deadline,
                              Done<int> done) = 0;
 
   // Ends all sessions of a user, also by a merged user's old id.
   virtual void RevokeUserSessions(std::string user_id, Deadline deadline,
                                   Done<int> done) = 0;
+
+  // Deletes up to `limit` rows that are of no more use: sessions a day past
+  // their end, login answers past 5 min. The number deleted.
+  virtual void Sweep(int limit, Deadline deadline, Done<int> done) = 0;
 };
 
 }  // namespace wxident

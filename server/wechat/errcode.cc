@@ -1,5 +1,6 @@
 #include "server/wechat/errcode.h"
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,6 +26,7 @@ constexpr Reason kBusy = Reason::kWechatBusy;
 constexpr Reason kConfig = Reason::kAppMisconfigured;
 constexpr Reason kConsumed = Reason::kLoginCodeConsumed;
 constexpr Reason kDenied = Reason::kApiUnauthorized;
+constexpr Reason kGrant = Reason::kOauthGrantExpired;
 constexpr Reason kInvalid = Reason::kRequestInvalid;
 constexpr Reason kLimited = Reason::kWechatRateLimited;
 constexpr Reason kLogin = Reason::kLoginCodeInvalid;
@@ -122,6 +124,50 @@ constexpr Row kTable[] = {
      kConfig},
 };
 
+// Where an errcode means something else than its row of kTable says of an API.
+struct Exception {
+  ErrcodeContext context;
+  int64_t errcode;
+  absl::string_view what;
+  Reason reason;
+};
+
+constexpr Exception kExceptions[] = {
+    // No refresh_token of ours can become good again.
+    {ErrcodeContext::kOauthRefresh, 40029, "it does not know the refresh_token",
+     kGrant},
+    {ErrcodeContext::kOauthRefresh, 40030, "the refresh_token is wrong",
+     kGrant},
+    {ErrcodeContext::kOauthRefresh, 41003, "the refresh_token is missing",
+     kGrant},
+    {ErrcodeContext::kOauthRefresh, 42002, "the refresh_token has expired",
+     kGrant},
+    {ErrcodeContext::kOauthRefresh, 42007, "the user changed the password",
+     kGrant},
+    // Of a person's own token: the app's settings are not at fault.
+    {ErrcodeContext::kOauthApi, 40001, "the user's access_token is wrong",
+     kGrant},
+    {ErrcodeContext::kOauthApi, 40014, "the user's access_token is wrong",
+     kGrant},
+    {ErrcodeContext::kOauthApi, 42001, "the user's access_token has expired",
+     kGrant},
+    {ErrcodeContext::kOauthApi, 42007, "the user changed the password", kGrant},
+    {ErrcodeContext::kOauthApi, 48001, "the user's consent does not cover this",
+     Reason::kOauthScopeInsufficient},
+    {ErrcodeContext::kPhoneCode, 40029, "it does not know the phone code",
+     kLogin},
+    {ErrcodeContext::kPhoneCode, 40163, "the phone code has been used",
+     kConsumed},
+    {ErrcodeContext::kPhoneCode, 42003, "the phone code has expired", kLogin},
+};
+
+const Exception* FindException(ErrcodeContext context, int64_t errcode) {
+  for (const Exception& exception : kExceptions)
+    if (exception.context == context && exception.errcode == errcode)
+      return &exception;
+  return nullptr;
+}
+
 const Row* Find(int64_t errcode) {
   for (const Row& row : kTable)
     if (row.errcode == errcode) return &row;
@@ -131,23 +177,45 @@ const Row* Find(int64_t errcode) {
 Reason ReasonIn(const Row& row, ErrcodeContext context) {
   switch (context) {
     case ErrcodeContext::kCodeExchange:
+    case ErrcodeContext::kOauthCode:
       return row.at_code_exchange;
     case ErrcodeContext::kTokenEndpoint:
       return row.at_token_endpoint;
+    case ErrcodeContext::kOauthRefresh:
+    case ErrcodeContext::kOauthApi:
+    case ErrcodeContext::kPhoneCode:
     case ErrcodeContext::kApi:
       return row.at_api;
   }
   return kOdd;
 }
 
-absl::string_view Advice(Reason reason) {
+absl::string_view CodeAdvice(ErrcodeContext context) {
+  switch (context) {
+    case ErrcodeContext::kOauthCode:
+    case ErrcodeContext::kOauthRefresh:
+    case ErrcodeContext::kOauthApi:
+      return "send the user to WeChat's authorize page again";
+    case ErrcodeContext::kPhoneCode:
+      return "have the user press the phone button again";
+    default:
+      return "get a new code with wx.login";
+  }
+}
+
+absl::string_view Advice(Reason reason, ErrcodeContext context) {
   switch (reason) {
     case Reason::kWechatBusy:
     case Reason::kWechatBadResponse:
       return "retry, a login with a new code";
     case Reason::kLoginCodeInvalid:
     case Reason::kLoginCodeConsumed:
-      return "get a new code with wx.login";
+      return CodeAdvice(context);
+    case Reason::kOauthGrantExpired:
+      return "send the user to WeChat's authorize page again";
+    case Reason::kOauthScopeInsufficient:
+      return "send the user to WeChat's authorize page with scope "
+             "snsapi_userinfo";
     case Reason::kSessionKeyStale:
       return "log in again, then ask for the data again";
     case Reason::kAppMisconfigured:
@@ -190,17 +258,19 @@ bool IsKnownErrcode(int64_t errcode) { return Find(errcode) != nullptr; }
 absl::Status ErrcodeError(int64_t errcode, absl::string_view rid,
                           ErrcodeContext context, absl::Time now) {
   const Row* row = Find(errcode);
-  const Reason reason =
-      row == nullptr ? Reason::kWechatErrcodeUnknown : ReasonIn(*row, context);
-  Error error =
-      Error(reason,
-            row == nullptr
-                ? absl::StrCat("WeChat answered with errcode ", errcode,
-                               ", which this server does not know; do not "
-                               "retry, and report it")
-                : absl::StrCat("WeChat says that ", row->what, " (errcode ",
-                               errcode, "); ", Advice(reason)))
-          .With("errcode", absl::StrCat(errcode));
+  const Exception* exception = FindException(context, errcode);
+  Reason reason = Reason::kWechatErrcodeUnknown;
+  std::string message =
+      absl::StrCat("WeChat answered with errcode ", errcode,
+                   ", which this server does not know; do not retry, and "
+                   "report it");
+  if (row != nullptr) {
+    reason = exception != nullptr ? exception->reason : ReasonIn(*row, context);
+    message = absl::StrCat(
+        "WeChat says that ", exception != nullptr ? exception->what : row->what,
+        " (errcode ", errcode, "); ", Advice(reason, context));
+  }
+  Error error = Error(reason, message).With("errcode", absl::StrCat(errcode));
   if (!rid.empty()) error = std::move(error).With("rid", rid);
   if (row != nullptr && row->wait != Wait::kNone)
     error = std::move(error).RetryAfter(Until(row->wait, now));

@@ -11,11 +11,19 @@ namespace wxident {
 
 // What was called: the same errcode means different things.
 enum class ErrcodeContext {
-  // A code for a user's identity or phone, with the app secret.
+  // A wx.login code, with the app secret.
   kCodeExchange,
+  // A web page's code, with the app secret.
+  kOauthCode,
+  // A person's refresh_token.
+  kOauthRefresh,
+  // Anything with a person's own access_token.
+  kOauthApi,
+  // A phone code, with an app access_token.
+  kPhoneCode,
   // An app access_token, with the app secret.
   kTokenEndpoint,
-  // Anything with an app access_token.
+  // Anything else with an app access_token.
   kApi,
 };
 

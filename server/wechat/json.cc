@@ -43,6 +43,13 @@ const Json* FindMember(const Json& object, const char* name) {
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
+const std::string* FindText(const Json& object, const char* name) {
+  const Json* value = FindMember(object, name);
+  return value != nullptr && value->is_string()
+             ? &value->get_ref<const std::string&>()
+             : nullptr;
+}
+
 std::optional<int64_t> ToInteger(const Json& value) {
   if (value.is_number_unsigned()) {
     const uint64_t number = value.get<uint64_t>();

@@ -19,6 +19,9 @@ std::optional<Json> ParseJsonObject(absl::string_view text);
 // The member's value; nullptr when it is absent or null.
 const Json* FindMember(const Json& object, const char* name);
 
+// The same, nullptr also when it is not text.
+const std::string* FindText(const Json& object, const char* name);
+
 // An integer that fits, not a number with a fraction or exponent.
 std::optional<int64_t> ToInteger(const Json& value);
 

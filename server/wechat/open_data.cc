@@ -12,6 +12,7 @@
 #include "server/crypto/hash.h"
 #include "server/identity/error.h"
 #include "server/identity/ids.h"
+#include "server/wechat/fields.h"
 #include "server/wechat/json.h"
 
 namespace wxident {
@@ -19,8 +20,6 @@ namespace {
 
 constexpr size_t kKeySize = 16;
 constexpr size_t kMaxIdSize = 128;
-constexpr size_t kMaxPhoneSize = 32;
-constexpr size_t kMaxCountryCodeSize = 8;
 // How far WeChat's clock may be ahead of ours.
 constexpr absl::Duration kClockSkew = absl::Minutes(5);
 
@@ -50,14 +49,18 @@ void Wipe(Json& json) {
 // A payload that is wiped in the end.
 class Payload {
  public:
-  explicit Payload(Json json) : json_(std::move(json)) {}
-  Payload(Payload&& other) noexcept : json_(std::move(other.json_)) {}
+  Payload(Secret text, Json json)
+      : text_(std::move(text)), json_(std::move(json)) {}
+  Payload(Payload&& other) noexcept
+      : text_(std::move(other.text_)), json_(std::move(other.json_)) {}
   Payload& operator=(Payload&&) = delete;
   ~Payload() { Wipe(json_); }
 
+  const Secret& text() const { return text_; }
   const Json& json() const { return json_; }
 
  private:
+  Secret text_;
   Json json_;
 };
 
@@ -72,36 +75,23 @@ std::optional<Payload> OpenUnder(const Secret& session_key,
   std::optional<std::string> opened =
       AesCbcDecrypt(key.Expose(), input.iv, input.ciphertext);
   if (!opened.has_value()) return std::nullopt;
-  const Secret plaintext(*std::move(opened));
+  Secret plaintext(*std::move(opened));
   std::optional<Json> json = ParseJsonObject(plaintext.Expose());
   if (!json.has_value()) return std::nullopt;
-  return Payload(*std::move(json));
+  return Payload(std::move(plaintext), *std::move(json));
 }
 
 // The watermark's time, when the watermark fits.
 std::optional<absl::Time> CheckWatermark(const Json& payload,
                                          const OpenDataInput& input) {
-  const Json* watermark = FindMember(payload, "watermark");
-  if (watermark == nullptr || !watermark->is_object()) return std::nullopt;
-  const Json* app_id = FindMember(*watermark, "appid");
-  const Json* timestamp = FindMember(*watermark, "timestamp");
-  if (app_id == nullptr || !app_id->is_string() ||
-      absl::string_view(app_id->get_ref<const std::string&>()) !=
-          input.app_id ||
-      timestamp == nullptr)
-    return std::nullopt;
-  const std::optional<int64_t> seconds = ToInteger(*timestamp);
-  // Up to the year 9999, which is what our callers' Timestamp can hold.
-  if (!seconds.has_value() || *seconds < 0 || *seconds > 253402300799)
-    return std::nullopt;
-  const absl::Time time = absl::FromUnixSeconds(*seconds);
-  if (input.max_age != absl::InfiniteDuration() &&
-      (time < input.now - input.max_age || time > input.now + kClockSkew))
+  const std::optional<absl::Time> time = ReadWatermark(payload, input.app_id);
+  if (time.has_value() && input.max_age != absl::InfiniteDuration() &&
+      (*time < input.now - input.max_age || *time > input.now + kClockSkew))
     return std::nullopt;
   return time;
 }
 
-using Reader = absl::FunctionRef<bool(const Json&, absl::Time)>;
+using Reader = absl::FunctionRef<bool(const Payload&, absl::Time)>;
 
 // Lets `read` take the payload under the first key that fits it whole. Every
 // key is tried to the end.
@@ -113,44 +103,9 @@ absl::Status Open(const OpenDataInput& input, Reader read) {
     if (!payload.has_value() || opened) continue;
     const std::optional<absl::Time> time =
         CheckWatermark(payload->json(), input);
-    opened = time.has_value() && read(payload->json(), *time);
+    opened = time.has_value() && read(*payload, *time);
   }
   return opened ? absl::OkStatus() : Rejected();
-}
-
-// Text of 1 to `max_size` digits, with a '+' before them where allowed.
-bool IsDigits(absl::string_view text, size_t max_size, bool plus) {
-  if (plus && !text.empty() && text[0] == '+') text.remove_prefix(1);
-  if (text.empty() || text.size() > max_size) return false;
-  for (char c : text)
-    if (!absl::ascii_isdigit(c)) return false;
-  return true;
-}
-
-// nullptr when the member is absent or not text.
-const std::string* FindText(const Json& payload, const char* name) {
-  const Json* value = FindMember(payload, name);
-  return value != nullptr && value->is_string()
-             ? &value->get_ref<const std::string&>()
-             : nullptr;
-}
-
-// Text without control characters (Unicode's category Cc), of a string in
-// valid UTF-8: there C1's 0x80 to 0x9f stand behind 0xc2.
-std::string WithoutControls(absl::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto next =
-        static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    if (c < 0x20 || c == 0x7f) continue;
-    if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
-      ++i;
-      continue;
-    }
-    out += text[i];
-  }
-  return out;
 }
 
 // Takes an optional text into `out`; false when it is there and not text.
@@ -167,27 +122,6 @@ bool TakeId(const Json& payload, const char* name, std::string& out) {
   if (!TakeText(payload, name, out)) return false;
   out = std::string(absl::StripAsciiWhitespace(out));
   return out.empty() || IsWechatId(out, kMaxIdSize);
-}
-
-bool ReadPhone(const Json& payload, absl::Time time, Phone& phone) {
-  const std::string* number = FindText(payload, "phoneNumber");
-  const std::string* pure = FindText(payload, "purePhoneNumber");
-  const Json* country = FindMember(payload, "countryCode");
-  if (number == nullptr || !IsDigits(*number, kMaxPhoneSize, /*plus=*/true) ||
-      pure == nullptr || !IsDigits(*pure, kMaxPhoneSize, /*plus=*/false) ||
-      country == nullptr)
-    return false;
-  const std::optional<int64_t> code = ToIntegerOrText(*country);
-  if (!code.has_value()) return false;
-  phone.country_code = country->is_string()
-                           ? country->get_ref<const std::string&>()
-                           : absl::StrCat(*code);
-  if (!IsDigits(phone.country_code, kMaxCountryCodeSize, /*plus=*/false))
-    return false;
-  phone.phone_number = Secret(*number);
-  phone.pure_phone_number = Secret(*pure);
-  phone.watermark_time = time;
-  return true;
 }
 
 bool ReadProfile(const Json& payload, absl::Time time,
@@ -232,23 +166,38 @@ bool SignatureFits(absl::string_view raw_data, absl::string_view signature,
 }  // namespace
 
 absl::StatusOr<Phone> OpenPhone(const OpenDataInput& input) {
-  Phone phone;
+  std::optional<Phone> phone;
   const absl::Status status =
-      Open(input, [&](const Json& payload, absl::Time time) {
-        return ReadPhone(payload, time, phone);
+      Open(input, [&](const Payload& payload, absl::Time time) {
+        phone = ReadPhone(payload.json());
+        if (phone.has_value()) phone->watermark_time = time;
+        return phone.has_value();
       });
   if (!status.ok()) return status;
-  return phone;
+  return *std::move(phone);
+}
+
+absl::StatusOr<OpenedData> OpenData(const OpenDataInput& input) {
+  OpenedData opened;
+  const absl::Status status =
+      Open(input, [&](const Payload& payload, absl::Time time) {
+        opened.json = payload.text().Expose();
+        opened.watermark_time = time;
+        return true;
+      });
+  if (!status.ok()) return status;
+  return opened;
 }
 
 absl::StatusOr<OpenedProfile> OpenProfile(const OpenDataInput& input,
                                           const ProfileProof& proof) {
   OpenedProfile opened;
   const absl::Status status =
-      Open(input, [&](const Json& payload, absl::Time time) {
+      Open(input, [&](const Payload& payload, absl::Time time) {
         // A payload that fails half-way must leave nothing behind.
         OpenedProfile candidate;
-        if (!ReadProfile(payload, time, proof.openid, candidate)) return false;
+        if (!ReadProfile(payload.json(), time, proof.openid, candidate))
+          return false;
         opened = std::move(candidate);
         return true;
       });

@@ -33,6 +33,14 @@ struct OpenDataInput {
 
 absl::StatusOr<Phone> OpenPhone(const OpenDataInput& input);
 
+struct OpenedData {
+  // The JSON object as WeChat encrypted it.
+  std::string json;
+  absl::Time watermark_time;
+};
+// Any other open data: one JSON object with a watermark.
+absl::StatusOr<OpenedData> OpenData(const OpenDataInput& input);
+
 // What else must fit an encrypted profile.
 struct ProfileProof {
   // Whose profile it must be, where the payload names somebody.

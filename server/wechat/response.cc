@@ -152,4 +152,52 @@ absl::StatusOr<std::optional<int64_t>> WechatResponse::OptionalInteger(
   return number;
 }
 
+absl::StatusOr<std::optional<bool>> WechatResponse::OptionalFlag(
+    const char* name) const {
+  const Json* value = FindMember(json_, name);
+  if (value == nullptr || *value == "") return std::optional<bool>();
+  if (value->is_boolean()) return std::optional<bool>(value->get<bool>());
+  const std::optional<int64_t> number = ToIntegerOrText(*value);
+  if (number != 0 && number != 1) return BadField(name, "is not 0 or 1");
+  return std::optional<bool>(number == 1);
+}
+
+absl::StatusOr<std::vector<std::string>> WechatResponse::OptionalTexts(
+    const char* name, size_t max_count, size_t max_size) const {
+  std::vector<std::string> texts;
+  const Json* list = FindMember(json_, name);
+  if (list == nullptr) return texts;
+  if (!list->is_array()) return BadField(name, "is not a list");
+  if (list->size() > max_count) return BadField(name, "is too long");
+  for (const Json& item : *list) {
+    if (!item.is_string()) return BadField(name, "holds what is not text");
+    const std::string& text = item.get_ref<const std::string&>();
+    if (text.size() > max_size) return BadField(name, "holds too long a text");
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+absl::StatusOr<std::vector<int64_t>> WechatResponse::OptionalIntegers(
+    const char* name, size_t max_count) const {
+  std::vector<int64_t> numbers;
+  const Json* list = FindMember(json_, name);
+  if (list == nullptr) return numbers;
+  if (!list->is_array()) return BadField(name, "is not a list");
+  if (list->size() > max_count) return BadField(name, "is too long");
+  for (const Json& item : *list) {
+    const std::optional<int64_t> number = ToInteger(item);
+    if (!number.has_value()) return BadField(name, "holds what is no integer");
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+absl::StatusOr<const Json*> WechatResponse::Object(const char* name) const {
+  const Json* value = FindMember(json_, name);
+  if (value == nullptr) return BadField(name, "is missing");
+  if (!value->is_object()) return BadField(name, "is not an object");
+  return value;
+}
+
 }  // namespace wxident

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -41,6 +42,17 @@ class WechatResponse {
   // nullopt when it is absent or null.
   absl::StatusOr<std::optional<int64_t>> OptionalInteger(
       const char* name) const;
+  // 1 or 0, as a number, as text or as true and false; nullopt when it is
+  // absent, null or empty text.
+  absl::StatusOr<std::optional<bool>> OptionalFlag(const char* name) const;
+  // Lists, empty when they are absent or null.
+  absl::StatusOr<std::vector<std::string>> OptionalTexts(const char* name,
+                                                         size_t max_count,
+                                                         size_t max_size) const;
+  absl::StatusOr<std::vector<int64_t>> OptionalIntegers(const char* name,
+                                                        size_t max_count) const;
+  // An object without which the answer is worth nothing. Lives as long as this.
+  absl::StatusOr<const Json*> Object(const char* name) const;
 
  private:
   WechatResponse(Json json, int64_t errcode, std::string rid);

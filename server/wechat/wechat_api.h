@@ -3,11 +3,13 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
+#include "server/identity/types.h"
 
 namespace wxident {
 
@@ -26,6 +28,32 @@ struct FetchedToken {
   // Between 60 s and 7200 s, whatever WeChat said.
   absl::Duration expires_in;
 };
+
+// What sns/oauth2/access_token and sns/oauth2/refresh_token answer.
+struct OauthSession {
+  std::string openid;
+  // Empty after a refresh, with scope snsapi_base, and without an Open Platform
+  // account.
+  std::string unionid;
+  Secret access_token;
+  // Between 60 s and 7200 s, whatever WeChat said.
+  absl::Duration expires_in;
+  Secret refresh_token;
+  std::string scope;
+};
+
+// A profile with whose it is.
+struct FetchedProfile {
+  // fetched_at is the time of the answer.
+  Profile profile;
+  std::string openid;
+  // Empty when WeChat did not tell.
+  std::string unionid;
+};
+
+// Whether an error says that WeChat refused the access_token that was used
+// (40001, 40014, 42001), so that another one may help.
+bool IsTokenRefused(const absl::Status& error);
 
 // WeChat's server API, one function per endpoint. Thread-safe. `app` must
 // outlive the call. Every error is an identity/error.h Error with the errcode
@@ -47,6 +75,42 @@ class WechatApi {
   // always does, after a grace of about 5 minutes.
   virtual void FetchToken(const App& app, bool force, Deadline deadline,
                           Done<FetchedToken> done) = 0;
+
+  // GET /sns/oauth2/access_token. A code works once: what holds of ExchangeCode
+  // holds here. SNAPSHOT_USER when WeChat says is_snapshotuser.
+  virtual void ExchangeOauthCode(const App& app, Secret code, Deadline deadline,
+                                 Done<OauthSession> done) = 0;
+
+  // GET /sns/oauth2/refresh_token. OAUTH_GRANT_EXPIRED when WeChat no longer
+  // takes the refresh_token (40030, 42002, 42007, 40029).
+  virtual void RefreshOauthGrant(const App& app, Secret refresh_token,
+                                 Deadline deadline,
+                                 Done<OauthSession> done) = 0;
+
+  // GET /sns/userinfo with the person's own token. `language` is zh_CN, zh_TW
+  // or en. OAUTH_SCOPE_INSUFFICIENT for 48001; see IsTokenRefused.
+  virtual void GetOauthProfile(const App& app, Secret access_token,
+                               std::string openid, std::string language,
+                               Deadline deadline,
+                               Done<FetchedProfile> done) = 0;
+
+  // GET /cgi-bin/user/info with the app's token. A person who does not follow
+  // gives subscribe = false and nothing else.
+  virtual void GetFollower(const App& app, Secret access_token,
+                           std::string openid, std::string language,
+                           Deadline deadline, Done<FetchedProfile> done) = 0;
+
+  // POST /wxa/business/getuserphonenumber with the app's token; WeChat checks
+  // that the code is `openid`'s. The code works once: sent at most once, but
+  // for a refused token, which WeChat looks at first.
+  virtual void GetPhoneNumber(const App& app, Secret access_token, Secret code,
+                              std::string openid, Deadline deadline,
+                              Done<Phone> done) = 0;
+
+  // GET /wxa/checksession with the app's token: whether the key is current.
+  virtual void CheckSessionKey(const App& app, Secret access_token,
+                               std::string openid, Secret session_key,
+                               Deadline deadline, Done<bool> done) = 0;
 };
 
 }  // namespace wxident

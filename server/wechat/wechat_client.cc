@@ -1,6 +1,5 @@
 #include "server/wechat/wechat_client.h"
 
-#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -10,11 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/base/log.h"
-#include "server/base/status_macros.h"
-#include "server/crypto/base64.h"
 #include "server/crypto/hash.h"
 #include "server/identity/error.h"
-#include "server/identity/ids.h"
+#include "server/wechat/answers.h"
 #include "server/wechat/errcode.h"
 #include "server/wechat/hosts.h"
 #include "server/wechat/json.h"
@@ -28,15 +25,6 @@ constexpr absl::Duration kLongestAttempt = absl::Seconds(5);
 constexpr absl::Duration kMargin = absl::Milliseconds(50);
 // With less than this, asking is of no use.
 constexpr absl::Duration kLeastUsefulTime = absl::Milliseconds(20);
-
-// Room over what WeChat promises (512) or shows (28).
-constexpr size_t kMaxTokenSize = 2048;
-constexpr size_t kMaxIdSize = 128;
-constexpr size_t kMaxSessionKeySize = 64;
-constexpr size_t kSessionKeyBytes = 16;
-
-constexpr absl::Duration kShortestTokenLife = absl::Seconds(60);
-constexpr absl::Duration kLongestTokenLife = absl::Seconds(7200);
 
 // One request but for the host it goes to.
 struct Call {
@@ -73,6 +61,11 @@ class Query {
  private:
   std::string text_;
 };
+
+Secret Body(const Json& json) {
+  // Text of a caller's need not be UTF-8.
+  return Secret(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
 
 // The attempt's end, and whether it is our own limit rather than the caller's.
 struct Bound {
@@ -125,45 +118,6 @@ absl::Status TransportError(const absl::Status& error, const Bound& bound) {
   }
 }
 
-absl::StatusOr<CodeSession> ReadCodeSession(const WechatResponse& response) {
-  CodeSession session;
-  WX_ASSIGN_OR_RETURN(session.openid, response.Text("openid", kMaxIdSize));
-  if (!IsWechatId(session.openid, kMaxIdSize))
-    return BadResponse("openid has characters that no openid has");
-  WX_ASSIGN_OR_RETURN(std::string unionid,
-                      response.OptionalText("unionid", kMaxIdSize));
-  session.unionid = std::string(absl::StripAsciiWhitespace(unionid));
-  if (!session.unionid.empty() && !IsWechatId(session.unionid, kMaxIdSize))
-    return BadResponse("unionid has characters that no unionid has");
-  WX_ASSIGN_OR_RETURN(std::string key,
-                      response.Text("session_key", kMaxSessionKeySize));
-  session.session_key = Secret(std::move(key));
-  std::optional<std::string> bytes = Base64Decode(session.session_key.Expose());
-  const Secret decoded(bytes.has_value() ? *std::move(bytes) : std::string());
-  if (decoded.size() != kSessionKeyBytes)
-    return BadResponse("session_key is not base64 of 16 bytes");
-  return session;
-}
-
-absl::StatusOr<FetchedToken> ReadToken(const WechatResponse& response) {
-  FetchedToken token;
-  WX_ASSIGN_OR_RETURN(std::string text,
-                      response.Text("access_token", kMaxTokenSize));
-  token.access_token = Secret(std::move(text));
-  for (char c : token.access_token.Expose())
-    if (!absl::ascii_isgraph(c))
-      return BadResponse("access_token has characters that no token has");
-  WX_ASSIGN_OR_RETURN(std::optional<int64_t> seconds,
-                      response.OptionalInteger("expires_in"));
-  // A token without a known life is still the valid one, and the one before it
-  // may be dead: it is used, for as short a time as possible. Clamped as a
-  // number first, for a Duration does not hold every integer.
-  token.expires_in = absl::Seconds(std::clamp<int64_t>(
-      seconds.value_or(0), absl::ToInt64Seconds(kShortestTokenLife),
-      absl::ToInt64Seconds(kLongestTokenLife)));
-  return token;
-}
-
 }  // namespace
 
 class WechatClient::Caller
@@ -176,10 +130,21 @@ class WechatClient::Caller
         clock_(clock),
         metrics_(metrics) {}
 
-  // Answers with a response whose errcode is 0.
-  void Start(Call call, Deadline deadline, Done<WechatResponse> done) {
+  // Answers with what `read` makes of a response whose errcode is 0 and of the
+  // time.
+  template <typename T, typename Reader>
+  void Ask(Call call, Deadline deadline, Reader read, Done<T> done) {
     Attempt(std::make_unique<Call>(std::move(call)),
-            BoundAttempt(deadline, clock_), {}, std::move(done));
+            BoundAttempt(deadline, clock_), {},
+            [self = shared_from_this(), read = std::move(read),
+             done = std::move(done)](
+                absl::StatusOr<WechatResponse> response) mutable {
+              if (!response.ok()) {
+                std::move(done)(response.status());
+                return;
+              }
+              std::move(done)(read(*response, self->clock_.Now()));
+            });
   }
 
  private:
@@ -279,15 +244,12 @@ void WechatClient::ExchangeCode(const App& app, Secret code, Deadline deadline,
                 .Add("grant_type", "authorization_code")
                 .Build(),
             Secret(), "jscode2session", ErrcodeContext::kCodeExchange};
-  caller_->Start(std::move(call), deadline,
-                 [done = std::move(done)](
-                     absl::StatusOr<WechatResponse> response) mutable {
-                   if (!response.ok()) {
-                     std::move(done)(response.status());
-                     return;
-                   }
-                   std::move(done)(ReadCodeSession(*response));
-                 });
+  caller_->Ask(
+      std::move(call), deadline,
+      [](const WechatResponse& response, absl::Time) {
+        return ReadCodeSession(response);
+      },
+      std::move(done));
 }
 
 void WechatClient::FetchToken(const App& app, bool force, Deadline deadline,
@@ -297,12 +259,10 @@ void WechatClient::FetchToken(const App& app, bool force, Deadline deadline,
   if (app.token_mode == TokenMode::kStable) {
     call.method = HttpRequest::Method::kPost;
     call.path_and_query = Secret("/cgi-bin/stable_token");
-    call.body = Secret(Json{
-        {"grant_type", "client_credential"},
-        {"appid", app.app_id},
-        {"secret", app.app_secret.Expose()},
-        {"force_refresh",
-         force}}.dump());
+    call.body = Body({{"grant_type", "client_credential"},
+                      {"appid", app.app_id},
+                      {"secret", app.app_secret.Expose()},
+                      {"force_refresh", force}});
     call.endpoint = "stable_token";
   } else {
     call.method = HttpRequest::Method::kGet;
@@ -313,15 +273,135 @@ void WechatClient::FetchToken(const App& app, bool force, Deadline deadline,
                               .Build();
     call.endpoint = "token";
   }
-  caller_->Start(std::move(call), deadline,
-                 [done = std::move(done)](
-                     absl::StatusOr<WechatResponse> response) mutable {
-                   if (!response.ok()) {
-                     std::move(done)(response.status());
-                     return;
-                   }
-                   std::move(done)(ReadToken(*response));
-                 });
+  caller_->Ask(
+      std::move(call), deadline,
+      [](const WechatResponse& response, absl::Time) {
+        return ReadToken(response);
+      },
+      std::move(done));
+}
+
+void WechatClient::ExchangeOauthCode(const App& app, Secret code,
+                                     Deadline deadline,
+                                     Done<OauthSession> done) {
+  Call call{HttpRequest::Method::kGet,
+            Query("/sns/oauth2/access_token")
+                .Add("appid", app.app_id)
+                .Add("secret", app.app_secret.Expose())
+                .Add("code", code.Expose())
+                .Add("grant_type", "authorization_code")
+                .Build(),
+            Secret(), "oauth2_access_token", ErrcodeContext::kOauthCode};
+  caller_->Ask(
+      std::move(call), deadline,
+      [](const WechatResponse& response, absl::Time) {
+        return ReadOauthSession(response);
+      },
+      std::move(done));
+}
+
+void WechatClient::RefreshOauthGrant(const App& app, Secret refresh_token,
+                                     Deadline deadline,
+                                     Done<OauthSession> done) {
+  Call call{HttpRequest::Method::kGet,
+            Query("/sns/oauth2/refresh_token")
+                .Add("appid", app.app_id)
+                .Add("grant_type", "refresh_token")
+                .Add("refresh_token", refresh_token.Expose())
+                .Build(),
+            Secret(), "oauth2_refresh_token", ErrcodeContext::kOauthRefresh};
+  caller_->Ask(
+      std::move(call), deadline,
+      [refresh_token = std::move(refresh_token)](const WechatResponse& response,
+                                                 absl::Time) {
+        return ReadRefreshedOauth(response, refresh_token);
+      },
+      std::move(done));
+}
+
+void WechatClient::GetOauthProfile(const App& app, Secret access_token,
+                                   std::string openid, std::string language,
+                                   Deadline deadline,
+                                   Done<FetchedProfile> done) {
+  // The token alone tells WeChat the app.
+  (void)app;
+  Call call{HttpRequest::Method::kGet,
+            Query("/sns/userinfo")
+                .Add("access_token", access_token.Expose())
+                .Add("openid", openid)
+                .Add("lang", language)
+                .Build(),
+            Secret(), "sns_userinfo", ErrcodeContext::kOauthApi};
+  caller_->Ask(
+      std::move(call), deadline,
+      [openid = std::move(openid)](const WechatResponse& response,
+                                   absl::Time now) {
+        return ReadOauthProfile(response, openid, now);
+      },
+      std::move(done));
+}
+
+void WechatClient::GetFollower(const App& app, Secret access_token,
+                               std::string openid, std::string language,
+                               Deadline deadline, Done<FetchedProfile> done) {
+  (void)app;
+  Call call{HttpRequest::Method::kGet,
+            Query("/cgi-bin/user/info")
+                .Add("access_token", access_token.Expose())
+                .Add("openid", openid)
+                .Add("lang", language)
+                .Build(),
+            Secret(), "user_info", ErrcodeContext::kApi};
+  caller_->Ask(
+      std::move(call), deadline,
+      [openid = std::move(openid)](const WechatResponse& response,
+                                   absl::Time now) {
+        return ReadFollower(response, openid, now);
+      },
+      std::move(done));
+}
+
+void WechatClient::GetPhoneNumber(const App& app, Secret access_token,
+                                  Secret code, std::string openid,
+                                  Deadline deadline, Done<Phone> done) {
+  Call call{HttpRequest::Method::kPost,
+            Query("/wxa/business/getuserphonenumber")
+                .Add("access_token", access_token.Expose())
+                .Build(),
+            Body({{"code", code.Expose()}, {"openid", openid}}),
+            "getuserphonenumber", ErrcodeContext::kPhoneCode};
+  caller_->Ask(
+      std::move(call), deadline,
+      [app_id = app.app_id](const WechatResponse& response, absl::Time) {
+        return ReadPhoneInfo(response, app_id);
+      },
+      std::move(done));
+}
+
+void WechatClient::CheckSessionKey(const App& app, Secret access_token,
+                                   std::string openid, Secret session_key,
+                                   Deadline deadline, Done<bool> done) {
+  (void)app;
+  // WeChat keys this with the text of the key, not with the 16 bytes in it.
+  const std::string signature =
+      absl::BytesToHexString(HmacSha256(session_key.Expose(), ""));
+  Call call{HttpRequest::Method::kGet,
+            Query("/wxa/checksession")
+                .Add("access_token", access_token.Expose())
+                .Add("openid", openid)
+                .Add("signature", signature)
+                .Add("sig_method", "hmac_sha256")
+                .Build(),
+            Secret(), "checksession", ErrcodeContext::kApi};
+  caller_->Ask<bool>(
+      std::move(call), deadline,
+      [](const WechatResponse&, absl::Time) { return true; },
+      [done = std::move(done)](absl::StatusOr<bool> current) mutable {
+        // Nothing but 87007 and 87009 has this reason.
+        if (HasReason(current.status(), Reason::kSessionKeyStale))
+          current = false;
+        std::move(done)(std::move(current));
+      });
 }
 
 }  // namespace wxident

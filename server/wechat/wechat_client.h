@@ -33,6 +33,22 @@ class WechatClient final : public WechatApi {
                     Done<CodeSession> done) override;
   void FetchToken(const App& app, bool force, Deadline deadline,
                   Done<FetchedToken> done) override;
+  void ExchangeOauthCode(const App& app, Secret code, Deadline deadline,
+                         Done<OauthSession> done) override;
+  void RefreshOauthGrant(const App& app, Secret refresh_token,
+                         Deadline deadline, Done<OauthSession> done) override;
+  void GetOauthProfile(const App& app, Secret access_token, std::string openid,
+                       std::string language, Deadline deadline,
+                       Done<FetchedProfile> done) override;
+  void GetFollower(const App& app, Secret access_token, std::string openid,
+                   std::string language, Deadline deadline,
+                   Done<FetchedProfile> done) override;
+  void GetPhoneNumber(const App& app, Secret access_token, Secret code,
+                      std::string openid, Deadline deadline,
+                      Done<Phone> done) override;
+  void CheckSessionKey(const App& app, Secret access_token, std::string openid,
+                       Secret session_key, Deadline deadline,
+                       Done<bool> done) override;
 
  private:
   class Caller;

@@ -65,6 +65,7 @@ apps:
     kind: official_account
     secret_file: secret
     token_mode: ordinary
+    redirect_hosts: [www.example.com, localhost]
 )";
 
 class ConfigTest : public ::testing::Test {
@@ -138,6 +139,8 @@ TEST_F(ConfigTest, ReadsWhatTheFileSaysAndDefaultsForTheRest) {
       config->wechat.base_urls,
       ElementsAre("https://api.weixin.qq.com", "https://api2.weixin.qq.com"));
   EXPECT_EQ(config->sessions.default_ttl, absl::Hours(24 * 7));
+  EXPECT_EQ(config->sessions.max_age, absl::Hours(24 * 90));
+  EXPECT_EQ(config->sessions.refresh_overlap, absl::Seconds(30));
   EXPECT_EQ(config->open_data_max_age, absl::Hours(24));
   EXPECT_EQ(config->shutdown.timeout, absl::Seconds(18));
   ASSERT_EQ(config->keys.ring.size(), 1);
@@ -151,6 +154,9 @@ TEST_F(ConfigTest, ReadsWhatTheFileSaysAndDefaultsForTheRest) {
   EXPECT_EQ(config->apps[0].token_mode, TokenMode::kStable);
   EXPECT_EQ(config->apps[1].kind, AppKind::kOfficialAccount);
   EXPECT_EQ(config->apps[1].token_mode, TokenMode::kOrdinary);
+  EXPECT_THAT(config->apps[0].redirect_hosts, ElementsAre());
+  EXPECT_THAT(config->apps[1].redirect_hosts,
+              ElementsAre("www.example.com", "localhost"));
   // Bound to no account: an account of its own.
   EXPECT_EQ(config->apps[1].open_platform_account, "wxfedcba9876543210");
 }
@@ -262,6 +268,14 @@ const Refusal kRefusals[] = {
      "from 1m to 365d"},
     {"DurationHuge", "max_ttl: 30d", "max_ttl: 9999999999d", "sessions.max_ttl",
      "like 30s"},
+    {"AgeTooShort", "max_ttl: 30d", "max_age: 59s", "sessions.max_age",
+     "from 1m to 3650d"},
+    {"AgeTooLong", "max_ttl: 30d", "max_age: 3651d", "sessions.max_age",
+     "from 1m to 3650d"},
+    {"OverlapTooShort", "max_ttl: 30d", "refresh_overlap: 999ms",
+     "sessions.refresh_overlap", "from 1s to 10m"},
+    {"OverlapTooLong", "max_ttl: 30d", "refresh_overlap: 601s",
+     "sessions.refresh_overlap", "from 1s to 10m"},
     {"UnknownLevel", "level: info", "level: INFO", "log.level",
      "debug, info, warning or error"},
     // Together.
@@ -283,6 +297,22 @@ const Refusal kRefusals[] = {
      "grpc.tls_client_ca_file", "grpc.tls_cert_file"},
     {"AdminForAll", "log:", "admin: {addr: '0.0.0.0:1'}\nlog:",
      "admin.addr (line 4)", "loopback"},
+    // Hosts that people are sent back to.
+    {"RedirectHostIsText", "[www.example.com, localhost]", "www.example.com",
+     "apps[1].redirect_hosts (line 31)", "must be a list"},
+    {"RedirectHostsEmpty", "[www.example.com, localhost]", "[]",
+     "apps[1].redirect_hosts", "1 to 16"},
+    {"RedirectHostsTooMany", "[www.example.com, localhost]",
+     "[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]",
+     "apps[1].redirect_hosts", "1 to 16"},
+    {"RedirectHostTwice", "localhost]", "www.example.com]",
+     "apps[1].redirect_hosts", "item 2 stands there twice"},
+    {"RedirectHostUpper", "localhost]", "WWW.example.com]",
+     "apps[1].redirect_hosts", "item 2 must be a host name alone"},
+    {"RedirectHostWithScheme", "localhost]", "'https://example.com']",
+     "apps[1].redirect_hosts", "item 2 must be a host name alone"},
+    {"RedirectHostIsNull", "localhost]", "~]", "apps[1].redirect_hosts",
+     "item 2 must be a host name alone"},
     // Addresses and URLs.
     {"AddrWithoutPort", "addr: 127.0.0.1:8443", "addr: 127.0.0.1", "grpc.addr",
      "host:port"},

@@ -38,6 +38,18 @@ TEST(IsLoopbackTest, KnowsWhatOnlyThisMachineReaches) {
     EXPECT_FALSE(IsLoopback(host)) << host;
 }
 
+TEST(IsHostNameTest, TakesNothingButTheName) {
+  for (const char* host : {"localhost", "www.example.com", "127.0.0.1",
+                           "xn--fsqu00a.xn--0zwm56d", "a-b.c1"})
+    EXPECT_TRUE(IsHostName(host)) << host;
+  for (const char* host :
+       {"",    "Example.com", "https://a", "a:80", "a/",
+        "a/b", "a b",         "a.",        ".a",   "a..b",
+        "-a",  "a-",          "*.a",       "u@a",  "[::1]",
+        "a?b", "a#b",         "a\\b",      "a_b",  "\xe4\xbe\x8b.com"})
+    EXPECT_FALSE(IsHostName(host)) << host;
+}
+
 TEST(BaseUrlProblemTest, TakesHostsWithAndWithoutPort) {
   for (const char* url :
        {"https://api.weixin.qq.com", "https://api.weixin.qq.com:443",

@@ -29,7 +29,12 @@ class FakeProfileStore final : public ProfileStore, public FakeFailure {
                                {"language", profile.language},
                                {"country", profile.country},
                                {"province", profile.province},
-                               {"city", profile.city}});
+                               {"city", profile.city},
+                               {"subscribe_scene", profile.subscribe_scene},
+                               {"qr_scene_str", profile.qr_scene_str},
+                               {"remark", profile.remark}});
+    for (const std::string& privilege : profile.privileges)
+      if (refusal.ok()) refusal = CheckStorable({{"privileges", privilege}});
     if (!refusal.ok()) return std::move(done)(refusal);
     std::move(done)(Save(identity, open_platform_account, std::move(profile)));
   }
@@ -60,29 +65,22 @@ class FakeProfileStore final : public ProfileStore, public FakeFailure {
     if (data_.identities.count(key) == 0) return NotKnown();
     data_.Link(key, account, identity.unionid);
     const auto found = data_.profiles.find(key);
+    // Of somebody who does not follow WeChat tells nothing.
+    const bool tells =
+        profile.source != ProfileSource::kFollower || profile.subscribe;
     if (found == data_.profiles.end() ||
-        profile.fetched_at >= found->second.fetched_at)
+        (tells && profile.fetched_at >= found->second.fetched_at))
       data_.profiles[key] = std::move(profile);
     return data_.UserOf(data_.identities.at(key).user_id);
   }
 
   std::optional<StoredProfile> Find(const ProfileQuery& query) {
     std::lock_guard<std::mutex> lock(data_.mutex);
-    FakeStoreData::IdentityKey key;
-    if (const auto* by_session = std::get_if<BySession>(&query)) {
-      const auto* session = data_.Active(by_session->token_hash);
-      if (session == nullptr) return std::nullopt;
-      key = session->identity;
-    } else {
-      const auto& by_openid = std::get<ByOpenid>(query);
-      key = {by_openid.app_id, by_openid.openid};
-    }
-    const auto identity = data_.identities.find(key);
-    if (identity == data_.identities.end()) return std::nullopt;
-    StoredProfile found{data_.UserOf(identity->second.user_id),
-                        {key.first, key.second, identity->second.unionid},
-                        std::nullopt};
-    const auto profile = data_.profiles.find(key);
+    const auto key = data_.FindIdentity(query);
+    if (!key.has_value()) return std::nullopt;
+    StoredProfile found{data_.UserOf(data_.identities.at(*key).user_id),
+                        data_.IdentityOf(*key), std::nullopt};
+    const auto profile = data_.profiles.find(*key);
     if (profile != data_.profiles.end()) found.profile = profile->second;
     return found;
   }

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -16,6 +18,9 @@
 #include "server/identity/apps.h"
 #include "server/identity/error.h"
 #include "server/identity/types.h"
+#include "server/store/identity_store.h"
+#include "server/store/profile_store.h"
+#include "server/store/session_store.h"
 #include "server/store/token_store.h"
 
 namespace wxident {
@@ -32,18 +37,43 @@ struct FakeStoreData {
     std::string user_id;
     std::string unionid;
     int64_t number = 0;
+    absl::Time created_at;
   };
+  // One token. The row of a login's first token stands for the login.
   struct SessionRow {
     IdentityKey identity;
+    // When the login was.
     absl::Time created_at;
     absl::Time expires_at;
+    // Of the first token: the whole login is revoked.
     bool revoked = false;
+    // nullopt: until expires_at.
+    std::optional<absl::Duration> ttl;
+    // The hash of the login's first token; empty in that one's own row.
+    std::string family;
+    // Set once the token was replaced.
+    std::optional<RefreshedSession> next;
+    // In the first token's row: the end of the login's last token.
+    std::optional<absl::Time> family_ends_at;
   };
   struct KeyRow {
     Secret key;
     absl::Time exchanged_at;
     Secret previous;
     absl::Time replaced_at;
+    bool older_dropped = false;
+  };
+  struct GrantRow {
+    OauthGrant grant;
+    absl::Time exchanged_at;
+  };
+  // By app_id and code_hash.
+  using AnswerKey = std::pair<std::string, std::string>;
+  struct AnswerRow {
+    std::string token_hash;
+    Secret session_token;
+    bool new_user;
+    absl::Time created_at;
   };
 
   std::string Survivor(const std::string& user_id) const {
@@ -85,23 +115,92 @@ struct FakeStoreData {
     if (!is_new) Merge(row.user_id, named->second);
   }
 
-  // The session if it is active, or nullptr.
+  // The user of a living or merged id, of an identity or of a unionid; "" for
+  // nobody.
+  std::string Find(const UserQuery& query) const {
+    std::string user_id;
+    if (const auto* by_id = std::get_if<ByUserId>(&query)) {
+      user_id = Survivor(by_id->user_id);
+    } else if (const auto* by_openid = std::get_if<ByOpenid>(&query)) {
+      const auto found =
+          identities.find({by_openid->app_id, by_openid->openid});
+      if (found != identities.end()) user_id = found->second.user_id;
+    } else {
+      const auto& by_unionid = std::get<ByUnionid>(query);
+      const auto found =
+          unions.find({by_unionid.open_platform_account, by_unionid.unionid});
+      if (found != unions.end()) user_id = found->second;
+    }
+    return users.count(user_id) > 0 ? user_id : "";
+  }
+
+  // A user's identities in the order they appeared.
+  std::vector<IdentityKey> IdentitiesOf(const std::string& user_id) const {
+    std::map<int64_t, IdentityKey> numbered;
+    for (const auto& [key, row] : identities)
+      if (row.user_id == user_id) numbered.emplace(row.number, key);
+    std::vector<IdentityKey> keys;
+    for (const auto& [number, key] : numbered) keys.push_back(key);
+    return keys;
+  }
+
+  Identity IdentityOf(const IdentityKey& key) const {
+    return {key.first, key.second, identities.at(key).unionid};
+  }
+
+  Session SessionOf(const SessionRow& row) const {
+    return {UserOf(identities.at(row.identity).user_id),
+            IdentityOf(row.identity), row.created_at, row.expires_at};
+  }
+
+  // The session if its token is active, or nullptr.
   SessionRow* Active(const std::string& token_hash) {
     const auto found = sessions.find(token_hash);
-    if (found == sessions.end() || found->second.revoked ||
+    if (found == sessions.end() || LoginOf(found->second).revoked ||
         found->second.expires_at <= clock.Now())
       return nullptr;
     return &found->second;
   }
 
+  // The row of the login's first token.
+  SessionRow& LoginOf(SessionRow& row) {
+    return row.family.empty() ? row : sessions.at(row.family);
+  }
+
+  static bool IsLogin(const SessionRow& row) { return row.family.empty(); }
+  static absl::Time EndOf(const SessionRow& login) {
+    return login.family_ends_at.value_or(login.expires_at);
+  }
+  bool IsActiveLogin(const SessionRow& row) const {
+    return IsLogin(row) && !row.revoked && EndOf(row) > clock.Now();
+  }
+
+  // The identity that a query names, if it is there.
+  std::optional<IdentityKey> FindIdentity(const ProfileQuery& query) {
+    IdentityKey key;
+    if (const auto* by_session = std::get_if<BySession>(&query)) {
+      const SessionRow* session = Active(by_session->token_hash);
+      if (session == nullptr) return std::nullopt;
+      key = session->identity;
+    } else {
+      const auto& by_openid = std::get<ByOpenid>(query);
+      key = {by_openid.app_id, by_openid.openid};
+    }
+    if (identities.count(key) == 0) return std::nullopt;
+    return key;
+  }
+
   Clock& clock;
   std::mutex mutex;
+  int64_t next_number = 0;
   std::map<std::string, absl::Time> users;
   std::map<std::string, std::string> forwards;
   std::map<UnionKey, std::string> unions;
   std::map<IdentityKey, IdentityRow> identities;
   std::map<std::string, SessionRow> sessions;
   std::map<IdentityKey, KeyRow> keys;
+  std::map<IdentityKey, GrantRow> grants;
+  std::map<AnswerKey, AnswerRow> answers;
   std::map<IdentityKey, Profile> profiles;
   std::map<IdentityKey, Phone> phones;
   std::map<std::pair<std::string, TokenMode>, AccessToken> tokens;

@@ -56,6 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Check(!phone->phone_number.empty() && !phone->country_code.empty());
     Check(phone->watermark_time >= absl::UnixEpoch());
   }
+  const absl::StatusOr<wxident::OpenedData> opened = wxident::OpenData(input);
+  CheckStatus(opened.status());
+  if (opened.ok()) Check(!opened->json.empty());
+  // A phone or profile is data too.
+  if (phone.ok()) Check(opened.ok());
   const absl::StatusOr<wxident::OpenedProfile> profile =
       wxident::OpenProfile(input, {"oGZUI0egBJY1zhBYw2KhdUfwVJJE", "", ""});
   CheckStatus(profile.status());

@@ -121,7 +121,7 @@ TEST_F(LoginTest, SixtyFourCallsWithOneCodeAreOneLogin) {
             kRounds);
 }
 
-TEST_F(LoginTest, ARetryGetsTheSameSessionAndAnotherReplicaSaysConsumed) {
+TEST_F(LoginTest, ARetryGetsTheSameSessionOnAnyReplica) {
   const std::string code = sim().LoginCode(kMiniProgram, "carol");
   v1::LoginResponse first;
   v1::LoginResponse again;
@@ -130,10 +130,10 @@ TEST_F(LoginTest, ARetryGetsTheSameSessionAndAnotherReplicaSaysConsumed) {
   EXPECT_EQ(first.SerializeAsString(), again.SerializeAsString());
 
   Wxidentd replica(*world_);
+  again.Clear();
   const grpc::Status status = Login(replica.stub(), code, &again);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_EQ(ReasonOf(status), "LOGIN_CODE_CONSUMED");
-  EXPECT_EQ(MetadataOf(status)["errcode"], "40163");
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(first.SerializeAsString(), again.SerializeAsString());
   EXPECT_EQ(replica.Stop(), 0);
 }
 

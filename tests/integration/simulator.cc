@@ -78,6 +78,18 @@ std::string Simulator::LoginCode(const std::string& app_id,
       .get<std::string>();
 }
 
+std::string Simulator::OauthCode(const std::string& app_id,
+                                 const std::string& user,
+                                 const std::string& scope) {
+  nlohmann::json ask = {{"app_id", app_id}, {"user", user}};
+  if (!scope.empty()) ask["scope"] = scope;
+  return Call("oauth_code", ask).at("code").get<std::string>();
+}
+
+void Simulator::Advance(absl::Duration time) {
+  Call("clock/advance", {{"seconds", absl::ToInt64Seconds(time)}});
+}
+
 int Simulator::Calls(const std::string& path) {
   return Get("journal?limit=0&path=" + path).at("count").get<int>();
 }

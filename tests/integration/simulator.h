@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "absl/time/time.h"
 #include "tests/integration/process.h"
 
 namespace wxident {
@@ -27,6 +28,12 @@ class Simulator {
   nlohmann::json Get(const std::string& call);
 
   std::string LoginCode(const std::string& app_id, const std::string& user);
+  // An OAuth code of an official account, website or mobile app. An empty scope
+  // is the widest that the app's kind has.
+  std::string OauthCode(const std::string& app_id, const std::string& user,
+                        const std::string& scope = "");
+  // Moves WeChat's clock.
+  void Advance(absl::Duration time);
   // How many calls of `path` the journal holds.
   int Calls(const std::string& path);
   // Adds a fault rule.

@@ -64,14 +64,17 @@ void World::WriteConfig() {
   for (const AppLine& app :
        {AppLine{kMiniProgram, "mini_program", "stable"},
         AppLine{kOfficialAccount, "official_account", "stable"},
-        AppLine{kOrdinaryApp, "mini_program", "ordinary"}}) {
+        AppLine{kOrdinaryApp, "mini_program", "ordinary"},
+        AppLine{kWebsite, "website", "stable"},
+        AppLine{kMobile, "mobile", "stable"}}) {
     const std::string secret =
         absl::StrCat("CANARYsecret0000", app.id).substr(0, 32);
     secrets_.push_back(secret);
     WriteSecret(absl::StrCat(dir_, "/", app.id, ".secret"), secret);
     absl::StrAppend(&apps, "  - app_id: ", app.id, "\n    kind: ", app.kind,
                     "\n    open_platform_account: main\n    secret_file: ",
-                    app.id, ".secret\n    token_mode: ", app.mode, "\n");
+                    app.id, ".secret\n    token_mode: ", app.mode,
+                    "\n    redirect_hosts: [login.example.com]\n");
     sim_->Call("apps", {{"app_id", app.id},
                         {"secret", secret},
                         {"kind", app.kind},
@@ -96,6 +99,30 @@ std::string World::Query(const std::string& sql) {
   pqxx::nontransaction work(*connection_);
   const pqxx::result rows = work.exec(sql);
   return rows.empty() ? "" : rows[0][0].c_str();
+}
+
+int World::Count(const std::string& sql) { return std::stoi(Query(sql)); }
+
+int World::Orphans() {
+  std::string sql =
+      "SELECT (SELECT count(*) FROM users u WHERE NOT EXISTS ("
+      "    SELECT FROM identities i WHERE i.user_id = u.user_id))"
+      " + (SELECT count(*) FROM identities i WHERE NOT EXISTS ("
+      "    SELECT FROM users u WHERE u.user_id = i.user_id))"
+      " + (SELECT count(*) FROM identities i JOIN union_ids n"
+      "    USING (open_platform_account, unionid)"
+      "    WHERE n.user_id <> i.user_id)"
+      " + (SELECT count(*) FROM union_ids n WHERE NOT EXISTS ("
+      "    SELECT FROM identities i WHERE i.unionid = n.unionid"
+      "    AND i.open_platform_account = n.open_platform_account))"
+      " + (SELECT count(*) FROM user_forwards f WHERE NOT EXISTS ("
+      "    SELECT FROM users u WHERE u.user_id = f.merged_into))";
+  for (const char* table :
+       {"sessions", "session_keys", "profiles", "phones", "oauth_grants"})
+    absl::StrAppend(&sql, " + (SELECT count(*) FROM ", table,
+                    " t WHERE NOT EXISTS (SELECT FROM identities i WHERE "
+                    "i.app_id = t.app_id AND i.openid = t.openid))");
+  return Count(sql);
 }
 
 Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags) {
@@ -127,6 +154,8 @@ void Wxidentd::WaitUntilListening() {
   metrics_port_ = fields.at("metrics_port").get<std::string>();
   channel_ = grpc::CreateChannel(addr_, grpc::InsecureChannelCredentials());
   stub_ = v1::IdentityService::NewStub(channel_);
+  admin_ = v1::AdminService::NewStub(
+      grpc::CreateChannel(admin_addr_, grpc::InsecureChannelCredentials()));
 }
 
 int Wxidentd::Stop() {
@@ -174,6 +203,39 @@ grpc::Status Login(v1::IdentityService::Stub& stub, const std::string& code,
   request.set_app_id(app_id);
   request.set_mini_program_code(code);
   return stub.Login(Within().get(), request, response);
+}
+
+grpc::Status OauthLogin(v1::IdentityService::Stub& stub,
+                        const std::string& code, v1::LoginResponse* response,
+                        const std::string& app_id) {
+  v1::LoginRequest request;
+  request.set_app_id(app_id);
+  request.set_oauth_code(code);
+  return stub.Login(Within().get(), request, response);
+}
+
+v1::LoginResponse LogIn(World& world, Wxidentd& server, const std::string& user,
+                        const std::string& app_id) {
+  v1::LoginResponse response;
+  const bool mini = app_id == kMiniProgram || app_id == kOrdinaryApp;
+  const grpc::Status status =
+      mini ? Login(server.stub(), world.sim().LoginCode(app_id, user),
+                   &response, app_id)
+           : OauthLogin(server.stub(), world.sim().OauthCode(app_id, user),
+                        &response, app_id);
+  EXPECT_TRUE(status.ok()) << app_id << ": " << status.error_message();
+  return response;
+}
+
+bool IsActive(Wxidentd& server, const std::string& session_token, bool strong) {
+  v1::ValidateSessionRequest request;
+  request.set_session_token(session_token);
+  request.set_strong(strong);
+  v1::ValidateSessionResponse response;
+  const grpc::Status status =
+      server.stub().ValidateSession(Within().get(), request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response.active();
 }
 
 }  // namespace wxident

@@ -12,6 +12,7 @@
 #include "tests/integration/process.h"
 #include "tests/integration/simulator.h"
 #include "tests/store/private_postgres.h"
+#include "wxident/v1/admin_service.grpc.pb.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
 namespace wxident {
@@ -21,6 +22,8 @@ namespace wxident {
 inline constexpr char kMiniProgram[] = "wx4f4bc4dec97d474b";
 inline constexpr char kOfficialAccount[] = "wx00000000000000a1";
 inline constexpr char kOrdinaryApp[] = "wx00000000000000b2";
+inline constexpr char kWebsite[] = "wx00000000000000c3";
+inline constexpr char kMobile[] = "wx00000000000000d4";
 
 // What a test of whole processes needs: a database with the schema, a simulator
 // that knows the apps, and a server's configuration for both.
@@ -36,6 +39,11 @@ class World {
   std::string Query(const std::string& sql);
   const std::string& dir() const { return dir_; }
   const std::string& config_file() const { return config_file_; }
+  // `sql`'s first value as a number, which it must be.
+  int Count(const std::string& sql);
+  // How many rows refer to nothing: identities without a user, users without an
+  // identity, unionids without one, and whatever else hangs on an identity.
+  int Orphans();
   // Every secret that the configuration names, to be searched for in outputs.
   const std::vector<std::string>& secrets() const { return secrets_; }
 
@@ -60,6 +68,7 @@ class Wxidentd {
   void WaitUntilListening();
 
   v1::IdentityService::Stub& stub() { return *stub_; }
+  v1::AdminService::Stub& admin() { return *admin_; }
   const std::string& addr() const { return addr_; }
   const std::string& admin_addr() const { return admin_addr_; }
   const std::string& metrics_port() const { return metrics_port_; }
@@ -76,6 +85,7 @@ class Wxidentd {
   std::string metrics_port_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::IdentityService::Stub> stub_;
+  std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 
 // A client context with a deadline, 10 s unless told.
@@ -91,6 +101,18 @@ std::map<std::string, std::string> MetadataOf(const grpc::Status& status);
 grpc::Status Login(v1::IdentityService::Stub& stub, const std::string& code,
                    v1::LoginResponse* response,
                    const std::string& app_id = kMiniProgram);
+grpc::Status OauthLogin(v1::IdentityService::Stub& stub,
+                        const std::string& code, v1::LoginResponse* response,
+                        const std::string& app_id = kWebsite);
+
+// Logins that must succeed: a new code of `user`, and what it brought. The
+// app's kind decides which code.
+v1::LoginResponse LogIn(World& world, Wxidentd& server, const std::string& user,
+                        const std::string& app_id = kMiniProgram);
+
+// ValidateSession, which must not fail.
+bool IsActive(Wxidentd& server, const std::string& session_token,
+              bool strong = true);
 
 }  // namespace wxident
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/identity/error.h"
 #include "server/rpc/status.h"
+#include "wxident/v1/admin_service.pb.h"
 #include "wxident/v1/error_reason.pb.h"
 #include "wxident/v1/identity_service.pb.h"
 #include "wxident/v1/options.pb.h"
@@ -41,7 +42,7 @@ void ExpectSensitiveMarked(const google::protobuf::Descriptor* message,
     bool must = false;
     for (const char* word :
          {"token", "code", "key", "phone", "openid", "unionid", "encrypted",
-          "raw_data", "signature", "nickname"})
+          "raw_data", "signature", "nickname", "remark", "json"})
       must = must || absl::StrContains(name, word);
     // A country's dialling code tells nothing of a person.
     if (name == "country_code") must = false;
@@ -53,10 +54,13 @@ void ExpectSensitiveMarked(const google::protobuf::Descriptor* message,
 
 TEST(ContractTest, FieldsThatHoldSecretsOrPersonsAreMarkedSensitive) {
   std::set<std::string> seen;
-  const auto* file = v1::LoginRequest::descriptor()->file();
-  for (int i = 0; i < file->message_type_count(); ++i)
-    ExpectSensitiveMarked(file->message_type(i), seen);
-  EXPECT_GT(seen.size(), 20u);
+  for (const auto* file : {v1::LoginRequest::descriptor()->file(),
+                           v1::EraseUserRequest::descriptor()->file()})
+    for (int i = 0; i < file->message_type_count(); ++i)
+      ExpectSensitiveMarked(file->message_type(i), seen);
+  EXPECT_EQ(seen.count("wxident.v1.ExportedIdentity"), 1u);
+  EXPECT_EQ(seen.count("wxident.v1.FoundUser"), 1u);
+  EXPECT_GT(seen.size(), 40u);
 }
 
 TEST(ContractTest, AStatusThatIsNoErrorOfOursTellsNothing) {

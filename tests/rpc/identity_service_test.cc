@@ -1,8 +1,5 @@
 #include "server/rpc/identity_service.h"
 
-#include <google/protobuf/util/json_util.h>
-
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,34 +11,7 @@ namespace {
 
 using Stub = v1::IdentityService::Stub;
 
-class IdentityServiceTest : public ServiceTest {
- protected:
-  // Calls a method with a request in JSON.
-  template <typename Request, typename Response>
-  grpc::Status CallJson(grpc::Status (Stub::*method)(grpc::ClientContext*,
-                                                     const Request&, Response*),
-                        const std::string& json, Response* response) {
-    Request request;
-    const auto parsed =
-        google::protobuf::util::JsonStringToMessage(json, &request);
-    EXPECT_TRUE(parsed.ok()) << parsed.ToString() << ": " << json;
-    return Call(method, request, response);
-  }
-
-  template <typename Request, typename Response>
-  void ExpectFieldError(grpc::Status (Stub::*method)(grpc::ClientContext*,
-                                                     const Request&, Response*),
-                        const std::string& json, const std::string& field) {
-    Response response;
-    const grpc::Status status = CallJson(method, json, &response);
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << json;
-    EXPECT_EQ(ReasonOf(status), "REQUEST_INVALID") << json;
-    const auto bad = DetailOf<google::rpc::BadRequest>(status);
-    ASSERT_EQ(bad.field_violations_size(), 1) << json;
-    EXPECT_EQ(bad.field_violations(0).field(), field) << json;
-    EXPECT_NE(status.error_message().find(field), std::string::npos) << json;
-  }
-};
+class IdentityServiceTest : public ServiceTest {};
 
 TEST_F(IdentityServiceTest, BadFieldsAreNamed) {
   const std::string mini = std::string("\"app_id\":\"") + kMini + "\"";
@@ -339,6 +309,118 @@ TEST_F(IdentityServiceTest, ALimitTellsHowLongToWait) {
   EXPECT_EQ(retry.retry_delay().nanos(), 500'000'000);
   EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(status).metadata().at("errcode"),
             "45011");
+}
+
+TEST_F(IdentityServiceTest, BadFieldsOfSessionsAndBatchesAreNamed) {
+  const std::string long_text(3000, 'a');
+  ExpectFieldError(&Stub::RefreshSession, "{}", "session_token");
+  ExpectFieldError(&Stub::RefreshSession,
+                   "{" + Text("session_token", long_text) + "}",
+                   "session_token");
+  ExpectFieldError(&Stub::BatchGetUsers, R"({"user_ids":["7"]})",
+                   "user_ids[0]");
+  ExpectFieldError(
+      &Stub::BatchGetUsers,
+      R"({"identity_refs":[)" + Ref(kMini, "o") + "," + Ref("", "o") + "]}",
+      "identity_refs[1].app_id");
+  ExpectFieldError(&Stub::BatchGetUsers,
+                   R"({"identity_refs":[)" + Ref(kMini, "") + "]}",
+                   "identity_refs[0].openid");
+  const std::string id = "\"01a1fded-d577-7b50-a853-a4fcd5cba19a\"";
+  ExpectFieldError(&Stub::BatchGetUsers,
+                   R"({"identity_refs":[)" + Ref(kMini, "o") +
+                       "],\"user_ids\":[" + id + "]}",
+                   "user_ids");
+  std::string ids = id;
+  for (int i = 1; i < 501; ++i) ids += "," + id;
+  ExpectFieldError(&Stub::BatchGetUsers, "{\"user_ids\":[" + ids + "]}",
+                   "user_ids");
+}
+
+TEST_F(IdentityServiceTest, ARefreshedSessionLivesOnUnderANewToken) {
+  const std::string first = LogIn();
+  clock_.Advance(absl::Hours(20));
+  const auto refresh = [&](const std::string& token) {
+    return Answer(&Stub::RefreshSession,
+                  "{" + Text("session_token", token) + "}");
+  };
+  const v1::RefreshSessionResponse second = refresh(first);
+  EXPECT_EQ(second.session_token().substr(0, 5), "wxs1_");
+  EXPECT_NE(second.session_token(), first);
+  EXPECT_EQ(second.expire_time().seconds(),
+            absl::ToUnixSeconds(clock_.Now() + absl::Hours(24)));
+  // A lost answer is repeated; the absolute end stays.
+  EXPECT_EQ(refresh(first).session_token(), second.session_token());
+  clock_.Advance(absl::Hours(20));
+  const v1::RefreshSessionResponse third = refresh(second.session_token());
+  clock_.Advance(absl::Hours(20));
+  EXPECT_EQ(refresh(third.session_token()).expire_time().seconds(),
+            absl::ToUnixSeconds(clock_.Now() + absl::Hours(12)));
+}
+
+TEST_F(IdentityServiceTest, ATokenReusedAfterItsOverlapEndsTheSession) {
+  const std::string old = LogIn();
+  const auto active = [&](const std::string& token) {
+    return Answer(&Stub::ValidateSession,
+                  "{" + Text("session_token", token) + "}")
+        .active();
+  };
+  const std::string fresh =
+      Answer(&Stub::RefreshSession, "{" + Text("session_token", old) + "}")
+          .session_token();
+  EXPECT_TRUE(active(old));
+  EXPECT_TRUE(active(fresh));
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_FALSE(active(old));
+  EXPECT_TRUE(active(fresh));
+  EXPECT_EQ(
+      Refusal(&Stub::RefreshSession, "{" + Text("session_token", old) + "}"),
+      "SESSION_NOT_ACTIVE");
+  EXPECT_FALSE(active(fresh));
+}
+
+TEST_F(IdentityServiceTest, WhatCannotBeRefreshedIsSaidApart) {
+  const std::string token = LogIn();
+  for (const std::string& nobody :
+       {std::string("x"), "wxs1_" + std::string(43, 'A')})
+    EXPECT_EQ(Refusal(&Stub::RefreshSession,
+                      "{" + Text("session_token", nobody) + "}"),
+              "SESSION_NOT_ACTIVE");
+  sessions_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  EXPECT_EQ(
+      Refusal(&Stub::RefreshSession, "{" + Text("session_token", token) + "}"),
+      "STORE_UNAVAILABLE");
+}
+
+TEST_F(IdentityServiceTest, ManyUsersAreFoundInOrder) {
+  LogIn("o_alice");
+  LogIn("o_bob");
+  const v1::BatchGetUsersResponse found =
+      Answer(&Stub::BatchGetUsers,
+             R"({"identity_refs":[)" + Ref(kMini, "o_bob") + "," +
+                 Ref(kMini, "o_nobody") + "," + Ref(kMini, "o_alice") + "," +
+                 Ref(kMini, "o_bob") + "]}");
+  ASSERT_EQ(found.users_size(), 4);
+  EXPECT_EQ(found.users(0).identities(0).openid(), "o_bob");
+  EXPECT_FALSE(found.users(1).found());
+  EXPECT_FALSE(found.users(1).has_user());
+  EXPECT_EQ(found.users(2).identities(0).openid(), "o_alice");
+  EXPECT_EQ(found.users(3).user().user_id(), found.users(0).user().user_id());
+
+  const v1::BatchGetUsersResponse by_id =
+      Answer(&Stub::BatchGetUsers,
+             R"({"user_ids":["01a1fded-d577-7b50-a853-a4fcd5cba19a",")" +
+                 found.users(2).user().user_id() + "\"]}");
+  ASSERT_EQ(by_id.users_size(), 2);
+  EXPECT_FALSE(by_id.users(0).found());
+  EXPECT_TRUE(by_id.users(1).found());
+  EXPECT_EQ(by_id.users(1).identities(0).openid(), "o_alice");
+
+  EXPECT_EQ(Answer(&Stub::BatchGetUsers, "{}").users_size(), 0);
+  identities_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  EXPECT_EQ(Refusal(&Stub::BatchGetUsers,
+                    R"({"identity_refs":[)" + Ref(kMini, "o") + "]}"),
+            "STORE_UNAVAILABLE");
 }
 
 }  // namespace

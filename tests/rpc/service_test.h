@@ -1,6 +1,7 @@
 #ifndef WXIDENT_TESTS_RPC_SERVICE_TEST_H_
 #define WXIDENT_TESTS_RPC_SERVICE_TEST_H_
 
+#include <google/protobuf/util/json_util.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server.h>
@@ -9,114 +10,35 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/base/metrics.h"
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
+#include "server/rpc/admin_service.h"
 #include "server/rpc/error_info.pb.h"
 #include "server/rpc/identity_service.h"
 #include "tests/base/fake_clock.h"
+#include "tests/base/fake_timer.h"
 #include "tests/crypto/fake_random.h"
+#include "tests/fakes/fake_grant_store.h"
 #include "tests/fakes/fake_identity_store.h"
 #include "tests/fakes/fake_profile_store.h"
 #include "tests/fakes/fake_session_store.h"
 #include "tests/fakes/fake_token_store.h"
 #include "tests/session/fake_wechat_api.h"
+#include "wxident/v1/admin_service.grpc.pb.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
 namespace wxident {
 
 inline constexpr char kMini[] = "wx00000000000000aa";
 inline constexpr char kOfficial[] = "wx00000000000000bb";
+inline constexpr char kWebsite[] = "wx00000000000000cc";
 // Base64 of 16 bytes.
 inline constexpr char kSessionKey[] = "AAECAwQFBgcICQoLDA0ODw==";
-
-// The service behind a real gRPC server in this process, over fakes of WeChat
-// and the stores.
-class ServiceTest : public testing::Test {
- protected:
-  ServiceTest() {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(service_.get());
-    server_ = builder.BuildAndStart();
-    stub_ = v1::IdentityService::NewStub(
-        grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                            grpc::InsecureChannelCredentials()));
-  }
-  ~ServiceTest() override { server_->Shutdown(); }
-
-  // Calls `method` of the stub with a deadline of 10 s.
-  template <typename Request, typename Response>
-  grpc::Status Call(grpc::Status (v1::IdentityService::Stub::*method)(
-                        grpc::ClientContext*, const Request&, Response*),
-                    const Request& request, Response* response) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::seconds(10));
-    return (stub_.get()->*method)(&context, request, response);
-  }
-
-  // A session of (kMini, openid) whose session_key is kSessionKey.
-  std::string LogIn(const std::string& openid = "o_alice") {
-    const std::string code = "code" + std::to_string(++codes_);
-    wechat_.AddCode(code, {openid, "", Secret(kSessionKey)});
-    v1::LoginRequest request;
-    request.set_app_id(kMini);
-    request.set_mini_program_code(code);
-    v1::LoginResponse response;
-    const grpc::Status status =
-        Call(&v1::IdentityService::Stub::Login, request, &response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return response.session_token();
-  }
-
-  static std::string Iv() { return Base64Encode("0123456789abcdef"); }
-  // Data as WeChat encrypts it for kSessionKey.
-  static std::string Encrypt(const std::string& text) {
-    return Base64Encode(
-        AesCbcEncrypt(*Base64Decode(kSessionKey), "0123456789abcdef", text));
-  }
-  std::string Watermark() {
-    return R"("watermark":{"appid":"wx00000000000000aa","timestamp":)" +
-           std::to_string(absl::ToUnixSeconds(clock_.Now())) + "}";
-  }
-
-  FakeClock clock_;
-  FakeRandom random_;
-  FakeWechatApi wechat_;
-  FakeStoreData data_{clock_};
-  FakeIdentityStore identities_{data_};
-  FakeSessionStore sessions_{data_};
-  FakeProfileStore profiles_{data_};
-  FakeTokenStore token_store_{data_};
-  Apps apps_{{App{kMini, AppKind::kMiniProgram, "main", Secret("s")},
-              App{kOfficial, AppKind::kOfficialAccount, "main", Secret("s")}}};
-  TokenKeeper tokens_{apps_, wechat_, token_store_, clock_, random_};
-  CodeLogins logins_{wechat_, identities_, clock_, random_};
-  SessionChecks checks_{sessions_, clock_};
-  Metrics metrics_;
-  std::unique_ptr<grpc::Service> service_ =
-      MakeIdentityService({.apps = apps_,
-                           .logins = logins_,
-                           .session_checks = checks_,
-                           .tokens = tokens_,
-                           .identities = identities_,
-                           .sessions = sessions_,
-                           .profiles = profiles_,
-                           .clock = clock_,
-                           .metrics = metrics_,
-                           .default_session_ttl = absl::Hours(24),
-                           .max_session_ttl = absl::Hours(48),
-                           .open_data_max_age = absl::Hours(1)});
-  std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<v1::IdentityService::Stub> stub_;
-  int codes_ = 0;
-};
 
 // One kind of detail in a status; an empty message when there is none.
 template <typename Detail>
@@ -132,6 +54,185 @@ Detail DetailOf(const grpc::Status& status) {
 inline std::string ReasonOf(const grpc::Status& status) {
   return DetailOf<google::rpc::ErrorInfo>(status).reason();
 }
+
+// The services behind a real gRPC server in this process, over fakes of WeChat
+// and the stores.
+class ServiceTest : public testing::Test {
+ protected:
+  using Identity = v1::IdentityService::Stub;
+  using Admin = v1::AdminService::Stub;
+  template <typename Stub, typename Request, typename Response>
+  using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&,
+                                        Response*);
+
+  ServiceTest() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(service_.get());
+    builder.RegisterService(admin_service_.get());
+    server_ = builder.BuildAndStart();
+    auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                       grpc::InsecureChannelCredentials());
+    stub_ = v1::IdentityService::NewStub(channel);
+    admin_ = v1::AdminService::NewStub(channel);
+  }
+  ~ServiceTest() override { server_->Shutdown(); }
+
+  // Calls `method` of its stub with a deadline of 10 s.
+  template <typename Stub, typename Request, typename Response>
+  grpc::Status Call(Method<Stub, Request, Response> method,
+                    const Request& request, Response* response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(10));
+    if constexpr (std::is_same_v<Stub, Admin>)
+      return (admin_.get()->*method)(&context, request, response);
+    else
+      return (stub_.get()->*method)(&context, request, response);
+  }
+
+  // The same with a request in JSON.
+  template <typename Stub, typename Request, typename Response>
+  grpc::Status CallJson(Method<Stub, Request, Response> method,
+                        const std::string& json, Response* response) {
+    Request request;
+    const auto parsed =
+        google::protobuf::util::JsonStringToMessage(json, &request);
+    EXPECT_TRUE(parsed.ok()) << parsed.ToString() << ": " << json;
+    return Call(method, request, response);
+  }
+
+  // The answer to a request in JSON; the test fails without one.
+  template <typename Stub, typename Request, typename Response>
+  Response Answer(Method<Stub, Request, Response> method,
+                  const std::string& json) {
+    Response response;
+    const grpc::Status status = CallJson(method, json, &response);
+    EXPECT_TRUE(status.ok())
+        << ReasonOf(status) << " " << status.error_message() << ": " << json;
+    return response;
+  }
+
+  // The reason why a request in JSON fails; "" when it does not.
+  template <typename Stub, typename Request, typename Response>
+  std::string Refusal(Method<Stub, Request, Response> method,
+                      const std::string& json) {
+    Response response;
+    return ReasonOf(CallJson(method, json, &response));
+  }
+
+  template <typename Stub, typename Request, typename Response>
+  void ExpectFieldError(Method<Stub, Request, Response> method,
+                        const std::string& json, const std::string& field) {
+    Response response;
+    const grpc::Status status = CallJson(method, json, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << json;
+    EXPECT_EQ(ReasonOf(status), "REQUEST_INVALID") << json;
+    const auto bad = DetailOf<google::rpc::BadRequest>(status);
+    ASSERT_EQ(bad.field_violations_size(), 1) << json;
+    EXPECT_EQ(bad.field_violations(0).field(), field) << json;
+    EXPECT_NE(status.error_message().find(field), std::string::npos) << json;
+  }
+
+  // "name":"value", and {...} of such.
+  static std::string Text(const std::string& name, const std::string& value) {
+    return "\"" + name + "\":\"" + value + "\"";
+  }
+  static std::string Ref(const std::string& app, const std::string& openid) {
+    return "{" + Text("app_id", app) + "," + Text("openid", openid) + "}";
+  }
+
+  // A session of (kMini, openid) whose session_key is kSessionKey.
+  std::string LogIn(const std::string& openid = "o_alice",
+                    const std::string& session_key = kSessionKey) {
+    const std::string code = "code" + std::to_string(++codes_);
+    wechat_.AddCode(code, {openid, "", Secret(session_key)});
+    return Answer(&Identity::Login, "{" + Text("app_id", kMini) + "," +
+                                        Text("mini_program_code", code) + "}")
+        .session_token();
+  }
+
+  // A session of (app, openid) by a web code. Its access_token is
+  // "access_<openid>", and "refresh_<openid>" refreshes it.
+  v1::LoginResponse LogInOnTheWeb(const std::string& openid,
+                                  const std::string& scope = "snsapi_userinfo",
+                                  const std::string& app = kOfficial) {
+    const std::string code = "code" + std::to_string(++codes_);
+    wechat_.AddOauthCode(code, {.openid = openid,
+                                .access_token = Secret("access_" + openid),
+                                .expires_in = absl::Hours(2),
+                                .refresh_token = Secret("refresh_" + openid),
+                                .scope = scope});
+    return Answer(&Identity::Login, "{" + Text("app_id", app) + "," +
+                                        Text("oauth_code", code) + "}");
+  }
+
+  static std::string Iv() { return Base64Encode("0123456789abcdef"); }
+  // Data as WeChat encrypts it for a session_key.
+  static std::string Encrypt(const std::string& text,
+                             const std::string& session_key = kSessionKey) {
+    return Base64Encode(
+        AesCbcEncrypt(*Base64Decode(session_key), "0123456789abcdef", text));
+  }
+  std::string Watermark() {
+    return R"("watermark":{"appid":"wx00000000000000aa","timestamp":)" +
+           std::to_string(absl::ToUnixSeconds(clock_.Now())) + "}";
+  }
+
+  FakeClock clock_;
+  FakeRandom random_;
+  FakeTimer timer_{clock_};
+  FakeWechatApi wechat_;
+  FakeStoreData data_{clock_};
+  FakeIdentityStore identities_{data_};
+  FakeSessionStore sessions_{data_};
+  FakeProfileStore profiles_{data_};
+  FakeGrantStore grant_store_{data_};
+  FakeTokenStore token_store_{data_};
+  Apps apps_{{App{kMini, AppKind::kMiniProgram, "main", Secret("s")},
+              App{kOfficial,
+                  AppKind::kOfficialAccount,
+                  "main",
+                  Secret("s"),
+                  TokenMode::kStable,
+                  {"h5.example.com"}},
+              App{kWebsite,
+                  AppKind::kWebsite,
+                  "main",
+                  Secret("s"),
+                  TokenMode::kStable,
+                  {"www.example.com"}}}};
+  TokenKeeper tokens_{apps_, wechat_, token_store_, clock_, random_};
+  CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};
+  SessionChecks checks_{sessions_, clock_};
+  OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
+  Metrics metrics_;
+  Services services_{.apps = apps_,
+                     .logins = logins_,
+                     .session_checks = checks_,
+                     .grants = grants_,
+                     .tokens = tokens_,
+                     .identities = identities_,
+                     .sessions = sessions_,
+                     .profiles = profiles_,
+                     .wechat = wechat_,
+                     .clock = clock_,
+                     .random = random_,
+                     .metrics = metrics_,
+                     .default_session_ttl = absl::Hours(24),
+                     .max_session_ttl = absl::Hours(48),
+                     .session_max_age = absl::Hours(72),
+                     .session_refresh_overlap = absl::Seconds(30),
+                     .open_data_max_age = absl::Hours(1)};
+  std::unique_ptr<grpc::Service> service_ = MakeIdentityService(services_);
+  std::unique_ptr<grpc::Service> admin_service_ = MakeAdminService(services_);
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::IdentityService::Stub> stub_;
+  std::unique_ptr<v1::AdminService::Stub> admin_;
+  int codes_ = 0;
+};
 
 }  // namespace wxident
 

@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/crypto/hash.h"
 #include "server/identity/error.h"
 #include "tests/base/fake_clock.h"
+#include "tests/base/fake_timer.h"
 #include "tests/crypto/fake_random.h"
 #include "tests/fakes/fake_identity_store.h"
 #include "tests/session/fake_wechat_api.h"
@@ -27,14 +29,20 @@ class CodeLoginsTest : public testing::Test {
     wechat_.AddCode(code, {openid, "u_alice", Secret("key")});
   }
 
+  using AnswerPtr = std::shared_ptr<std::optional<Answer>>;
+  AnswerPtr Begin(CodeLogins& logins, const App& app, const std::string& code,
+                  absl::Duration left = absl::Seconds(3)) {
+    auto answer = std::make_shared<std::optional<Answer>>();
+    logins.Login(app, Secret(code), absl::Hours(1),
+                 Deadline::After(left, clock_),
+                 [answer](Answer given) { *answer = std::move(given); });
+    return answer;
+  }
+
   // The answer if it came inline.
   std::optional<Answer> Login(const std::string& code,
                               absl::Duration left = absl::Seconds(3)) {
-    auto answer = std::make_shared<std::optional<Answer>>();
-    logins_.Login(app_, Secret(code), absl::Hours(1),
-                  Deadline::After(left, clock_),
-                  [answer](Answer given) { *answer = std::move(given); });
-    return *answer;
+    return *Begin(logins_, app_, code, left);
   }
 
   FakeClock clock_;
@@ -43,7 +51,13 @@ class CodeLoginsTest : public testing::Test {
   FakeStoreData data_{clock_};
   FakeIdentityStore store_{data_};
   App app_{"wx0123456789abcdef", AppKind::kMiniProgram, "main", Secret("s")};
-  CodeLogins logins_{wechat_, store_, clock_, random_};
+  App official_{"wx00000000000000bb", AppKind::kOfficialAccount, "main",
+                Secret("s")};
+  App mobile_{"wx00000000000000cc", AppKind::kMobile, "main", Secret("s")};
+  FakeTimer timer_{clock_};
+  CodeLogins logins_{wechat_, store_, timer_, clock_, random_};
+  // Another replica.
+  CodeLogins other_{wechat_, store_, timer_, clock_, random_};
 };
 
 TEST_F(CodeLoginsTest, MakesASession) {
@@ -68,8 +82,9 @@ TEST_F(CodeLoginsTest, RemembersTheAnswerForFiveMinutes) {
   EXPECT_EQ(wechat_.exchanges(), 1);
 
   clock_.Advance(absl::Seconds(1));
-  const std::optional<Answer> late = Login("code");
-  EXPECT_TRUE(HasReason(late->status(), Reason::kLoginCodeConsumed));
+  const AnswerPtr late = Begin(logins_, app_, "code");
+  timer_.RunAll();
+  EXPECT_TRUE(HasReason((*late)->status(), Reason::kLoginCodeConsumed));
   EXPECT_EQ(wechat_.exchanges(), 2);
 }
 
@@ -159,8 +174,10 @@ TEST_F(CodeLoginsTest, WhatMayHaveBeenSentIsNeverSentAgain) {
     AddCode(code);
     wechat_.FailNext(Error(ambiguous, "who knows").ToStatus());
     EXPECT_TRUE(HasReason(Login(code)->status(), ambiguous));
-    const absl::Status later = Login(code)->status();
-    EXPECT_TRUE(HasReason(later, Reason::kLoginCodeConsumed)) << later;
+    for (int i = 0; i < 2; ++i) {
+      const absl::Status later = Login(code)->status();
+      EXPECT_TRUE(HasReason(later, Reason::kLoginCodeConsumed)) << later;
+    }
     EXPECT_EQ(wechat_.exchanges(), number);
   }
 }
@@ -188,6 +205,202 @@ TEST_F(CodeLoginsTest, TheLatestDeadlineOfAllWhoWaitCountsForTheStore) {
   wechat_.Release();
   ASSERT_TRUE(patient.has_value());
   EXPECT_TRUE(patient->ok()) << patient->status();
+}
+
+// Web codes.
+
+TEST_F(CodeLoginsTest, AWebCodeMakesASessionAndAGrant) {
+  wechat_.AddOauthCode("code", {.openid = "o_alice",
+                                .unionid = "u_alice",
+                                .access_token = Secret("access"),
+                                .expires_in = absl::Hours(2),
+                                .refresh_token = Secret("refresh"),
+                                .scope = "snsapi_userinfo"});
+  const AnswerPtr answer = Begin(logins_, official_, "code");
+  ASSERT_TRUE(answer->has_value() && (*answer)->ok());
+  EXPECT_EQ((**answer)->signed_in.session.identity.unionid, "u_alice");
+  EXPECT_EQ(wechat_.calls("jscode2session"), 0);
+  EXPECT_TRUE(data_.keys.empty());
+  const OauthGrant& grant =
+      data_.grants.at({official_.app_id, "o_alice"}).grant;
+  EXPECT_EQ(grant.access_token, Secret("access"));
+  EXPECT_EQ(grant.access_expires_at, clock_.Now() + absl::Hours(2));
+  EXPECT_EQ(grant.refresh_token, Secret("refresh"));
+  EXPECT_EQ(grant.refresh_expires_at, clock_.Now() + absl::Hours(30 * 24));
+  EXPECT_EQ(grant.scope, "snsapi_userinfo");
+}
+
+TEST_F(CodeLoginsTest, AMobileAppsGrantLivesLonger) {
+  wechat_.AddOauthCode("code", {.openid = "o_alice",
+                                .access_token = Secret("access"),
+                                .expires_in = absl::Hours(2),
+                                .refresh_token = Secret("refresh"),
+                                .scope = "snsapi_userinfo"});
+  ASSERT_TRUE((*Begin(logins_, mobile_, "code"))->ok());
+  EXPECT_EQ(
+      data_.grants.at({mobile_.app_id, "o_alice"}).grant.refresh_expires_at,
+      clock_.Now() + absl::Hours(180 * 24));
+}
+
+TEST_F(CodeLoginsTest, OfASnapshotUserNothingIsStored) {
+  wechat_.AddSnapshotCode("code");
+  for (int i = 0; i < 2; ++i)
+    EXPECT_TRUE(HasReason((*Begin(logins_, official_, "code"))->status(),
+                          Reason::kSnapshotUser));
+  EXPECT_EQ(wechat_.calls("oauth2_access_token"), 1);
+  EXPECT_TRUE(data_.identities.empty());
+  EXPECT_TRUE(data_.sessions.empty());
+}
+
+// Two replicas.
+
+TEST_F(CodeLoginsTest, AReplicaAnswersWhatTheOtherAnswered) {
+  AddCode("code");
+  const std::optional<Answer> first = Login("code");
+  const AnswerPtr second = Begin(other_, app_, "code");
+  ASSERT_TRUE(second->has_value() && (*second)->ok());
+  EXPECT_EQ((**second)->session_token, (*first)->session_token);
+  EXPECT_TRUE((**second)->signed_in.new_user);
+  EXPECT_EQ(data_.sessions.size(), 1u);
+  EXPECT_EQ(wechat_.exchanges(), 2);
+  EXPECT_TRUE(timer_.delays().empty());
+  // And remembers it.
+  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  EXPECT_TRUE((*Begin(other_, app_, "code"))->ok());
+}
+
+TEST_F(CodeLoginsTest, AnAnswerThatIsNotThereYetIsWaitedFor) {
+  AddCode("code");
+  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  EXPECT_FALSE(Login("code")->ok());
+  store_.FailWith(absl::OkStatus());
+  const AnswerPtr second = Begin(other_, app_, "code");
+  const AnswerPtr joined = Begin(other_, app_, "code");
+  EXPECT_TRUE(timer_.RunNext());
+  EXPECT_TRUE(timer_.RunNext());
+  EXPECT_FALSE(second->has_value());
+  const std::optional<Answer> first = Login("code");
+  ASSERT_TRUE(first->ok());
+  EXPECT_TRUE(timer_.RunNext());
+  ASSERT_TRUE(second->has_value() && (*second)->ok());
+  EXPECT_EQ((**second)->session_token, (*first)->session_token);
+  ASSERT_TRUE(joined->has_value() && (*joined)->ok());
+  EXPECT_EQ(wechat_.exchanges(), 2);
+  EXPECT_FALSE(timer_.RunNext());
+}
+
+TEST_F(CodeLoginsTest, ACodeWithoutAnAnswerIsConsumedAndLookedForOnceMore) {
+  AddCode("code");
+  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  EXPECT_FALSE(Login("code")->ok());
+  store_.FailWith(absl::OkStatus());
+  const AnswerPtr second = Begin(other_, app_, "code");
+  timer_.RunAll();
+  EXPECT_EQ(timer_.delays(),
+            (std::vector<absl::Duration>{
+                absl::Milliseconds(20), absl::Milliseconds(40),
+                absl::Milliseconds(80), absl::Milliseconds(160),
+                absl::Milliseconds(320)}));
+  ASSERT_TRUE(second->has_value());
+  EXPECT_TRUE(HasReason((*second)->status(), Reason::kLoginCodeConsumed));
+  EXPECT_EQ(DetailsOf((*second)->status()).metadata.at("errcode"), "40163");
+
+  // Later calls look once, without waiting, and find what has come since.
+  EXPECT_TRUE(HasReason((*Begin(other_, app_, "code"))->status(),
+                        Reason::kLoginCodeConsumed));
+  const std::optional<Answer> first = Login("code");
+  ASSERT_TRUE(first->ok());
+  const AnswerPtr late = Begin(other_, app_, "code");
+  ASSERT_TRUE(late->has_value() && (*late)->ok());
+  EXPECT_EQ((**late)->session_token, (*first)->session_token);
+  EXPECT_EQ(wechat_.exchanges(), 2);
+  EXPECT_EQ(timer_.delays().size(), 5u);
+}
+
+TEST_F(CodeLoginsTest, ALostOutcomeHidesNoAnswerOfAnotherReplica) {
+  AddCode("code");
+  wechat_.FailNext(Error(Reason::kOutcomeUnknown, "who knows").ToStatus());
+  EXPECT_FALSE(Login("code")->ok());
+  const AnswerPtr other = Begin(other_, app_, "code");
+  ASSERT_TRUE((*other)->ok());
+  const std::optional<Answer> again = Login("code");
+  ASSERT_TRUE(again->ok());
+  EXPECT_EQ((*again)->session_token, (**other)->session_token);
+}
+
+TEST_F(CodeLoginsTest, TheCallersDeadlineEndsTheLooking) {
+  AddCode("code");
+  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  EXPECT_FALSE(Login("code")->ok());
+  store_.FailWith(absl::OkStatus());
+  const AnswerPtr hurried =
+      Begin(other_, app_, "code", absl::Milliseconds(100));
+  while (timer_.RunNext()) {
+  }
+  ASSERT_TRUE(hurried->has_value());
+  EXPECT_TRUE(HasReason((*hurried)->status(), Reason::kLoginCodeConsumed));
+  EXPECT_EQ(timer_.delays().size(), 2u);
+}
+
+TEST_F(CodeLoginsTest, AStoreThatCannotBeAskedIsNotANo) {
+  AddCode("code");
+  const std::optional<Answer> first = Login("code");
+  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  const AnswerPtr second = Begin(other_, app_, "code");
+  timer_.RunAll();
+  ASSERT_TRUE(second->has_value());
+  EXPECT_TRUE(HasReason((*second)->status(), Reason::kStoreUnavailable));
+  store_.FailWith(absl::OkStatus());
+  const AnswerPtr again = Begin(other_, app_, "code");
+  ASSERT_TRUE((*again)->ok());
+  EXPECT_EQ((**again)->session_token, (*first)->session_token);
+}
+
+TEST_F(CodeLoginsTest, ForgottenAnswersAreAskedOfTheStore) {
+  AddCode("erased", "o_erased");
+  AddCode("other", "o_other");
+  const std::optional<Answer> erased = Login("erased");
+  const std::optional<Answer> other = Login("other");
+  data_.answers.erase(data_.answers.find(
+      {app_.app_id, Sha256(absl::StrCat(app_.app_id, "\nerased"))}));
+  logins_.ForgetAnswers();
+  EXPECT_TRUE(HasReason(Login("erased")->status(), Reason::kLoginCodeConsumed));
+  const std::optional<Answer> again = Login("other");
+  ASSERT_TRUE(again->ok());
+  EXPECT_EQ((*again)->session_token, (*other)->session_token);
+  EXPECT_EQ(wechat_.exchanges(), 2);
+}
+
+TEST_F(CodeLoginsTest, RacersOverTwoReplicasGetOneAnswerForEachCode) {
+  constexpr int kCodes = 200;
+  constexpr int kRacers = 64;
+  for (int i = 0; i < kCodes; ++i)
+    AddCode(absl::StrCat("code", i), absl::StrCat("o", i));
+  std::vector<std::vector<std::string>> tokens(
+      kRacers, std::vector<std::string>(kCodes));
+  std::vector<std::thread> racers;
+  for (int racer = 0; racer < kRacers; ++racer)
+    racers.emplace_back([&, racer] {
+      for (int i = 0; i < kCodes; ++i)
+        (racer % 2 == 0 ? logins_ : other_)
+            .Login(app_, Secret(absl::StrCat("code", i)), absl::Hours(1),
+                   Deadline::After(absl::Seconds(3), clock_),
+                   [&, racer, i](Answer given) {
+                     tokens[racer][i] = given.ok()
+                                            ? given->session_token.Expose()
+                                            : given.status().ToString();
+                   });
+    });
+  for (std::thread& racer : racers) racer.join();
+  // Who looked before the other replica had stored its answer looks again.
+  timer_.RunAll();
+  for (int i = 0; i < kCodes; ++i) {
+    EXPECT_EQ(tokens[0][i].substr(0, 5), "wxs1_");
+    for (int racer = 1; racer < kRacers; ++racer)
+      EXPECT_EQ(tokens[racer][i], tokens[0][i]);
+  }
+  EXPECT_EQ(data_.sessions.size(), static_cast<size_t>(kCodes));
+  EXPECT_EQ(wechat_.exchanges(), 2 * kCodes);
 }
 
 }  // namespace

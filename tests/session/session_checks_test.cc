@@ -41,6 +41,10 @@ class HoldingStore final : public SessionStore {
     store_.FindSessionWithKeys(std::move(token_hash), deadline,
                                std::move(done));
   }
+  void RefreshSession(SessionRefresh refresh, Deadline deadline,
+                      Done<std::optional<RefreshedSession>> done) override {
+    store_.RefreshSession(std::move(refresh), deadline, std::move(done));
+  }
   void RevokeSession(std::string token_hash, Deadline deadline,
                      Done<int> done) override {
     store_.RevokeSession(std::move(token_hash), deadline, std::move(done));
@@ -48,6 +52,10 @@ class HoldingStore final : public SessionStore {
   void RevokeUserSessions(std::string user_id, Deadline deadline,
                           Done<int> done) override {
     store_.RevokeUserSessions(std::move(user_id), deadline, std::move(done));
+  }
+
+  void Sweep(int limit, Deadline deadline, Done<int> done) override {
+    store_.Sweep(limit, deadline, std::move(done));
   }
 
   std::atomic<int> finds{0};
@@ -80,6 +88,22 @@ class SessionChecksTest : public testing::Test {
                     active = found.ok() && found->has_value();
                   });
     return active.value();
+  }
+
+  // The new token, or "" when the answer is no.
+  std::string Refresh(const std::string& hash, const std::string& new_hash) {
+    std::string token;
+    checks_.Refresh(
+        {.token_hash = hash,
+         .new_token = Secret("token of " + new_hash),
+         .new_token_hash = new_hash,
+         .overlap = absl::Seconds(30),
+         .max_age = absl::Hours(24)},
+        Soon(), [&](absl::StatusOr<std::optional<RefreshedSession>> refreshed) {
+          if (refreshed.ok() && refreshed->has_value())
+            token = (*refreshed)->token.Expose();
+        });
+    return token;
   }
 
   FakeClock clock_;
@@ -147,6 +171,59 @@ TEST_F(SessionChecksTest, AnAnswerFromBeforeARevocationIsNotRemembered) {
   }
 }
 
+TEST_F(SessionChecksTest, ARefreshedTokenIsNotAnsweredFromMemory) {
+  AddSession("a");
+  EXPECT_TRUE(Active("a"));
+  EXPECT_EQ(Refresh("a", "b"), "token of b");
+  const int finds = store_.finds;
+  EXPECT_TRUE(Active("a"));
+  EXPECT_EQ(store_.finds, finds + 1);
+  EXPECT_TRUE(Active("b"));
+  // Within the overlap, a lost answer is given again.
+  EXPECT_EQ(Refresh("a", "c"), "token of b");
+  EXPECT_FALSE(Active("c"));
+}
+
+TEST_F(SessionChecksTest, AReusedTokenEndsItsFamilyInMemoryToo) {
+  AddSession("a");
+  EXPECT_EQ(Refresh("a", "b"), "token of b");
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_TRUE(Active("b"));
+  EXPECT_EQ(Refresh("a", "c"), "");
+  EXPECT_FALSE(Active("b"));
+}
+
+TEST_F(SessionChecksTest, RevokingOneTokenEndsItsFamilyInMemoryToo) {
+  AddSession("a");
+  EXPECT_EQ(Refresh("a", "b"), "token of b");
+  EXPECT_TRUE(Active("a"));
+  EXPECT_TRUE(Active("b"));
+  checks_.Revoke("a", Soon(), [](absl::StatusOr<int>) {});
+  EXPECT_FALSE(Active("a"));
+  EXPECT_FALSE(Active("b"));
+}
+
+TEST_F(SessionChecksTest, RevokingNothingLeavesTheOthersInMemory) {
+  AddSession("a");
+  EXPECT_TRUE(Active("a"));
+  checks_.Revoke("nobody", Soon(), [](absl::StatusOr<int>) {});
+  EXPECT_TRUE(Active("a"));
+  EXPECT_EQ(store_.finds, 1);
+}
+
+TEST_F(SessionChecksTest, WhatEndedElsewhereIsForgotten) {
+  AddSession("a");
+  EXPECT_TRUE(Active("a"));
+  store_.hold = true;
+  checks_.Check("a", true, Soon(),
+                [](absl::StatusOr<std::optional<Session>>) {});
+  store_.hold = false;
+  data_.sessions.erase("a");
+  checks_.ForgetAll();
+  store_.held.front()();
+  EXPECT_FALSE(Active("a"));
+}
+
 TEST_F(SessionChecksTest, AnEndIsNotOutlivedInMemory) {
   AddSession("a", absl::Milliseconds(300));
   EXPECT_TRUE(Active("a"));
@@ -172,7 +249,9 @@ TEST_F(SessionChecksTest, RacersSeeNoRevokedSession) {
     racers.emplace_back([&, racer] {
       for (int i = 0; i < 2000; ++i) {
         const std::string hash = std::string(1, char(i % 100)) + "x";
-        if (racer == 0 && i % 10 == 0)
+        if (racer == 1 && i % 50 == 0)
+          checks_.ForgetAll();
+        else if (racer == 0 && i % 10 == 0)
           checks_.Revoke(hash, Soon(), [](absl::StatusOr<int>) {});
         else
           checks_.Check(hash, i % 7 == 0, Soon(),

@@ -240,7 +240,8 @@ TEST(StateCall, ShowsTheWorldWithoutSecrets) {
   EXPECT_EQ(state["apps"][0]["stable_token"]["forced_today"], 1);
   EXPECT_EQ(state["apps"][0]["stable_token"]["expires_at"],
             "2026-01-02T05:04:05.000Z");
-  EXPECT_EQ(state["endpoints"].size(), 7u);
+  EXPECT_EQ(state["endpoints"].size(), 19u);
+  EXPECT_EQ(state["pages"].size(), 2u);
   EXPECT_THAT(state.dump(), testing::Not(HasSubstr(kSecret)));
   EXPECT_THAT(state.dump(), testing::Not(HasSubstr(token)));
 }

@@ -26,7 +26,8 @@ class Harness {
   FakeClock& clock() { return clock_; }
 
   HttpReply Send(const std::string& method, const std::string& target,
-                 const std::string& body = "", bool has_content_length = true) {
+                 const std::string& body = "", bool has_content_length = true,
+                 const std::string& cookies = "") {
     HttpRequest request;
     request.method = method;
     const size_t mark = target.find('?');
@@ -36,6 +37,7 @@ class Harness {
     request.body = body;
     request.has_content_length = has_content_length;
     request.client_ip = "127.0.0.1";
+    request.cookies = cookies;
     Simulator::Call call = simulator_.Begin(std::move(request));
     return simulator_.Finish(std::move(call));
   }
@@ -54,6 +56,36 @@ class Harness {
     const HttpReply reply = Send("POST", "/_sim/" + name, body.dump());
     EXPECT_EQ(reply.status, 400) << reply.body;
     return ParseJson(reply.body).value_or(Json()).value("error", "");
+  }
+
+  // Another app with the secret kSecret, bound to "main".
+  void MakeApp(const std::string& app_id, const std::string& kind) {
+    Control("apps", {{"app_id", app_id},
+                     {"secret", kSecret},
+                     {"kind", kind},
+                     {"open_platform_account", "main"},
+                     {"redirect_hosts", {"site.example"}}});
+  }
+  std::string OauthCode(const std::string& app_id, const std::string& user,
+                        const std::string& scope = "snsapi_userinfo") {
+    return Control(
+        "oauth_code",
+        {{"app_id", app_id}, {"user", user}, {"scope", scope}})["code"];
+  }
+  Json ExchangeOauth(const std::string& app_id, const std::string& code) {
+    return Get(absl::StrCat("/sns/oauth2/access_token?appid=", app_id,
+                            "&secret=", kSecret, "&code=", code,
+                            "&grant_type=authorization_code"));
+  }
+  Json RefreshOauth(const std::string& app_id, const std::string& token) {
+    return Get(absl::StrCat("/sns/oauth2/refresh_token?appid=", app_id,
+                            "&grant_type=refresh_token&refresh_token=", token));
+  }
+  // auth or userinfo, with what an exchange answered.
+  Json WithUserToken(const std::string& name, const Json& tokens) {
+    return Get(absl::StrCat("/sns/", name, "?access_token=",
+                            tokens["access_token"].get<std::string>(),
+                            "&openid=", tokens["openid"].get<std::string>()));
   }
 
   std::string LoginCode(const std::string& user) {

@@ -29,5 +29,14 @@ TEST(HttpRequest, GivesTheFirstValue) {
   EXPECT_EQ(request.Query("b"), "");
 }
 
+TEST(Cookie, IsFoundByItsWholeName) {
+  HttpRequest request;
+  EXPECT_EQ(request.Cookie("b"), "");
+  request.cookies = "ab=1; b=2%203;c";
+  EXPECT_EQ(request.Cookie("b"), "2 3");
+  EXPECT_EQ(request.Cookie("a"), "");
+  EXPECT_EQ(request.Cookie("c"), "");
+}
+
 }  // namespace
 }  // namespace wxident::simulator

@@ -1,4 +1,5 @@
 #include "tests/base/fake_clock.h"
+#include "tests/fakes/fake_grant_store.h"
 #include "tests/fakes/fake_identity_store.h"
 #include "tests/fakes/fake_profile_store.h"
 #include "tests/fakes/fake_session_store.h"
@@ -14,6 +15,7 @@ class FakeHarness final : public StoreHarness {
   SessionStore& sessions() override { return sessions_; }
   ProfileStore& profiles() override { return profiles_; }
   TokenStore& tokens() override { return tokens_; }
+  GrantStore& grants() override { return grants_; }
   Clock& clock() override { return clock_; }
   void PassTime(absl::Duration by) override { clock_.Advance(by); }
 
@@ -28,6 +30,11 @@ class FakeHarness final : public StoreHarness {
     for (const auto& [hash, row] : data_.sessions)
       if (data_.identities.count(row.identity) == 0)
         orphans.push_back("session");
+    for (const auto& [key, row] : data_.answers)
+      if (data_.sessions.count(row.token_hash) == 0)
+        orphans.push_back("login answer");
+    for (const auto& [key, row] : data_.grants)
+      if (data_.identities.count(key) == 0) orphans.push_back("grant");
     return orphans;
   }
 
@@ -38,6 +45,7 @@ class FakeHarness final : public StoreHarness {
   FakeSessionStore sessions_{data_};
   FakeProfileStore profiles_{data_};
   FakeTokenStore tokens_{data_};
+  FakeGrantStore grants_{data_};
 };
 
 std::unique_ptr<StoreHarness> MakeFakes() {
@@ -50,6 +58,12 @@ INSTANTIATE_TEST_SUITE_P(Fake, SessionStoreContract,
                          ::testing::Values(&MakeFakes));
 INSTANTIATE_TEST_SUITE_P(Fake, ProfileStoreContract,
                          ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, GrantStoreContract,
+                         ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, TokenFamilyContract,
+                         ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, UserDataContract, ::testing::Values(&MakeFakes));
+INSTANTIATE_TEST_SUITE_P(Fake, PersonContract, ::testing::Values(&MakeFakes));
 INSTANTIATE_TEST_SUITE_P(Fake, TokenStoreContract,
                          ::testing::Values(&MakeFakes));
 

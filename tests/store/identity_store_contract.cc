@@ -193,6 +193,47 @@ TEST_P(IdentityStoreContract, RacingDiscoveriesMergeManyUsersIntoTheOldest) {
   }
 }
 
+TEST_P(IdentityStoreContract, WhatALoginWasAnsweredIsFoundForFiveMinutes) {
+  for (const SignIn& in : {Login("wx1", "o1", "u1"), WebLogin("wx2", "o2")}) {
+    EXPECT_FALSE(FindAnswer(in));
+    const SignedIn made = MustRecord(in);
+    const auto answer = FindAnswer(in);
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_TRUE(answer->session_token == in.session_token);
+    EXPECT_TRUE(answer->signed_in.new_user);
+    const Session& session = answer->signed_in.session;
+    EXPECT_EQ(session.user.user_id, made.session.user.user_id);
+    EXPECT_EQ(session.user.created_at, made.session.user.created_at);
+    EXPECT_EQ(session.identity.app_id, in.identity.app_id);
+    EXPECT_EQ(session.identity.openid, in.identity.openid);
+    EXPECT_EQ(session.identity.unionid, in.identity.unionid);
+    EXPECT_EQ(session.created_at, made.session.created_at);
+    EXPECT_EQ(session.expires_at, made.session.expires_at);
+    SignIn other_app = in;
+    other_app.identity.app_id = "wx9";
+    EXPECT_FALSE(FindAnswer(other_app));
+  }
+  SignIn returning = Login("wx1", "o1");
+  MustRecord(returning);
+  EXPECT_FALSE(FindAnswer(returning)->signed_in.new_user);
+  harness_->PassTime(absl::Minutes(5));
+  EXPECT_FALSE(FindAnswer(returning));
+}
+
+TEST_P(IdentityStoreContract, TheFirstAnswerOfACodeStands) {
+  const SignIn first = Login("wx1", "o1");
+  SignIn second = Login("wx1", "o1");
+  second.code_hash = first.code_hash;
+  MustRecord(first);
+  MustRecord(second);
+  EXPECT_TRUE(FindAnswer(second)->session_token == first.session_token);
+  harness_->PassTime(absl::Minutes(5));
+  SignIn third = Login("wx1", "o1");
+  third.code_hash = first.code_hash;
+  MustRecord(third);
+  EXPECT_TRUE(FindAnswer(third)->session_token == third.session_token);
+}
+
 TEST_P(IdentityStoreContract, NobodyIsNullopt) {
   EXPECT_FALSE(FindUser(ByUserId{"00000000-0000-7000-8000-000000000000"}));
   EXPECT_FALSE(FindUser(ByUserId{"no uuid"}));

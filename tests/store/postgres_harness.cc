@@ -46,9 +46,11 @@ PostgresHarness::PostgresHarness(PgPool::Options options,
       identities_(*pool_, *key_ring_, index_),
       sessions_(*pool_, *key_ring_),
       profiles_(*pool_, *key_ring_, index_),
-      tokens_(*pool_, *key_ring_) {
+      tokens_(*pool_, *key_ring_),
+      grants_(*pool_, *key_ring_) {
   Sql("TRUNCATE users, user_forwards, union_ids, identities, sessions, "
-      "session_keys, profiles, phones, access_tokens, user_events");
+      "session_keys, profiles, phones, access_tokens, user_events, "
+      "login_answers, oauth_grants");
 }
 
 void PostgresHarness::PassTime(absl::Duration by) {
@@ -56,7 +58,11 @@ void PostgresHarness::PassTime(absl::Duration by) {
       absl::StrCat(" - ", ToMicros(by), " * interval '1 microsecond'");
   Sql(absl::StrCat("UPDATE users SET created_at = created_at", older));
   Sql(absl::StrCat("UPDATE sessions SET created_at = created_at", older,
-                   ", expires_at = expires_at", older));
+                   ", expires_at = expires_at", older,
+                   ", family_ends_at = family_ends_at", older,
+                   ", replaced_at = replaced_at", older,
+                   ", next_expires_at = next_expires_at", older));
+  Sql(absl::StrCat("UPDATE login_answers SET created_at = created_at", older));
   Sql(absl::StrCat("UPDATE session_keys SET replaced_at = replaced_at", older));
 }
 
@@ -99,6 +105,15 @@ std::vector<std::string> PostgresHarness::Orphans() {
     UNION ALL SELECT 'phone' FROM phones p
       WHERE NOT EXISTS (SELECT 1 FROM identities i
                         WHERE i.app_id = p.app_id AND i.openid = p.openid)
+    UNION ALL SELECT 'grant' FROM oauth_grants g
+      WHERE NOT EXISTS (SELECT 1 FROM identities i
+                        WHERE i.app_id = g.app_id AND i.openid = g.openid)
+    UNION ALL SELECT 'login answer' FROM login_answers a
+      WHERE NOT EXISTS (SELECT 1 FROM sessions s
+                        WHERE s.token_hash = a.token_hash)
+    UNION ALL SELECT 'refreshed token' FROM sessions t
+      WHERE t.family IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM sessions s WHERE s.token_hash = t.family)
     )sql"))
     orphans.push_back(TextOf(row[0]));
   return orphans;

@@ -9,6 +9,7 @@
 #include "server/base/metrics.h"
 #include "server/crypto/blind_index.h"
 #include "server/crypto/key_ring.h"
+#include "server/store/postgres/pg_grant_store.h"
 #include "server/store/postgres/pg_identity_store.h"
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/postgres/pg_profile_store.h"
@@ -34,6 +35,7 @@ class PostgresHarness final : public StoreHarness {
   SessionStore& sessions() override { return sessions_; }
   ProfileStore& profiles() override { return profiles_; }
   TokenStore& tokens() override { return tokens_; }
+  GrantStore& grants() override { return grants_; }
   Clock& clock() override { return SystemClock(); }
   void PassTime(absl::Duration by) override;
   std::vector<std::string> Orphans() override;
@@ -56,6 +58,7 @@ class PostgresHarness final : public StoreHarness {
   PgSessionStore sessions_;
   PgProfileStore profiles_;
   PgTokenStore tokens_;
+  PgGrantStore grants_;
 };
 
 }  // namespace wxident

@@ -25,6 +25,14 @@ INSTANTIATE_TEST_SUITE_P(Postgres, SessionStoreContract,
                          ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
 INSTANTIATE_TEST_SUITE_P(Postgres, ProfileStoreContract,
                          ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
+INSTANTIATE_TEST_SUITE_P(Postgres, GrantStoreContract,
+                         ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
+INSTANTIATE_TEST_SUITE_P(Postgres, TokenFamilyContract,
+                         ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
+INSTANTIATE_TEST_SUITE_P(Postgres, UserDataContract,
+                         ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
+INSTANTIATE_TEST_SUITE_P(Postgres, PersonContract,
+                         ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
 INSTANTIATE_TEST_SUITE_P(Postgres, TokenStoreContract,
                          ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
 

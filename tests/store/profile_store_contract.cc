@@ -61,6 +61,52 @@ TEST_P(ProfileStoreContract, ANewerProfileStays) {
   EXPECT_EQ(FindProfile(ByOpenid{"wx1", "o1"})->profile->nickname, "newer");
 }
 
+TEST_P(ProfileStoreContract, AFollowersProfileHasItsOwnFields) {
+  MustRecord(WebLogin("wx1", "o1"));
+  Profile profile = ProfileOf("x");
+  profile.source = ProfileSource::kFollower;
+  profile.privileges = HostileTexts();
+  profile.privileges.push_back("");
+  profile.subscribe = true;
+  profile.subscribed_at = absl::FromUnixSeconds(1700000000);
+  profile.subscribe_scene = "ADD_SCENE_QR_CODE";
+  profile.qr_scene = 98765;
+  profile.qr_scene_str = "scene \"1\"";
+  profile.remark = "{\\}";
+  profile.group_id = 5;
+  profile.tag_ids = {128, 2, -1};
+  ASSERT_TRUE(SaveProfile({"wx1", "o1", ""}, profile).ok());
+  const auto follower = FindProfile(ByOpenid{"wx1", "o1"})->profile;
+  ASSERT_TRUE(follower.has_value());
+  EXPECT_EQ(follower->privileges, profile.privileges);
+  EXPECT_TRUE(follower->subscribe);
+  EXPECT_EQ(follower->subscribed_at, profile.subscribed_at);
+  EXPECT_EQ(follower->subscribe_scene, profile.subscribe_scene);
+  EXPECT_EQ(follower->qr_scene, 98765);
+  EXPECT_EQ(follower->qr_scene_str, profile.qr_scene_str);
+  EXPECT_EQ(follower->remark, profile.remark);
+  EXPECT_EQ(follower->group_id, 5);
+  EXPECT_EQ(follower->tag_ids, profile.tag_ids);
+  EXPECT_EQ(follower->source, ProfileSource::kFollower);
+
+  // Not a follower any more: WeChat tells nothing, and nothing is lost.
+  Profile gone;
+  gone.source = ProfileSource::kFollower;
+  gone.fetched_at = profile.fetched_at + absl::Hours(1);
+  ASSERT_TRUE(SaveProfile({"wx1", "o1", "u1"}, gone).ok());
+  EXPECT_EQ(FindProfile(ByOpenid{"wx1", "o1"})->profile->nickname, "x");
+  EXPECT_EQ(FindProfile(ByOpenid{"wx1", "o1"})->identity.unionid, "u1");
+
+  Profile later = ProfileOf("y");
+  later.source = ProfileSource::kOauth;
+  later.fetched_at = gone.fetched_at;
+  ASSERT_TRUE(SaveProfile({"wx1", "o1", ""}, later).ok());
+  const auto web = FindProfile(ByOpenid{"wx1", "o1"})->profile;
+  EXPECT_EQ(web->nickname, "y");
+  EXPECT_TRUE(web->privileges.empty());
+  EXPECT_EQ(web->subscribed_at, absl::InfinitePast());
+}
+
 TEST_P(ProfileStoreContract, AProfilesUnionidLinksAndMerges) {
   const std::string old_id =
       MustRecord(Login("wx1", "o1")).session.user.user_id;

@@ -105,6 +105,41 @@ TEST_P(SessionStoreContract, AReplacedKeyIsKeptForTenMinutes) {
             std::vector<std::string>({"second"}));
 }
 
+TEST_P(SessionStoreContract, ADroppedKeyIsTold) {
+  const auto dropped = [&](const SignIn& in) {
+    const auto found = Must<std::optional<SessionWithKeys>>([&](auto done) {
+      harness_->sessions().FindSessionWithKeys(in.session_token_hash, Soon(),
+                                               std::move(done));
+    });
+    return found.has_value() && found->older_key_dropped;
+  };
+  SignIn in = Login("wx1", "o1");
+  MustRecord(in);
+  EXPECT_FALSE(dropped(in));
+  SignIn second = Login("wx1", "o1");
+  second.session_key = Secret("second");
+  second.exchanged_at = in.exchanged_at + absl::Seconds(1);
+  MustRecord(second);
+  EXPECT_FALSE(dropped(in));
+  harness_->PassTime(absl::Minutes(10));
+  EXPECT_TRUE(dropped(in));
+
+  // Two replacements within the ten minutes: the first key is gone at once.
+  SignIn keys[3] = {Login("wx1", "o2"), Login("wx1", "o2"), Login("wx1", "o2")};
+  for (int i = 0; i < 3; ++i) {
+    keys[i].session_key = Secret(absl::StrCat("key ", i));
+    keys[i].exchanged_at = in.exchanged_at + absl::Seconds(i);
+    MustRecord(keys[i]);
+    EXPECT_EQ(dropped(keys[0]), i == 2);
+  }
+  EXPECT_EQ(KeysOf(keys[0].session_token_hash),
+            std::vector<std::string>({"key 2", "key 1"}));
+
+  const SignIn web = WebLogin("wx2", "o3");
+  MustRecord(web);
+  EXPECT_FALSE(dropped(web));
+}
+
 TEST_P(SessionStoreContract, TheSameKeyAgainReplacesNothing) {
   SignIn in = Login("wx1", "o1");
   MustRecord(in);

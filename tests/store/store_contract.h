@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/identity/ids.h"
+#include "server/store/grant_store.h"
 #include "server/store/identity_store.h"
 #include "server/store/profile_store.h"
 #include "server/store/session_store.h"
@@ -24,7 +25,7 @@
 
 namespace wxident {
 
-// The four stores over one empty database.
+// The stores over one empty database.
 class StoreHarness {
  public:
   virtual ~StoreHarness() = default;
@@ -32,6 +33,7 @@ class StoreHarness {
   virtual SessionStore& sessions() = 0;
   virtual ProfileStore& profiles() = 0;
   virtual TokenStore& tokens() = 0;
+  virtual GrantStore& grants() = 0;
   // The clock of deadlines.
   virtual Clock& clock() = 0;
   // What the stores hold becomes older by this.
@@ -99,11 +101,30 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
     in.identity = {app_id, openid, unionid};
     in.open_platform_account = "account";
     in.new_user_id = NewUserId(harness_->clock().Now(), random_);
-    in.session_token_hash = random_.Bytes(32);
+    in.session_token = NewSessionToken(random_);
+    in.session_token_hash = *SessionTokenHash(in.session_token.Expose());
+    in.code_hash = random_.Bytes(32);
     in.session_ttl = absl::Hours(1);
     in.session_key = Secret("key of " + openid);
     in.exchanged_at = harness_->clock().Now();
     return in;
+  }
+
+  // A login on one of WeChat's web pages.
+  SignIn WebLogin(const std::string& app_id, const std::string& openid,
+                  const std::string& unionid = "",
+                  const std::string& scope = "snsapi_userinfo") {
+    SignIn in = Login(app_id, openid, unionid);
+    in.session_key.reset();
+    in.grant = GrantOf("token of " + openid, scope);
+    return in;
+  }
+  OauthGrant GrantOf(const std::string& token, const std::string& scope) {
+    // The database keeps microseconds.
+    const absl::Time now =
+        absl::FromUnixMicros(absl::ToUnixMicros(harness_->clock().Now()));
+    return {Secret(token), now + absl::Hours(2), Secret("refresh " + token),
+            now + absl::Hours(720), scope};
   }
 
   absl::StatusOr<SignedIn> Record(SignIn in) {
@@ -176,22 +197,103 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
     return found.ok() ? *found : std::nullopt;
   }
 
+  // What comes without an answer in time is a failure of the test.
+  template <typename T, typename Start>
+  T Must(Start start) {
+    absl::StatusOr<T> answer = Await<T>(std::move(start));
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? *std::move(answer) : T();
+  }
+
+  std::optional<LoginAnswer> FindAnswer(const SignIn& in) {
+    return Must<std::optional<LoginAnswer>>([&](auto done) {
+      harness_->identities().FindLoginAnswer(in.identity.app_id, in.code_hash,
+                                             Soon(), std::move(done));
+    });
+  }
+  std::vector<std::optional<UserWithIdentities>> FindUsers(
+      std::vector<UserQuery> queries) {
+    return Must<std::vector<std::optional<UserWithIdentities>>>([&](auto done) {
+      harness_->identities().FindUsers(std::move(queries), Soon(),
+                                       std::move(done));
+    });
+  }
+  std::optional<Erased> Erase(UserQuery query) {
+    return Must<std::optional<Erased>>([&](auto done) {
+      harness_->identities().EraseUser(std::move(query), Soon(),
+                                       std::move(done));
+    });
+  }
+  std::optional<ExportedUser> Export(const std::string& user_id) {
+    return Must<std::optional<ExportedUser>>([&](auto done) {
+      harness_->identities().ExportUser(user_id, Soon(), std::move(done));
+    });
+  }
+  std::optional<StoredGrant> FindGrant(ProfileQuery query) {
+    return Must<std::optional<StoredGrant>>([&](auto done) {
+      harness_->grants().FindGrant(std::move(query), Soon(), std::move(done));
+    });
+  }
+  absl::Status SaveGrant(const Identity& identity, OauthGrant grant) {
+    return AwaitStatus([&](DoneStatus done) {
+      harness_->grants().SaveGrant(identity, std::move(grant), Soon(),
+                                   std::move(done));
+    });
+  }
+
+  // A new token for what `token_hash` names: 30 s of overlap, 90 days at most.
+  SessionRefresh RefreshOf(const std::string& token_hash) {
+    SessionRefresh refresh;
+    refresh.token_hash = token_hash;
+    refresh.new_token = NewSessionToken(random_);
+    refresh.new_token_hash = *SessionTokenHash(refresh.new_token.Expose());
+    refresh.overlap = absl::Seconds(30);
+    refresh.max_age = absl::Hours(90 * 24);
+    return refresh;
+  }
+  std::optional<RefreshedSession> Refresh(SessionRefresh refresh) {
+    return Must<std::optional<RefreshedSession>>([&](auto done) {
+      harness_->sessions().RefreshSession(std::move(refresh), Soon(),
+                                          std::move(done));
+    });
+  }
+  int Sweep(int limit) {
+    return Must<int>([&](auto done) {
+      harness_->sessions().Sweep(limit, Soon(), std::move(done));
+    });
+  }
+  int RevokeUser(const std::string& user_id) {
+    return Must<int>([&](auto done) {
+      harness_->sessions().RevokeUserSessions(user_id, Soon(), std::move(done));
+    });
+  }
+  absl::Status SavePhone(const Identity& identity, absl::Time watermark) {
+    return AwaitStatus([&](DoneStatus done) {
+      harness_->profiles().SavePhone(
+          identity, "account",
+          {Secret("13800138000"), Secret("13800138000"), "86", watermark},
+          Soon(), std::move(done));
+    });
+  }
+
   std::unique_ptr<StoreHarness> harness_;
   FakeRandom random_;
 };
 
 class IdentityStoreContract : public StoreContract {};
 
-class SessionStoreContract : public StoreContract {
- protected:
-  int RevokeUser(const std::string& user_id) {
-    auto count = Await<int>([&](auto done) {
-      harness_->sessions().RevokeUserSessions(user_id, Soon(), std::move(done));
-    });
-    EXPECT_TRUE(count.ok()) << count.status();
-    return count.value_or(-1);
-  }
-};
+class SessionStoreContract : public StoreContract {};
+
+class GrantStoreContract : public StoreContract {};
+
+// Refreshing and sweeping.
+class TokenFamilyContract : public StoreContract {};
+
+// Erasing and exporting.
+class UserDataContract : public StoreContract {};
+
+// One person, in every order in which we can learn of one.
+class PersonContract : public StoreContract {};
 
 class ProfileStoreContract : public StoreContract {
  protected:
@@ -206,15 +308,6 @@ class ProfileStoreContract : public StoreContract {
     profile.city = "Guangzhou";
     profile.fetched_at = fetched_at_;
     return profile;
-  }
-
-  absl::Status SavePhone(const Identity& identity, absl::Time watermark) {
-    return AwaitStatus([&](DoneStatus done) {
-      harness_->profiles().SavePhone(
-          identity, "account",
-          {Secret("13800138000"), Secret("13800138000"), "86", watermark},
-          Soon(), std::move(done));
-    });
   }
 
   const absl::Time fetched_at_ = absl::FromUnixMillis(1767323045123);

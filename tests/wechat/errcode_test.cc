@@ -1,5 +1,6 @@
 #include "server/wechat/errcode.h"
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -115,6 +116,71 @@ TEST(ErrcodeTest, TheTokenEndpointKnowsNoUsers) {
                 ReasonName(expected))
           << errcode;
     }
+}
+
+TEST(ErrcodeTest, AWebPagesCodeIsACode) {
+  for (const Documented& documented : All())
+    for (int errcode : documented.errcodes)
+      EXPECT_EQ(ReasonOf(errcode, ErrcodeContext::kOauthCode),
+                ReasonOf(errcode, ErrcodeContext::kCodeExchange))
+          << errcode;
+}
+
+TEST(ErrcodeTest, TheRestDiffersFromAnApiWhereItMust) {
+  const struct {
+    ErrcodeContext context;
+    std::map<int, Reason> differs;
+  } cases[] = {
+      {ErrcodeContext::kOauthRefresh,
+       {{40029, Reason::kOauthGrantExpired},
+        {40030, Reason::kOauthGrantExpired},
+        {41003, Reason::kOauthGrantExpired},
+        {42002, Reason::kOauthGrantExpired},
+        {42007, Reason::kOauthGrantExpired}}},
+      {ErrcodeContext::kOauthApi,
+       {{40001, Reason::kOauthGrantExpired},
+        {40014, Reason::kOauthGrantExpired},
+        {42001, Reason::kOauthGrantExpired},
+        {42007, Reason::kOauthGrantExpired},
+        {48001, Reason::kOauthScopeInsufficient}}},
+      {ErrcodeContext::kPhoneCode, {}},
+  };
+  for (const auto& [context, differs] : cases)
+    for (const Documented& documented : All())
+      for (int errcode : documented.errcodes) {
+        const auto found = differs.find(errcode);
+        EXPECT_EQ(ReasonName(ReasonOf(errcode, context)),
+                  ReasonName(found != differs.end()
+                                 ? found->second
+                                 : ReasonOf(errcode, ErrcodeContext::kApi)))
+            << errcode;
+      }
+}
+
+TEST(ErrcodeTest, MessagesSpeakOfWhatWasSent) {
+  const struct {
+    ErrcodeContext context;
+    int errcode;
+    const char* part;
+    const char* advice;
+  } cases[] = {
+      {ErrcodeContext::kCodeExchange, 40029, "the code", "wx.login"},
+      {ErrcodeContext::kOauthCode, 40163, "the code", "authorize page"},
+      {ErrcodeContext::kOauthRefresh, 40029, "the refresh_token",
+       "authorize page"},
+      {ErrcodeContext::kOauthApi, 40001, "the user's access_token",
+       "authorize page"},
+      {ErrcodeContext::kOauthApi, 48001, "consent", "snsapi_userinfo"},
+      {ErrcodeContext::kPhoneCode, 40029, "the phone code", "phone button"},
+      {ErrcodeContext::kPhoneCode, 40163, "the phone code", "phone button"},
+      {ErrcodeContext::kPhoneCode, 42003, "the phone code", "phone button"},
+  };
+  for (const auto& [context, errcode, part, advice] : cases) {
+    const std::string message(
+        ErrcodeError(errcode, kRid, context, absl::UnixEpoch()).message());
+    EXPECT_THAT(message, HasSubstr(part)) << errcode;
+    EXPECT_THAT(message, HasSubstr(advice)) << errcode;
+  }
 }
 
 TEST(ErrcodeTest, TheStatusGoesWithTheReason) {

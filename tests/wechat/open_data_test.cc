@@ -194,6 +194,59 @@ TEST(OpenDataTest, OtherKindsOfOpenDataAreRejected) {
   ExpectRejected(OpenAsProfile(Find("phone_china"), {kKey}).status(), "");
 }
 
+absl::StatusOr<OpenedData> OpenAsData(const Vector& vector,
+                                      const std::vector<Secret>& keys) {
+  return OpenData({vector.ciphertext, vector.iv, keys, kAppId,
+                   absl::UnixEpoch(), absl::InfiniteDuration()});
+}
+
+TEST(OpenDataTest, AnyKindOpensAsData) {
+  const std::pair<const char*, int64_t> cases[] = {
+      {"werun", 1445876700},
+      {"full_padding_block", 1637744274},
+      {"phone_china", 1637744274},
+      {"official_profile", 1477314187},
+  };
+  for (const auto& [name, seconds] : cases) {
+    const Vector vector = Find(name);
+    const Secret padded = Find("stale_key_valid_padding").session_key;
+    for (const std::vector<Secret>& keys :
+         {std::vector<Secret>{vector.session_key},
+          std::vector<Secret>{padded, vector.session_key},
+          std::vector<Secret>{vector.session_key, padded}}) {
+      const absl::StatusOr<OpenedData> opened = OpenAsData(vector, keys);
+      ASSERT_TRUE(opened.ok()) << name << opened.status();
+      // Byte for byte, not as some writer of JSON would have it.
+      EXPECT_EQ(opened->json, vector.plaintext);
+      EXPECT_EQ(opened->watermark_time, absl::FromUnixSeconds(seconds));
+    }
+  }
+}
+
+TEST(OpenDataTest, BadDataIsRejected) {
+  for (const char* name : {"foreign_watermark", "stale_key_invalid_padding",
+                           "stale_key_valid_padding"}) {
+    const Vector vector = Find(name);
+    ExpectRejected(OpenAsData(vector, {vector.session_key}).status(), name);
+  }
+  ExpectRejected(OpenAsData(Find("werun"), {}).status(), "no key");
+  for (const std::string& payload :
+       {std::string("[]"), std::string("{}"), std::string("{\"a\":1}"),
+        std::string("{\"watermark\":7}"),
+        absl::StrCat("{", Watermark("-1"), "}"),
+        absl::StrCat("{\"a\":\"\xFF\",", Watermark(), "}"),
+        absl::StrCat("{", Watermark(), ",", Watermark(), "}"),
+        absl::StrCat("{", Watermark(), "} ", "{}")})
+    ExpectRejected(OpenAsData(Encrypted(payload), {kKey}).status(), payload);
+  const Vector werun = Find("werun");
+  ExpectRejected(OpenData({werun.ciphertext, werun.iv,
+                           std::vector<Secret>{werun.session_key}, kAppId,
+                           absl::FromUnixSeconds(1445876700) + absl::Hours(25),
+                           absl::Hours(24)})
+                     .status(),
+                 "too old");
+}
+
 TEST(OpenDataTest, AnotherAppsWatermarkIsRejected) {
   const Vector vector = Find("phone_china");
   ExpectRejected(

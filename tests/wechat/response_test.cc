@@ -185,6 +185,55 @@ TEST(WechatResponseTest, FieldsAreOfOneType) {
         << name;
 }
 
+TEST(WechatResponseTest, FlagsAreOneOrZero) {
+  const absl::StatusOr<WechatResponse> response = WechatResponse::Parse(
+      R"({"one":1,"one_text":"1","yes":true,"zero":0,"zero_text":"0",)"
+      R"("no":false,"null":null,"empty":"","two":2,"text":"true","list":[1],)"
+      R"("fraction":1.0})");
+  ASSERT_TRUE(response.ok());
+  for (const char* name : {"one", "one_text", "yes"})
+    EXPECT_EQ(*response->OptionalFlag(name), true) << name;
+  for (const char* name : {"zero", "zero_text", "no"})
+    EXPECT_EQ(*response->OptionalFlag(name), false) << name;
+  for (const char* name : {"absent", "null", "empty"})
+    EXPECT_EQ(*response->OptionalFlag(name), std::nullopt) << name;
+  for (const char* name : {"two", "text", "list", "fraction"})
+    EXPECT_TRUE(HasReason(response->OptionalFlag(name).status(),
+                          Reason::kWechatBadResponse))
+        << name;
+}
+
+TEST(WechatResponseTest, ListsAreOfOneTypeAndBounded) {
+  const absl::StatusOr<WechatResponse> response = WechatResponse::Parse(
+      R"({"texts":["ab","c"],"numbers":[1,-2],"none":[],"null":null,)"
+      R"("mixed":["a",1],"object":{"a":1}})");
+  ASSERT_TRUE(response.ok());
+  EXPECT_THAT(*response->OptionalTexts("texts", 2, 2),
+              ::testing::ElementsAre("ab", "c"));
+  EXPECT_THAT(*response->OptionalIntegers("numbers", 2),
+              ::testing::ElementsAre(1, -2));
+  for (const char* name : {"none", "null", "absent"}) {
+    EXPECT_TRUE(response->OptionalTexts(name, 2, 2)->empty()) << name;
+    EXPECT_TRUE(response->OptionalIntegers(name, 2)->empty()) << name;
+  }
+  EXPECT_FALSE(response->OptionalTexts("texts", 1, 2).ok());
+  EXPECT_FALSE(response->OptionalTexts("texts", 2, 1).ok());
+  EXPECT_FALSE(response->OptionalIntegers("numbers", 1).ok());
+  for (const char* name : {"mixed", "object"}) {
+    EXPECT_TRUE(HasReason(response->OptionalTexts(name, 2, 2).status(),
+                          Reason::kWechatBadResponse))
+        << name;
+    EXPECT_TRUE(HasReason(response->OptionalIntegers(name, 2).status(),
+                          Reason::kWechatBadResponse))
+        << name;
+  }
+  EXPECT_EQ((**response->Object("object"))["a"], 1);
+  for (const char* name : {"absent", "null", "none"})
+    EXPECT_TRUE(
+        HasReason(response->Object(name).status(), Reason::kWechatBadResponse))
+        << name;
+}
+
 TEST(WechatResponseTest, ErrorsQuoteNothing) {
   const absl::StatusOr<WechatResponse> response =
       WechatResponse::Parse(R"({"session_key":["canary"]})");

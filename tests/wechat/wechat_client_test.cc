@@ -49,6 +49,60 @@ class WechatClientTest : public ::testing::Test {
     return *std::move(out);
   }
 
+  // Starts an operation with 3 s left and gives its answer.
+  template <typename T, typename Start>
+  absl::StatusOr<T> Run(Start start) {
+    std::optional<absl::StatusOr<T>> out;
+    start(Deadline::After(absl::Seconds(3), clock_),
+          [&](absl::StatusOr<T> answer) { out = std::move(answer); });
+    Check(out->status());
+    return *std::move(out);
+  }
+
+  absl::StatusOr<OauthSession> ExchangeOauth(const std::string& code = "c") {
+    return Run<OauthSession>([&](Deadline deadline, Done<OauthSession> done) {
+      client_.ExchangeOauthCode(app_, Secret(code), deadline, std::move(done));
+    });
+  }
+
+  absl::StatusOr<OauthSession> Refresh() {
+    return Run<OauthSession>([&](Deadline deadline, Done<OauthSession> done) {
+      client_.RefreshOauthGrant(app_, Secret("canary&rt"), deadline,
+                                std::move(done));
+    });
+  }
+
+  absl::StatusOr<FetchedProfile> UserInfo() {
+    return Run<FetchedProfile>(
+        [&](Deadline deadline, Done<FetchedProfile> done) {
+          client_.GetOauthProfile(app_, Secret("canary&at"), "o1", "zh_TW",
+                                  deadline, std::move(done));
+        });
+  }
+
+  absl::StatusOr<FetchedProfile> Follower() {
+    return Run<FetchedProfile>(
+        [&](Deadline deadline, Done<FetchedProfile> done) {
+          client_.GetFollower(app_, Secret("canary&at"), "o1", "en", deadline,
+                              std::move(done));
+        });
+  }
+
+  absl::StatusOr<Phone> PhoneOf(const std::string& code = "canary_code") {
+    return Run<Phone>([&](Deadline deadline, Done<Phone> done) {
+      client_.GetPhoneNumber(app_, Secret("canary&at"), Secret(code), "o1",
+                             deadline, std::move(done));
+    });
+  }
+
+  absl::StatusOr<bool> CheckKey(
+      const std::string& key = "tiihtNczf5v6AKRyjwEUhQ==") {
+    return Run<bool>([&](Deadline deadline, Done<bool> done) {
+      client_.CheckSessionKey(app_, Secret("canary&at"), "o1", Secret(key),
+                              deadline, std::move(done));
+    });
+  }
+
   static void Check(const absl::Status& status) {
     EXPECT_THAT(std::string(status.message()), Not(HasSubstr("canary")));
   }
@@ -341,6 +395,202 @@ TEST_F(WechatClientTest, RefusesTokensThatAreNone) {
     EXPECT_TRUE(HasReason(Fetch().status(), Reason::kWechatBadResponse))
         << body;
   }
+}
+
+constexpr char kOauthBody[] = R"({"access_token":"at","expires_in":7200,)"
+                              R"("refresh_token":"rt","openid":"o1",)"
+                              R"("scope":"snsapi_base"})";
+
+TEST_F(WechatClientTest, ExchangesAWebPagesCode) {
+  http_.Answer(kOauthBody);
+  const absl::StatusOr<OauthSession> session = ExchangeOauth("a&b");
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(session->openid, "o1");
+  EXPECT_EQ(session->scope, "snsapi_base");
+  const HttpRequest& request = http_.sent()[0];
+  EXPECT_EQ(request.method, HttpRequest::Method::kGet);
+  EXPECT_EQ(request.endpoint, "oauth2_access_token");
+  EXPECT_EQ(request.url.Expose(),
+            "https://a.test/sns/oauth2/access_token?appid=wx4f4bc4dec97d474b"
+            "&secret=canary-secret&code=a%26b&grant_type=authorization_code");
+  http_.Answer(R"({"errcode":40029})");
+  EXPECT_TRUE(HasReason(ExchangeOauth().status(), Reason::kLoginCodeInvalid));
+  http_.Answer(R"({"errcode":40163})");
+  EXPECT_TRUE(HasReason(ExchangeOauth().status(), Reason::kLoginCodeConsumed));
+  http_.Answer(R"({"errcode":40125})");
+  EXPECT_TRUE(HasReason(ExchangeOauth().status(), Reason::kAppMisconfigured));
+  http_.Answer(R"({"is_snapshotuser":1})");
+  EXPECT_TRUE(HasReason(ExchangeOauth().status(), Reason::kSnapshotUser));
+}
+
+TEST_F(WechatClientTest, RefreshesAGrantWithoutTheAppSecret) {
+  http_.Answer(kOauthBody);
+  const absl::StatusOr<OauthSession> session = Refresh();
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(session->refresh_token.Expose(), "rt");
+  const HttpRequest& request = http_.sent()[0];
+  EXPECT_EQ(request.method, HttpRequest::Method::kGet);
+  EXPECT_EQ(request.endpoint, "oauth2_refresh_token");
+  EXPECT_EQ(request.url.Expose(),
+            "https://a.test/sns/oauth2/refresh_token?appid=wx4f4bc4dec97d474b"
+            "&grant_type=refresh_token&refresh_token=canary%26rt");
+  for (int errcode : {40030, 42002, 42007, 40029, 41003}) {
+    http_.Answer(absl::StrCat("{\"errcode\":", errcode, "}"));
+    EXPECT_TRUE(HasReason(Refresh().status(), Reason::kOauthGrantExpired))
+        << errcode;
+  }
+  http_.Answer(R"({"errcode":-1})");
+  EXPECT_TRUE(HasReason(Refresh().status(), Reason::kWechatBusy));
+  http_.Answer(R"({"errcode":40013})");
+  EXPECT_TRUE(HasReason(Refresh().status(), Reason::kAppMisconfigured));
+}
+
+TEST_F(WechatClientTest, GetsAProfileWithThePersonsToken) {
+  http_.Answer(R"({"openid":"o1","nickname":"N","unionid":"u1"})");
+  const absl::StatusOr<FetchedProfile> fetched = UserInfo();
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_EQ(fetched->profile.nickname, "N");
+  EXPECT_EQ(fetched->profile.source, ProfileSource::kOauth);
+  EXPECT_EQ(fetched->profile.fetched_at, clock_.Now());
+  const HttpRequest& request = http_.sent()[0];
+  EXPECT_EQ(request.method, HttpRequest::Method::kGet);
+  EXPECT_EQ(request.endpoint, "sns_userinfo");
+  EXPECT_EQ(request.url.Expose(),
+            "https://a.test/sns/userinfo?access_token=canary%26at&openid=o1"
+            "&lang=zh_TW");
+  http_.Answer(R"({"openid":"o2","nickname":"N"})");
+  EXPECT_TRUE(HasReason(UserInfo().status(), Reason::kWechatBadResponse));
+  http_.Answer(R"({"errcode":48001})");
+  EXPECT_TRUE(HasReason(UserInfo().status(), Reason::kOauthScopeInsufficient));
+  for (int errcode : {40001, 40014, 42001}) {
+    http_.Answer(absl::StrCat("{\"errcode\":", errcode, "}"));
+    const absl::Status status = UserInfo().status();
+    EXPECT_TRUE(IsTokenRefused(status)) << errcode;
+    EXPECT_TRUE(HasReason(status, Reason::kOauthGrantExpired)) << status;
+  }
+}
+
+TEST_F(WechatClientTest, GetsAFollowerWithTheAppsToken) {
+  http_.Answer(R"({"subscribe":1,"openid":"o1","unionid":" u1"})");
+  const absl::StatusOr<FetchedProfile> fetched = Follower();
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_EQ(fetched->unionid, "u1");
+  EXPECT_EQ(fetched->profile.fetched_at, clock_.Now());
+  const HttpRequest& request = http_.sent()[0];
+  EXPECT_EQ(request.method, HttpRequest::Method::kGet);
+  EXPECT_EQ(request.endpoint, "user_info");
+  EXPECT_EQ(request.url.Expose(),
+            "https://a.test/cgi-bin/user/info?access_token=canary%26at"
+            "&openid=o1&lang=en");
+  http_.Answer(R"({"subscribe":0,"openid":"o1","tagid_list":[]})");
+  EXPECT_FALSE(Follower()->profile.subscribe);
+  http_.Answer(R"({"errcode":40003})");
+  EXPECT_TRUE(HasReason(Follower().status(), Reason::kRequestInvalid));
+  for (int errcode : {40001, 40014, 42001}) {
+    http_.Answer(absl::StrCat("{\"errcode\":", errcode, "}"));
+    EXPECT_TRUE(IsTokenRefused(Follower().status())) << errcode;
+  }
+}
+
+constexpr char kPhoneBody[] =
+    R"({"errcode":0,"phone_info":{"phoneNumber":"13580006666",)"
+    R"("purePhoneNumber":"13580006666","countryCode":86,"watermark":)"
+    R"({"timestamp":1637744274,"appid":"wx4f4bc4dec97d474b"}}})";
+
+TEST_F(WechatClientTest, PostsAPhoneCode) {
+  http_.Answer(kPhoneBody);
+  const absl::StatusOr<Phone> phone = PhoneOf("quote\"and\\slash");
+  ASSERT_TRUE(phone.ok()) << phone.status();
+  EXPECT_EQ(phone->phone_number.Expose(), "13580006666");
+  EXPECT_EQ(phone->country_code, "86");
+  const HttpRequest& request = http_.sent()[0];
+  EXPECT_EQ(request.method, HttpRequest::Method::kPost);
+  EXPECT_EQ(request.endpoint, "getuserphonenumber");
+  EXPECT_EQ(request.url.Expose(),
+            "https://a.test/wxa/business/getuserphonenumber"
+            "?access_token=canary%26at");
+  EXPECT_EQ(*ParseJsonObject(request.body.Expose()),
+            (Json{{"code", "quote\"and\\slash"}, {"openid", "o1"}}));
+  // Text that is no UTF-8 is WeChat's to refuse, not a reason to fail.
+  http_.Answer(R"({"errcode":40029})");
+  EXPECT_TRUE(HasReason(PhoneOf("\xff").status(), Reason::kLoginCodeInvalid));
+}
+
+TEST_F(WechatClientTest, PhoneCodeErrorsSpeakOfThePhoneCode) {
+  const std::pair<int, Reason> cases[] = {
+      {40029, Reason::kLoginCodeInvalid},
+      {40163, Reason::kLoginCodeConsumed},
+  };
+  for (const auto& [errcode, reason] : cases) {
+    http_.Answer(absl::StrCat("{\"errcode\":", errcode, "}"));
+    const absl::Status status = PhoneOf().status();
+    EXPECT_TRUE(HasReason(status, reason)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("phone code"));
+  }
+  http_.Answer(R"({"errcode":42001})");
+  EXPECT_TRUE(IsTokenRefused(PhoneOf().status()));
+  std::string foreign = kPhoneBody;
+  foreign.replace(foreign.find("wx4f4b"), 18, "wx0000000000000000");
+  http_.Answer(foreign);
+  EXPECT_TRUE(HasReason(PhoneOf().status(), Reason::kWechatBadResponse));
+}
+
+TEST_F(WechatClientTest, CodesOfEveryKindAreSentAtMostOnce) {
+  for (const absl::Status& error :
+       {absl::UnavailableError("canary"), absl::DeadlineExceededError("canary"),
+        absl::DataLossError("canary")}) {
+    const size_t before = http_.sent().size();
+    http_.Fail(error);
+    EXPECT_FALSE(ExchangeOauth().ok());
+    EXPECT_EQ(http_.sent().size(), before + 1);
+    http_.Fail(error);
+    EXPECT_FALSE(PhoneOf().ok());
+    EXPECT_EQ(http_.sent().size(), before + 2);
+  }
+}
+
+TEST_F(WechatClientTest, SignsWithTheTextOfTheSessionKey) {
+  const std::pair<const char*, const char*> vectors[] = {
+      {"o0q0otL8aEzpcZL/FT9WsQ==",
+       "46e043c5525c2d817c44be603d30837a808a1d930d038f6fdc3e62a201fed128"},
+      {"tiihtNczf5v6AKRyjwEUhQ==",
+       "7154f9f8b4b76b92f541cbf0e37d48840fa06e5e42da92a6f80168a1516a4735"},
+  };
+  for (const auto& [key, signature] : vectors) {
+    http_.Answer(R"({"errcode":0,"errmsg":"ok"})");
+    const absl::StatusOr<bool> current = CheckKey(key);
+    ASSERT_TRUE(current.ok()) << current.status();
+    EXPECT_TRUE(*current);
+    const HttpRequest& request = http_.sent().back();
+    EXPECT_EQ(request.method, HttpRequest::Method::kGet);
+    EXPECT_EQ(request.endpoint, "checksession");
+    EXPECT_EQ(request.url.Expose(),
+              absl::StrCat("https://a.test/wxa/checksession"
+                           "?access_token=canary%26at&openid=o1&signature=",
+                           signature, "&sig_method=hmac_sha256"));
+  }
+}
+
+TEST_F(WechatClientTest, AStaleSessionKeyIsAnAnswerAndNoError) {
+  for (int errcode : {87009, 87007}) {
+    http_.Answer(absl::StrCat("{\"errcode\":\"", errcode, "\"}"));
+    const absl::StatusOr<bool> current = CheckKey();
+    ASSERT_TRUE(current.ok()) << current.status();
+    EXPECT_FALSE(*current) << errcode;
+  }
+  // "Could not ask" is neither yes nor no.
+  const std::pair<int, Reason> cases[] = {
+      {-1, Reason::kWechatBusy},
+      {40003, Reason::kRequestInvalid},
+      {40001, Reason::kWechatBadResponse},
+      {87008, Reason::kWechatRequestRejected},
+  };
+  for (const auto& [errcode, reason] : cases) {
+    http_.Answer(absl::StrCat("{\"errcode\":", errcode, "}"));
+    EXPECT_TRUE(HasReason(CheckKey().status(), reason)) << errcode;
+  }
+  http_.Fail(absl::UnavailableError(""));
+  EXPECT_TRUE(HasReason(CheckKey().status(), Reason::kOutcomeUnknown));
 }
 
 }  // namespace

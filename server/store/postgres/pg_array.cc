@@ -41,4 +41,26 @@ PgArray& PgArray::AddNull() {
   return *this;
 }
 
+std::vector<std::string> PgArrayElements(absl::string_view literal) {
+  std::vector<std::string> elements;
+  if (literal.size() <= 2 || literal.front() != '{' || literal.back() != '}')
+    return elements;
+  literal.remove_prefix(1);
+  literal.remove_suffix(1);
+  elements.emplace_back();
+  bool quoted = false;
+  for (size_t i = 0; i < literal.size(); ++i) {
+    const char c = literal[i];
+    if (c == '\\' && i + 1 < literal.size())
+      elements.back() += literal[++i];
+    else if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      elements.emplace_back();
+    else
+      elements.back() += c;
+  }
+  return elements;
+}
+
 }  // namespace wxident

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -33,6 +34,11 @@ class PgArray {
 
   std::string literal_ = "{";
 };
+
+// The elements of a one-dimensional array as PostgreSQL writes it. No element
+// is NULL in the arrays that we read; one that is comes out as "NULL". What is
+// no array is empty.
+std::vector<std::string> PgArrayElements(absl::string_view literal);
 
 }  // namespace wxident
 

@@ -2,10 +2,14 @@
 #define WXIDENT_SERVER_STORE_POSTGRES_PG_IDENTITY_STORE_H_
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "server/crypto/aead.h"
 #include "server/crypto/blind_index.h"
 #include "server/store/identity_store.h"
+#include "server/store/postgres/find_login_answer.h"
+#include "server/store/postgres/find_users.h"
 #include "server/store/postgres/pg_operation.h"
 #include "server/store/postgres/pg_pool.h"
 
@@ -15,22 +19,30 @@ namespace wxident {
 // one per pool.
 class PgIdentityStore final : public IdentityStore {
  public:
-  // `aead` seals session_keys; `key_digest` tells whether one is new.
+  // `aead` seals keys, grants and tokens; `key_digest` tells whether one is
+  // new.
   PgIdentityStore(PgPool& pool, Aead& aead, const BlindIndex& key_digest);
 
   void RecordSignIn(SignIn sign_in, Deadline deadline,
                     Done<SignedIn> done) override;
+  void FindLoginAnswer(std::string app_id, std::string code_hash,
+                       Deadline deadline,
+                       Done<std::optional<LoginAnswer>> done) override;
   void FindUser(UserQuery query, Deadline deadline,
-                Done<std::optional<UserWithIdentities>> done) override;
+                Done<FoundUser> done) override;
+  void FindUsers(std::vector<UserQuery> queries, Deadline deadline,
+                 Done<std::vector<FoundUser>> done) override;
+  void EraseUser(UserQuery query, Deadline deadline,
+                 Done<std::optional<Erased>> done) override;
+  void ExportUser(std::string user_id, Deadline deadline,
+                  Done<std::optional<ExportedUser>> done) override;
 
  private:
-  template <typename Query>
-  using Finder = PgOperation<Query, std::optional<UserWithIdentities>>;
-
   PgOperation<SignIn, SignedIn>& record_;
-  Finder<ByUserId>& by_user_id_;
-  Finder<ByOpenid>& by_openid_;
-  Finder<ByUnionid>& by_unionid_;
+  PgOperation<LoginCode, std::optional<LoginAnswer>>& find_answer_;
+  PgOperation<std::vector<UserQuery>, std::vector<FoundUser>>& find_;
+  PgOperation<UserQuery, std::optional<Erased>>& erase_;
+  PgOperation<std::string, std::optional<ExportedUser>>& export_;
 };
 
 }  // namespace wxident

@@ -9,6 +9,8 @@
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
 #include "server/store/postgres/pg_array.h"
+#include "server/store/postgres/profile_columns.h"
+#include "server/store/postgres/session_columns.h"
 #include "server/store/postgres/sql_values.h"
 #include "server/store/postgres/storable_text.h"
 
@@ -17,16 +19,13 @@ namespace {
 
 using Found = std::optional<StoredProfile>;
 
-constexpr char kProfileColumns[] = R"sql(
+constexpr char kOwnerColumns[] = R"sql(
 SELECT input.n, u.user_id,
   (extract(epoch FROM u.created_at) * 1000000)::bigint,
   EXISTS (SELECT 1 FROM identities o
           JOIN phones p ON p.app_id = o.app_id AND p.openid = o.openid
           WHERE o.user_id = u.user_id),
-  i.app_id, i.openid, i.unionid, f.nickname, f.avatar_url, f.gender, f.language,
-  f.country, f.province, f.city, f.source,
-  (extract(epoch FROM f.fetched_at) * 1000000)::bigint
-)sql";
+  i.app_id, i.openid, i.unionid,)sql";
 
 constexpr char kOfIdentities[] = R"sql(
 JOIN users u ON u.user_id = i.user_id
@@ -35,10 +34,10 @@ LEFT JOIN profiles f ON f.app_id = i.app_id AND f.openid = i.openid
 
 const char* BySessionSql() {
   static const std::string& sql =
-      *new std::string(absl::StrCat(kProfileColumns, R"sql(
+      *new std::string(absl::StrCat(kOwnerColumns, kProfileColumns, R"sql(
 FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
-JOIN sessions s ON s.token_hash = input.token_hash
-  AND s.revoked_at IS NULL AND s.expires_at > now()
+JOIN sessions s ON s.token_hash = input.token_hash AND)sql",
+                                    kTokenIsActive, R"sql(
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 )sql",
                                     kOfIdentities));
@@ -47,7 +46,7 @@ JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 
 const char* ByOpenidSql() {
   static const std::string& sql =
-      *new std::string(absl::StrCat(kProfileColumns, R"sql(
+      *new std::string(absl::StrCat(kOwnerColumns, kProfileColumns, R"sql(
 FROM unnest($1::text[], $2::text[])
   WITH ORDINALITY AS input (app_id, openid, n)
 JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
@@ -96,19 +95,7 @@ absl::Status Find(SqlSession& session, const PgItems<Query, Found>& items,
     StoredProfile found;
     found.user = User{TextOf(row[1]), TimeOf(row[2]), IsTrue(row[3])};
     found.identity = Identity{TextOf(row[4]), TextOf(row[5]), TextOf(row[6])};
-    if (row[7].has_value()) {
-      Profile profile;
-      profile.nickname = TextOf(row[7]);
-      profile.avatar_url = TextOf(row[8]);
-      profile.gender = static_cast<Gender>(NumberOf(row[9]));
-      profile.language = TextOf(row[10]);
-      profile.country = TextOf(row[11]);
-      profile.province = TextOf(row[12]);
-      profile.city = TextOf(row[13]);
-      profile.source = static_cast<ProfileSource>(NumberOf(row[14]));
-      profile.fetched_at = TimeOf(row[15]);
-      found.profile = std::move(profile);
-    }
+    found.profile = ProfileAt(row, 7);
     auto* item = ItemNumbered(items, NumberOf(row[0]));
     if (item == nullptr) return NoSuchItem();
     item->out = Found(std::move(found));
@@ -222,17 +209,12 @@ void PgProfileStore::SaveProfile(Identity identity,
                                  std::string open_platform_account,
                                  Profile profile, Deadline deadline,
                                  Done<User> done) {
-  const absl::Status bad =
+  absl::Status bad =
       CheckStorable({{"app_id", identity.app_id},
                      {"openid", identity.openid},
                      {"unionid", identity.unionid},
-                     {"open_platform_account", open_platform_account},
-                     {"nickname", profile.nickname},
-                     {"avatar_url", profile.avatar_url},
-                     {"language", profile.language},
-                     {"country", profile.country},
-                     {"province", profile.province},
-                     {"city", profile.city}});
+                     {"open_platform_account", open_platform_account}});
+  if (bad.ok()) bad = CheckProfile(profile);
   if (!bad.ok()) return std::move(done)(bad);
   save_profile_.Submit({std::move(identity), std::move(open_platform_account),
                         std::move(profile)},

@@ -1,6 +1,7 @@
 #include "server/store/postgres/pg_session_store.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -8,21 +9,13 @@
 #include "server/base/status_macros.h"
 #include "server/identity/ids.h"
 #include "server/store/postgres/pg_array.h"
+#include "server/store/postgres/refresh_session.h"
+#include "server/store/postgres/session_columns.h"
 #include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/sweep_sessions.h"
 
 namespace wxident {
 namespace {
-
-// One row per active session that was asked for.
-constexpr char kSessionColumns[] = R"sql(
-SELECT input.n, u.user_id,
-  (extract(epoch FROM u.created_at) * 1000000)::bigint,
-  EXISTS (SELECT 1 FROM identities o
-          JOIN phones p ON p.app_id = o.app_id AND p.openid = o.openid
-          WHERE o.user_id = u.user_id),
-  i.app_id, i.openid, i.unionid,
-  (extract(epoch FROM s.created_at) * 1000000)::bigint,
-  (extract(epoch FROM s.expires_at) * 1000000)::bigint)sql";
 
 constexpr char kFromSessions[] = R"sql(
 FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
@@ -30,45 +23,58 @@ JOIN sessions s ON s.token_hash = input.token_hash
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 JOIN users u ON u.user_id = i.user_id)sql";
 
-constexpr char kIsActive[] =
-    " WHERE s.revoked_at IS NULL AND s.expires_at > now()";
-
+// One row per active session that was asked for.
 const char* FindSql() {
   static const std::string& sql =
-      *new std::string(absl::StrCat(kSessionColumns, kFromSessions, kIsActive));
+      *new std::string(absl::StrCat("SELECT input.n,", kSessionColumns,
+                                    kFromSessions, " WHERE ", kTokenIsActive));
   return sql.c_str();
 }
 
 const char* FindWithKeysSql() {
   static const std::string& sql =
-      *new std::string(absl::StrCat(kSessionColumns, R"sql(,
+      *new std::string(absl::StrCat("SELECT input.n,", kSessionColumns, R"sql(,
   encode(k.session_key, 'hex'),
   CASE WHEN k.replaced_at > now() - interval '10 minutes'
-    THEN encode(k.previous_session_key, 'hex') END
+    THEN encode(k.previous_session_key, 'hex') END,
+  k.older_dropped OR k.replaced_at <= now() - interval '10 minutes'
 )sql",
                                     kFromSessions, R"sql(
 LEFT JOIN session_keys k ON k.app_id = i.app_id AND k.openid = i.openid
-)sql",
-                                    kIsActive));
+WHERE )sql",
+                                    kTokenIsActive));
   return sql.c_str();
 }
 
+// Only the row that stands for the login is written, and it is locked as
+// refreshing locks it: a token that is being made meanwhile is revoked too.
 // Rows are locked in one order, and those that another revocation took in the
 // meantime drop out, so each session is counted once.
-constexpr char kRevoke[] = R"sql(
-WITH active AS (
-  SELECT token_hash FROM sessions
+const char* RevokeSql() {
+  static const std::string& sql = *new std::string(absl::StrCat(R"sql(
+WITH named AS (
+  SELECT token_hash, coalesce(family, token_hash) AS login FROM sessions
   WHERE token_hash = ANY ($1::bytea[])
-    AND revoked_at IS NULL AND expires_at > now()
-  ORDER BY token_hash
+), active AS (
+  SELECT s.token_hash FROM sessions s
+  WHERE s.token_hash = ANY (ARRAY(SELECT login FROM named)) AND )sql",
+                                                                kLoginIsActive,
+                                                                R"sql(
+  ORDER BY s.token_hash
   FOR NO KEY UPDATE
+), ended AS (
+  UPDATE sessions s SET revoked_at = now()
+  FROM active
+  WHERE s.token_hash = active.token_hash
+  RETURNING s.token_hash
 )
-UPDATE sessions s SET revoked_at = now()
-FROM active
-WHERE s.token_hash = active.token_hash
-RETURNING encode(s.token_hash, 'hex'))sql";
+SELECT encode(named.token_hash, 'hex'), encode(ended.token_hash, 'hex')
+FROM ended JOIN named ON named.login = ended.token_hash)sql"));
+  return sql.c_str();
+}
 
-constexpr char kRevokeUser[] = R"sql(
+const char* RevokeUserSql() {
+  static const std::string& sql = *new std::string(absl::StrCat(R"sql(
 WITH wanted AS (
   SELECT input.n, coalesce(f.merged_into, input.user_id) AS user_id
   FROM unnest($1::uuid[]) WITH ORDINALITY AS input (user_id, n)
@@ -80,7 +86,9 @@ WITH wanted AS (
   FROM owners
   JOIN identities i ON i.user_id = owners.user_id
   JOIN sessions s ON s.app_id = i.app_id AND s.openid = i.openid
-  WHERE s.revoked_at IS NULL AND s.expires_at > now()
+  WHERE )sql",
+                                                                kLoginIsActive,
+                                                                R"sql(
   ORDER BY s.token_hash
   FOR NO KEY UPDATE OF s
 ), ended AS (
@@ -89,21 +97,14 @@ WITH wanted AS (
   WHERE s.token_hash = active.token_hash
   RETURNING active.n
 )
-SELECT n, count(*) FROM ended GROUP BY n)sql";
+SELECT n, count(*) FROM ended GROUP BY n)sql"));
+  return sql.c_str();
+}
 
 std::string TokenHashes(const auto& items) {
   PgArray hashes;
   for (const auto* item : items) hashes.AddBytes(item->in);
   return hashes.Literal();
-}
-
-Session SessionOf(const SqlRow& row) {
-  Session session;
-  session.user = User{TextOf(row[1]), TimeOf(row[2]), IsTrue(row[3])};
-  session.identity = Identity{TextOf(row[4]), TextOf(row[5]), TextOf(row[6])};
-  session.created_at = TimeOf(row[7]);
-  session.expires_at = TimeOf(row[8]);
-  return session;
 }
 
 absl::Status Find(SqlSession& session,
@@ -114,14 +115,14 @@ absl::Status Find(SqlSession& session,
   for (const SqlRow& row : rows) {
     auto* item = ItemNumbered(items, NumberOf(row[0]));
     if (item == nullptr) return NoSuchItem();
-    item->out = SessionOf(row);
+    item->out = SessionAt(row, 1);
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<SessionWithKeys>> WithKeys(const SqlRow& row,
                                                         Aead& aead) {
-  SessionWithKeys found{SessionOf(row), {}};
+  SessionWithKeys found{SessionAt(row, 1), {}, IsTrue(row[11])};
   const Identity& identity = found.session.identity;
   // A replaced key stands in another column, but sealed as it was.
   const Place place{
@@ -152,11 +153,17 @@ absl::Status FindWithKeys(
 absl::Status Revoke(SqlSession& session,
                     const PgItems<std::string, int>& items) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(kRevoke, {TokenHashes(items)}));
-  std::map<std::string, int> ended;
-  for (const SqlRow& row : rows) ended[BytesOf(row[0])] = 1;
+                      session.Execute(RevokeSql(), {TokenHashes(items)}));
+  std::map<std::string, std::string> logins;
+  for (const SqlRow& row : rows)
+    logins.emplace(BytesOf(row[0]), BytesOf(row[1]));
   // The first who asked ended it; for the others it was over.
-  for (auto* item : items) item->out = std::exchange(ended[item->in], 0);
+  std::set<std::string> ended;
+  for (auto* item : items) {
+    const auto login = logins.find(item->in);
+    item->out =
+        login != logins.end() && ended.insert(login->second).second ? 1 : 0;
+  }
   return absl::OkStatus();
 }
 
@@ -165,7 +172,7 @@ absl::Status RevokeUser(SqlSession& session,
   PgArray ids;
   for (const auto* item : items) ids.AddText(item->in);
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(kRevokeUser, {ids.Literal()}));
+                      session.Execute(RevokeUserSql(), {ids.Literal()}));
   for (auto* item : items) item->out = 0;
   for (const SqlRow& row : rows) {
     auto* item = ItemNumbered(items, NumberOf(row[0]));
@@ -186,9 +193,15 @@ PgSessionStore::PgSessionStore(PgPool& pool, Aead& aead)
               [&aead](SqlSession& session, const auto& items) {
                 return FindWithKeys(session, items, aead);
               })),
+      refresh_(AddPgOperation<SessionRefresh, std::optional<RefreshedSession>>(
+          pool, "refresh_session",
+          [&aead](SqlSession& session, const auto& items) {
+            return RefreshSessions(session, items, aead);
+          })),
       revoke_(AddPgOperation<std::string, int>(pool, "revoke_session", Revoke)),
       revoke_user_(AddPgOperation<std::string, int>(
-          pool, "revoke_user_sessions", RevokeUser)) {}
+          pool, "revoke_user_sessions", RevokeUser)),
+      sweep_(AddPgOperation<int, int>(pool, "sweep_sessions", SweepSessions)) {}
 
 void PgSessionStore::FindSession(std::string token_hash, Deadline deadline,
                                  Done<std::optional<Session>> done) {
@@ -211,6 +224,16 @@ void PgSessionStore::RevokeUserSessions(std::string user_id, Deadline deadline,
   // Nobody has an id that is no UUID.
   if (!IsUuid(user_id)) return std::move(done)(0);
   revoke_user_.Submit(std::move(user_id), deadline, std::move(done));
+}
+
+void PgSessionStore::RefreshSession(
+    SessionRefresh refresh, Deadline deadline,
+    Done<std::optional<RefreshedSession>> done) {
+  refresh_.Submit(std::move(refresh), deadline, std::move(done));
+}
+
+void PgSessionStore::Sweep(int limit, Deadline deadline, Done<int> done) {
+  sweep_.Submit(limit, deadline, std::move(done));
 }
 
 }  // namespace wxident

@@ -13,7 +13,8 @@ namespace wxident {
 
 // Sessions in PostgreSQL; its now() decides what has expired. `aead` outlives
 // the pool. When a session is active but its keys do not open, only
-// FindSessionWithKeys fails.
+// FindSessionWithKeys fails. RefreshSession fails with TAMPERED when the token
+// that was made before does not open.
 class PgSessionStore final : public SessionStore {
  public:
   PgSessionStore(PgPool& pool, Aead& aead);
@@ -22,16 +23,21 @@ class PgSessionStore final : public SessionStore {
                    Done<std::optional<Session>> done) override;
   void FindSessionWithKeys(std::string token_hash, Deadline deadline,
                            Done<std::optional<SessionWithKeys>> done) override;
+  void RefreshSession(SessionRefresh refresh, Deadline deadline,
+                      Done<std::optional<RefreshedSession>> done) override;
   void RevokeSession(std::string token_hash, Deadline deadline,
                      Done<int> done) override;
   void RevokeUserSessions(std::string user_id, Deadline deadline,
                           Done<int> done) override;
+  void Sweep(int limit, Deadline deadline, Done<int> done) override;
 
  private:
   PgOperation<std::string, std::optional<Session>>& find_;
   PgOperation<std::string, std::optional<SessionWithKeys>>& find_with_keys_;
+  PgOperation<SessionRefresh, std::optional<RefreshedSession>>& refresh_;
   PgOperation<std::string, int>& revoke_;
   PgOperation<std::string, int>& revoke_user_;
+  PgOperation<int, int>& sweep_;
 };
 
 }  // namespace wxident

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
+#include "server/store/postgres/find_login_answer.h"
 #include "server/store/postgres/merge_users.h"
 #include "server/store/postgres/pg_array.h"
 #include "server/store/postgres/sql_values.h"
@@ -24,8 +25,8 @@ using Items = PgItems<SignIn, SignedIn>;
 constexpr int kLooks = 5;
 
 // One statement finds or makes users and identities, links unionids, keeps
-// keys and stores sessions. $1 to $8 hold each identity once, $9 to $11 the
-// logins, which name their identity by number.
+// keys and grants, stores sessions and what was answered. $1 to $13 hold each
+// identity once, $14 to $19 the logins, which name their identity by number.
 //
 // What the snapshot shows (known) is left as it is; only what is missing is
 // written, so that a returning user costs one session and one key. Whatever is
@@ -36,17 +37,24 @@ constexpr int kLooks = 5;
 //
 // Where identity and unionid turn out to belong to two users (agreed is
 // false), nothing is linked and no session is opened: the caller merges them.
+//
+// Grants: in whatever order they come, a wider one that lives stands before
+// one of snsapi_base, and otherwise the newest wins.
 constexpr char kSignIn[] = R"sql(
 WITH input AS (
   SELECT *
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[],
-              $6::bytea[], $7::bytea[], $8::bigint[])
+              $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[],
+              $10::bytea[], $11::bigint[], $12::text[], $13::bigint[])
     WITH ORDINALITY AS t (app_id, openid, account, unionid, proposed_id,
-                          session_key, key_digest, exchanged_us, n)
+                          session_key, key_digest, access_token, access_us,
+                          refresh_token, refresh_us, scope, exchanged_us, n)
 ), logins AS (
   SELECT *
-  FROM unnest($9::bigint[], $10::bytea[], $11::bigint[])
-    WITH ORDINALITY AS t (n, token_hash, ttl_us, login)
+  FROM unnest($14::bigint[], $15::bytea[], $16::bigint[], $17::uuid[],
+              $18::bytea[], $19::bytea[])
+    WITH ORDINALITY AS t (n, token_hash, ttl_us, proposed_id, code_hash,
+                          session_token, login)
 ), known AS (
   SELECT input.*, i.user_id AS known_user, i.unionid AS known_unionid,
     i.open_platform_account AS known_account, u.user_id AS union_user
@@ -96,29 +104,46 @@ WITH input AS (
   ON CONFLICT (user_id) DO UPDATE SET created_at = u.created_at
   RETURNING u.user_id, u.created_at
 ), settled AS (
-  SELECT p.n, p.app_id, p.openid, p.session_key, p.key_digest, p.exchanged_us,
+  SELECT p.n, p.app_id, p.openid, p.session_key, p.key_digest,
+    p.access_token, p.access_us, p.refresh_token, p.refresh_us, p.scope,
+    timestamptz 'epoch' + p.exchanged_us * interval '1 microsecond'
+      AS exchanged_at,
     p.person, coalesce(i.user_id, p.known_user) AS user_id,
     coalesce(i.unionid, p.known_unionid) AS unionid,
     coalesce(p.person = coalesce(i.user_id, p.known_user), true) AS agreed
   FROM persons p
   LEFT JOIN new_identities i ON i.app_id = p.app_id AND i.openid = p.openid
 ), opened AS (
-  INSERT INTO sessions AS s (token_hash, app_id, openid, expires_at)
+  INSERT INTO sessions AS s (token_hash, app_id, openid, expires_at, ttl)
   SELECT l.token_hash, e.app_id, e.openid,
-    now() + l.ttl_us * interval '1 microsecond'
+    now() + l.ttl_us * interval '1 microsecond',
+    l.ttl_us * interval '1 microsecond'
   FROM logins l JOIN settled e ON e.n = l.n
   WHERE e.agreed
   ORDER BY l.token_hash
   ON CONFLICT (token_hash) DO UPDATE SET created_at = s.created_at
     WHERE s.app_id = excluded.app_id AND s.openid = excluded.openid
   RETURNING s.token_hash, s.created_at, s.expires_at
+), answered AS (
+  INSERT INTO login_answers AS a
+    (app_id, code_hash, token_hash, session_token, new_user)
+  SELECT e.app_id, l.code_hash, l.token_hash, l.session_token,
+    e.user_id = l.proposed_id
+  FROM logins l JOIN settled e ON e.n = l.n
+  WHERE e.agreed
+  ORDER BY e.app_id, l.code_hash
+  ON CONFLICT (app_id, code_hash) DO UPDATE SET
+    token_hash = excluded.token_hash,
+    session_token = excluded.session_token,
+    new_user = excluded.new_user,
+    created_at = excluded.created_at
+    WHERE a.created_at <= now() - interval '5 minutes'
 ), kept AS (
   INSERT INTO session_keys AS k
     (app_id, openid, session_key, key_digest, exchanged_at)
-  SELECT app_id, openid, session_key, key_digest,
-    timestamptz 'epoch' + exchanged_us * interval '1 microsecond'
+  SELECT app_id, openid, session_key, key_digest, exchanged_at
   FROM settled
-  WHERE agreed
+  WHERE agreed AND session_key IS NOT NULL
   ORDER BY app_id, openid
   ON CONFLICT (app_id, openid) DO UPDATE SET
     session_key = excluded.session_key,
@@ -129,8 +154,35 @@ WITH input AS (
         THEN k.previous_session_key ELSE k.session_key END,
     replaced_at =
       CASE WHEN k.key_digest = excluded.key_digest
-        THEN k.replaced_at ELSE now() END
+        THEN k.replaced_at ELSE now() END,
+    older_dropped = k.older_dropped
+      OR (k.key_digest <> excluded.key_digest
+          AND k.previous_session_key IS NOT NULL)
     WHERE excluded.exchanged_at >= k.exchanged_at
+), granted AS (
+  INSERT INTO oauth_grants AS g
+    (app_id, openid, access_token, access_expires_at, refresh_token,
+     refresh_expires_at, scope, exchanged_at)
+  SELECT app_id, openid, access_token,
+    timestamptz 'epoch' + access_us * interval '1 microsecond', refresh_token,
+    timestamptz 'epoch' + refresh_us * interval '1 microsecond', scope,
+    exchanged_at
+  FROM settled
+  WHERE agreed AND access_token IS NOT NULL
+  ORDER BY app_id, openid
+  ON CONFLICT (app_id, openid) DO UPDATE SET
+    access_token = excluded.access_token,
+    access_expires_at = excluded.access_expires_at,
+    refresh_token = excluded.refresh_token,
+    refresh_expires_at = excluded.refresh_expires_at,
+    scope = excluded.scope,
+    exchanged_at = excluded.exchanged_at
+    WHERE CASE
+      WHEN excluded.scope = 'snsapi_base' AND g.scope <> 'snsapi_base'
+        THEN g.refresh_expires_at <= excluded.exchanged_at
+      WHEN excluded.scope <> 'snsapi_base' AND g.scope = 'snsapi_base'
+        THEN excluded.refresh_expires_at > g.exchanged_at
+      ELSE excluded.exchanged_at >= g.exchanged_at END
 )
 SELECT e.agreed, e.user_id, e.person,
   (extract(epoch FROM coalesce(fresh.created_at, old.created_at))
@@ -160,6 +212,7 @@ struct Round {
   Items logins;
   std::map<IdentityKey, Item*> speakers;
   std::set<std::string> token_hashes;
+  std::set<std::string> code_hashes;
 
   // Whether the round has room for `item`: a second login of an identity may
   // only repeat what the first says.
@@ -168,12 +221,17 @@ struct Round {
     if (speaker != speakers.end()) {
       const SignIn& said = speaker->second->in;
       const SignIn& in = item->in;
-      if (!(said.session_key == in.session_key) ||
+      if (said.grant.has_value() || in.grant.has_value() ||
+          !(said.session_key == in.session_key) ||
           said.open_platform_account != in.open_platform_account ||
           said.identity.unionid != in.identity.unionid)
         return false;
     }
-    if (!token_hashes.insert(item->in.session_token_hash).second) return false;
+    if (token_hashes.count(item->in.session_token_hash) > 0 ||
+        code_hashes.count(item->in.code_hash) > 0)
+      return false;
+    token_hashes.insert(item->in.session_token_hash);
+    code_hashes.insert(item->in.code_hash);
     logins.push_back(item);
     // Rounds are filled in exchanged_at order: the last has the newest time.
     if (speaker == speakers.end())
@@ -204,6 +262,7 @@ std::vector<Round> MakeRounds(Items items) {
 absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
                                 Aead& aead, const BlindIndex& key_digest) {
   PgArray app_ids, openids, accounts, unionids, proposed_ids, keys, digests,
+      access_tokens, access_expiries, refresh_tokens, refresh_expiries, scopes,
       exchanged;
   std::map<IdentityKey, int64_t> numbers;
   for (const auto& [key, item] : round.speakers) {
@@ -214,26 +273,57 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
     accounts.AddText(in.open_platform_account);
     unionids.AddTextOrNull(in.identity.unionid);
     proposed_ids.AddText(in.new_user_id);
-    keys.AddBytes(
-        aead.Seal(in.session_key, {"session_keys",
-                                   "session_key",
-                                   {in.identity.app_id, in.identity.openid}}));
-    digests.AddBytes(
-        key_digest.Mac({"session_keys", in.identity.app_id, in.identity.openid,
-                        in.session_key.Expose()}));
+    const auto seal = [&](absl::string_view table, absl::string_view column,
+                          const Secret& value) {
+      return aead.Seal(
+          value, {table, column, {in.identity.app_id, in.identity.openid}});
+    };
+    if (in.session_key.has_value()) {
+      keys.AddBytes(seal("session_keys", "session_key", *in.session_key));
+      digests.AddBytes(
+          key_digest.Mac({"session_keys", in.identity.app_id,
+                          in.identity.openid, in.session_key->Expose()}));
+    } else {
+      keys.AddNull();
+      digests.AddNull();
+    }
+    if (in.grant.has_value()) {
+      const OauthGrant& grant = *in.grant;
+      access_tokens.AddBytes(
+          seal("oauth_grants", "access_token", grant.access_token));
+      access_expiries.AddNumber(ToMicros(grant.access_expires_at));
+      refresh_tokens.AddBytes(
+          seal("oauth_grants", "refresh_token", grant.refresh_token));
+      refresh_expiries.AddNumber(ToMicros(grant.refresh_expires_at));
+      scopes.AddText(grant.scope);
+    } else {
+      for (PgArray* column : {&access_tokens, &access_expiries, &refresh_tokens,
+                              &refresh_expiries, &scopes})
+        column->AddNull();
+    }
     exchanged.AddNumber(ToMicros(in.exchanged_at));
   }
-  PgArray login_numbers, token_hashes, ttls;
+  PgArray login_numbers, token_hashes, ttls, own_proposed_ids, code_hashes,
+      session_tokens;
   for (const Item* item : round.logins) {
+    const SignIn& in = item->in;
     login_numbers.AddNumber(numbers[KeyOf(item)]);
-    token_hashes.AddBytes(item->in.session_token_hash);
-    ttls.AddNumber(ToMicros(item->in.session_ttl));
+    token_hashes.AddBytes(in.session_token_hash);
+    ttls.AddNumber(ToMicros(in.session_ttl));
+    own_proposed_ids.AddText(in.new_user_id);
+    code_hashes.AddBytes(in.code_hash);
+    session_tokens.AddBytes(aead.Seal(
+        in.session_token, LoginAnswerPlace(in.identity.app_id, in.code_hash)));
   }
   return session.Execute(
-      kSignIn, {app_ids.Literal(), openids.Literal(), accounts.Literal(),
-                unionids.Literal(), proposed_ids.Literal(), keys.Literal(),
-                digests.Literal(), exchanged.Literal(), login_numbers.Literal(),
-                token_hashes.Literal(), ttls.Literal()});
+      kSignIn,
+      {app_ids.Literal(), openids.Literal(), accounts.Literal(),
+       unionids.Literal(), proposed_ids.Literal(), keys.Literal(),
+       digests.Literal(), access_tokens.Literal(), access_expiries.Literal(),
+       refresh_tokens.Literal(), refresh_expiries.Literal(), scopes.Literal(),
+       exchanged.Literal(), login_numbers.Literal(), token_hashes.Literal(),
+       ttls.Literal(), own_proposed_ids.Literal(), code_hashes.Literal(),
+       session_tokens.Literal()});
 }
 
 // Whether `row` is a whole answer: not so when users must be merged, or when

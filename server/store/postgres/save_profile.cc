@@ -24,15 +24,22 @@ constexpr int kLooks = 5;
 // The unionid is linked as in record_sign_in.cc. `settled` says that nothing
 // is left to do for the row; otherwise, when `person` differs from the user,
 // the two are to be merged, and when not, a racing merge moved the identity.
+//
+// Of somebody who does not follow (source 3, a follower) WeChat tells nothing,
+// so that replaces no profile.
 constexpr char kSave[] = R"sql(
 WITH input AS (
   SELECT *
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
               $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[],
-              $11::text[], $12::bigint[], $13::bigint[])
+              $11::text[], $12::text[], $13::boolean[], $14::bigint[],
+              $15::text[], $16::bigint[], $17::text[], $18::text[],
+              $19::bigint[], $20::text[], $21::bigint[], $22::bigint[])
     WITH ORDINALITY AS t (app_id, openid, account, unionid, nickname,
                           avatar_url, gender, language, country, province,
-                          city, source, fetched_us, n)
+                          city, privileges, subscribe, subscribed_us,
+                          subscribe_scene, qr_scene, qr_scene_str, remark,
+                          group_id, tag_ids, source, fetched_us, n)
 ), known AS (
   SELECT input.*, i.user_id AS known_user, u.user_id AS union_user,
     input.unionid IS NOT NULL
@@ -72,9 +79,13 @@ WITH input AS (
 ), saved AS (
   INSERT INTO profiles AS f
     (app_id, openid, nickname, avatar_url, gender, language, country, province,
-     city, source, fetched_at)
+     city, privileges, subscribe, subscribed_at, subscribe_scene, qr_scene,
+     qr_scene_str, remark, group_id, tag_ids, source, fetched_at)
   SELECT app_id, openid, nickname, avatar_url, gender, language, country,
-    province, city, source,
+    province, city, privileges::text[], subscribe,
+    timestamptz 'epoch' + subscribed_us * interval '1 microsecond',
+    subscribe_scene, qr_scene, qr_scene_str, remark, group_id,
+    tag_ids::bigint[], source,
     timestamptz 'epoch' + fetched_us * interval '1 microsecond'
   FROM settled
   WHERE settled
@@ -87,9 +98,19 @@ WITH input AS (
     country = excluded.country,
     province = excluded.province,
     city = excluded.city,
+    privileges = excluded.privileges,
+    subscribe = excluded.subscribe,
+    subscribed_at = excluded.subscribed_at,
+    subscribe_scene = excluded.subscribe_scene,
+    qr_scene = excluded.qr_scene,
+    qr_scene_str = excluded.qr_scene_str,
+    remark = excluded.remark,
+    group_id = excluded.group_id,
+    tag_ids = excluded.tag_ids,
     source = excluded.source,
     fetched_at = excluded.fetched_at
     WHERE excluded.fetched_at >= f.fetched_at
+      AND (excluded.subscribe OR excluded.source <> 3)
 )
 SELECT e.n, e.settled, e.known_user, e.person,
   (extract(epoch FROM u.created_at) * 1000000)::bigint,
@@ -101,7 +122,9 @@ JOIN users u ON u.user_id = e.known_user)sql";
 
 absl::StatusOr<SqlRows> Execute(SqlSession& session, const Items& items) {
   PgArray app_ids, openids, accounts, unionids, nicknames, avatar_urls, genders,
-      languages, countries, provinces, cities, sources, fetched;
+      languages, countries, provinces, cities, privileges, subscribes,
+      subscribed, scenes, qr_scenes, qr_scene_strs, remarks, group_ids, tag_ids,
+      sources, fetched;
   for (const Item* item : items) {
     const ProfileToSave& in = item->in;
     app_ids.AddText(in.identity.app_id);
@@ -115,15 +138,37 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Items& items) {
     countries.AddText(in.profile.country);
     provinces.AddText(in.profile.province);
     cities.AddText(in.profile.city);
+    // Arrays in an array would be one array: each goes as text.
+    PgArray own_privileges, own_tag_ids;
+    for (const std::string& privilege : in.profile.privileges)
+      own_privileges.AddText(privilege);
+    for (const int64_t tag_id : in.profile.tag_ids)
+      own_tag_ids.AddNumber(tag_id);
+    privileges.AddText(own_privileges.Literal());
+    tag_ids.AddText(own_tag_ids.Literal());
+    subscribes.AddText(in.profile.subscribe ? "t" : "f");
+    if (in.profile.subscribed_at == absl::InfinitePast())
+      subscribed.AddNull();
+    else
+      subscribed.AddNumber(ToMicros(in.profile.subscribed_at));
+    scenes.AddText(in.profile.subscribe_scene);
+    qr_scenes.AddNumber(in.profile.qr_scene);
+    qr_scene_strs.AddText(in.profile.qr_scene_str);
+    remarks.AddText(in.profile.remark);
+    group_ids.AddNumber(in.profile.group_id);
     sources.AddNumber(static_cast<int>(in.profile.source));
     fetched.AddNumber(ToMicros(in.profile.fetched_at));
   }
   return session.Execute(
-      kSave, {app_ids.Literal(), openids.Literal(), accounts.Literal(),
-              unionids.Literal(), nicknames.Literal(), avatar_urls.Literal(),
-              genders.Literal(), languages.Literal(), countries.Literal(),
-              provinces.Literal(), cities.Literal(), sources.Literal(),
-              fetched.Literal()});
+      kSave,
+      {app_ids.Literal(),    openids.Literal(),       accounts.Literal(),
+       unionids.Literal(),   nicknames.Literal(),     avatar_urls.Literal(),
+       genders.Literal(),    languages.Literal(),     countries.Literal(),
+       provinces.Literal(),  cities.Literal(),        privileges.Literal(),
+       subscribes.Literal(), subscribed.Literal(),    scenes.Literal(),
+       qr_scenes.Literal(),  qr_scene_strs.Literal(), remarks.Literal(),
+       group_ids.Literal(),  tag_ids.Literal(),       sources.Literal(),
+       fetched.Literal()});
 }
 
 void Answer(Item& item, const SqlRow& row) {

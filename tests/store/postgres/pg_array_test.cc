@@ -25,6 +25,17 @@ TEST(PgArray, TextIsNeverSyntax) {
             R"({"NULL","{,}"})");
 }
 
+TEST(PgArray, ReadsWhatPostgresWrites) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(PgArrayElements("{}"), Texts());
+  EXPECT_EQ(PgArrayElements(""), Texts());
+  EXPECT_EQ(PgArrayElements("{a,5}"), Texts({"a", "5"}));
+  EXPECT_EQ(PgArrayElements(R"({"",",","a\"b\\c","{}"})"),
+            Texts({"", ",", R"(a"b\c)", "{}"}));
+  EXPECT_EQ(PgArrayElements(PgArray().AddText("\\\"").AddText("x y").Literal()),
+            Texts({"\\\"", "x y"}));
+}
+
 TEST(CheckStorable, TakesUtf8AndRefusesTheRest) {
   for (const char* good :
        {"", "a", "\x7f", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf",

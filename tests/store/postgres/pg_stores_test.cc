@@ -172,33 +172,126 @@ TEST_P(PgStoresTest, TwoPoolsRacingThroughThreeAppsMakeOneUser) {
   options.workers = 8;
   PostgresHarness other(options);
   constexpr int kRacers = 32;
-  for (int round = 0; round < 50; ++round) {
+  constexpr int kRounds = 500;
+  for (int round = 0; round < kRounds && !HasFailure(); ++round) {
     const std::string unionid = absl::StrCat("u", round);
     std::vector<SignIn> logins;
-    for (int i = 0; i < kRacers; ++i)
-      logins.push_back(Login(absl::StrCat("wx", i % 3),
-                             absl::StrCat("o", round, "_", i % 3),
-                             // Some do not know the unionid yet.
-                             i % 4 == 3 ? "" : unionid));
+    for (int i = 0; i < kRacers; ++i) {
+      const std::string app = absl::StrCat("wx", i % 3);
+      const std::string openid = absl::StrCat("o", round, "_", i % 3);
+      // Some do not know the unionid yet.
+      const std::string told = i % 4 == 3 ? "" : unionid;
+      logins.push_back(i % 3 == 0 ? Login(app, openid, told)
+                                  : WebLogin(app, openid, told));
+    }
+    std::vector<UserQuery> answered(kRacers, ByUserId{});
     OnThreads(kRacers, [&](int i) {
-      if (i % 2 == 0) {
-        MustRecord(logins[i]);
-        return;
-      }
-      const auto answer = Await<SignedIn>([&](auto done) {
-        other.identities().RecordSignIn(logins[i], Soon(), std::move(done));
+      IdentityStore& store =
+          i % 2 == 0 ? harness_->identities() : other.identities();
+      const SignedIn in = Must<SignedIn>([&](auto done) {
+        store.RecordSignIn(logins[i], Soon(), std::move(done));
       });
-      EXPECT_TRUE(answer.ok()) << answer.status();
+      answered[i] = ByUserId{in.session.user.user_id};
     });
     const auto user = FindUser(ByUnionid{"account", unionid});
     ASSERT_TRUE(user.has_value());
     EXPECT_EQ(user->identities.size(), 3u);
-    for (const SignIn& login : logins) {
-      const auto session = FindSession(login.session_token_hash);
-      ASSERT_TRUE(session.has_value());
-      EXPECT_EQ(session->user.user_id, user->user.user_id);
+    for (const auto& resolved : FindUsers(answered)) {
+      ASSERT_TRUE(resolved.has_value());
+      EXPECT_EQ(resolved->user.user_id, user->user.user_id);
     }
+    const SignIn& some = logins[round % kRacers];
+    EXPECT_EQ(FindSession(some.session_token_hash)->user.user_id,
+              user->user.user_id);
+    EXPECT_TRUE(FindAnswer(some)->session_token == some.session_token);
   }
+  EXPECT_EQ(pg().Sql("SELECT count(*), (SELECT count(*) FROM sessions), "
+                     "(SELECT count(*) FROM login_answers) FROM users"),
+            SqlRows({{absl::StrCat(kRounds), absl::StrCat(kRounds * kRacers),
+                      absl::StrCat(kRounds * kRacers)}}));
+}
+
+TEST_P(PgStoresTest, GrantsAnswersAndNextTokensAreStoredSealed) {
+  const SignIn in = WebLogin("wx1", "o1");
+  MustRecord(in);
+  const SessionRefresh refresh = RefreshOf(in.session_token_hash);
+  ASSERT_TRUE(Refresh(refresh));
+  const SqlRows rows = pg().Sql(
+      "SELECT encode(g.access_token, 'hex'), encode(g.refresh_token, 'hex'),"
+      " encode(a.session_token, 'hex'), encode(s.next_token, 'hex')"
+      " FROM oauth_grants g, login_answers a, sessions s"
+      " WHERE s.next_token IS NOT NULL");
+  ASSERT_EQ(rows.size(), 1u);
+  const auto open = [&](int column, const Place& place) {
+    const auto opened = pg().key_ring().Open(BytesOf(rows[0][column]), place);
+    return opened.ok() ? opened->Expose() : opened.status().ToString();
+  };
+  EXPECT_EQ(open(0, {"oauth_grants", "access_token", {"wx1", "o1"}}),
+            "token of o1");
+  EXPECT_EQ(open(1, {"oauth_grants", "refresh_token", {"wx1", "o1"}}),
+            "refresh token of o1");
+  EXPECT_EQ(open(2, {"login_answers", "session_token", {"wx1", in.code_hash}}),
+            in.session_token.Expose());
+  EXPECT_EQ(open(3, {"sessions", "next_token", {in.session_token_hash}}),
+            refresh.new_token.Expose());
+}
+
+// Sealed values are bound to their rows: one that was moved does not open.
+TEST_P(PgStoresTest, MovedValuesAreTampering) {
+  const SignIn one = WebLogin("wx1", "o1");
+  const SignIn two = WebLogin("wx1", "o2");
+  MustRecord(one);
+  MustRecord(two);
+  const SessionRefresh refresh = RefreshOf(one.session_token_hash);
+  ASSERT_TRUE(Refresh(refresh));
+  ASSERT_TRUE(Refresh(RefreshOf(two.session_token_hash)));
+  for (const char* move :
+       {"UPDATE oauth_grants g SET access_token = o.access_token"
+        " FROM oauth_grants o WHERE o.openid <> g.openid",
+        "UPDATE login_answers a SET session_token = o.session_token"
+        " FROM login_answers o WHERE o.code_hash <> a.code_hash",
+        "UPDATE sessions s SET next_token = o.next_token FROM sessions o"
+        " WHERE o.openid <> s.openid AND o.next_token IS NOT NULL"
+        " AND s.next_token IS NOT NULL"})
+    pg().Sql(move);
+  EXPECT_TRUE(HasReason(Await<std::optional<StoredGrant>>([&](auto done) {
+                          harness_->grants().FindGrant(ByOpenid{"wx1", "o1"},
+                                                       Soon(), std::move(done));
+                        }).status(),
+                        Reason::kTampered));
+  EXPECT_TRUE(HasReason(Await<std::optional<LoginAnswer>>([&](auto done) {
+                          harness_->identities().FindLoginAnswer(
+                              "wx1", one.code_hash, Soon(), std::move(done));
+                        }).status(),
+                        Reason::kTampered));
+  EXPECT_TRUE(HasReason(Await<std::optional<RefreshedSession>>([&](auto done) {
+                          harness_->sessions().RefreshSession(
+                              RefreshOf(one.session_token_hash), Soon(),
+                              std::move(done));
+                        }).status(),
+                        Reason::kTampered));
+}
+
+// What a server of the version before leaves in the database.
+TEST_P(PgStoresTest, ASessionOfAnOlderServerIsRefreshed) {
+  const SignIn in = Login("wx1", "o1");
+  MustRecord(in);
+  pg().Sql("UPDATE sessions SET ttl = NULL");
+  const SessionRefresh refresh = RefreshOf(in.session_token_hash);
+  const auto refreshed = Refresh(refresh);
+  ASSERT_TRUE(refreshed.has_value());
+  EXPECT_EQ(pg().Sql("SELECT ttl FROM sessions WHERE family IS NOT NULL"),
+            SqlRows({{"01:00:00"}}));
+  EXPECT_EQ(Revoke(in.session_token_hash), 1);
+}
+
+TEST_P(PgStoresTest, AnErasureLeavesAnEventWithoutPersonalData) {
+  const std::string user_id =
+      MustRecord(Login("wx1", "o1", "u1")).session.user.user_id;
+  ASSERT_TRUE(Erase(ByUserId{user_id}));
+  EXPECT_EQ(pg().Sql("SELECT user_id, kind, other_user_id, app_id "
+                     "FROM user_events"),
+            SqlRows({{user_id, "erased", std::nullopt, std::nullopt}}));
 }
 
 TEST_P(PgStoresTest, AMergeLeavesAnEventAndOneHop) {

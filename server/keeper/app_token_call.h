@@ -1,0 +1,101 @@
+#ifndef WXIDENT_SERVER_KEEPER_APP_TOKEN_CALL_H_
+#define WXIDENT_SERVER_KEEPER_APP_TOKEN_CALL_H_
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/base/done.h"
+#include "server/crypto/secret.h"
+#include "server/identity/apps.h"
+#include "server/keeper/token_keeper.h"
+#include "server/store/token_store.h"
+#include "server/wechat/wechat_api.h"
+
+namespace wxident {
+
+// Runs `call` with the app's access_token. When WeChat refuses that token, the
+// keeper is told so, and `call` is run once more with the token it then has; a
+// second refusal is the answer. So `call` runs at most twice, the second time
+// only when the first had no effect, and must keep what it needs for that.
+//
+//   CallWithAppToken<Phone>(
+//       keeper, app,
+//       [&wechat, &app, code, openid, deadline](Secret token,
+//                                               Done<Phone> done) {
+//         wechat.GetPhoneNumber(app, std::move(token), code, openid, deadline,
+//                               std::move(done));
+//       },
+//       std::move(done));
+//
+// `keeper` and `app` must outlive it. `done` is called once, on any thread,
+// with the error of the keeper or the answer of `call`. The keeper has no
+// deadline of its caller's: it answers within 5 s or so, so `call` itself must
+// look at the time that is left, as every WechatApi operation does.
+template <typename T>
+class AppTokenCall {
+ public:
+  using Call = absl::AnyInvocable<void(Secret token, Done<T> done)>;
+
+  static void Start(TokenKeeper& keeper, const App& app, Call call,
+                    Done<T> done) {
+    Run(std::make_shared<AppTokenCall>(keeper, app, std::move(call),
+                                       std::move(done)),
+        std::nullopt);
+  }
+
+  AppTokenCall(TokenKeeper& keeper, const App& app, Call call, Done<T> done)
+      : keeper_(keeper),
+        app_(app),
+        call_(std::move(call)),
+        done_(std::move(done)) {}
+
+ private:
+  static void Run(std::shared_ptr<AppTokenCall> self,
+                  std::optional<Secret> rejected) {
+    AppTokenCall& run = *self;
+    const bool last = rejected.has_value();
+    run.keeper_.Get(run.app_, rejected,
+                    [self = std::move(self),
+                     last](absl::StatusOr<AccessToken> token) mutable {
+                      OnToken(std::move(self), last, std::move(token));
+                    });
+  }
+
+  static void OnToken(std::shared_ptr<AppTokenCall> self, bool last,
+                      absl::StatusOr<AccessToken> token) {
+    AppTokenCall& run = *self;
+    if (!token.ok()) {
+      std::move(run.done_)(token.status());
+      return;
+    }
+    Secret used = token->token;
+    // `self` stays here too: call_ may answer before it returns.
+    run.call_(std::move(token->token), [self, last, used = std::move(used)](
+                                           absl::StatusOr<T> answer) mutable {
+      if (!last && IsTokenRefused(answer.status())) {
+        Run(std::move(self), std::move(used));
+        return;
+      }
+      std::move(self->done_)(std::move(answer));
+    });
+  }
+
+  TokenKeeper& keeper_;
+  const App& app_;
+  Call call_;
+  Done<T> done_;
+};
+
+template <typename T>
+void CallWithAppToken(TokenKeeper& keeper, const App& app,
+                      typename AppTokenCall<T>::Call call, Done<T> done) {
+  AppTokenCall<T>::Start(keeper, app, std::move(call), std::move(done));
+}
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_KEEPER_APP_TOKEN_CALL_H_

@@ -1,0 +1,89 @@
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/rpc/calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+constexpr int kMost = 500;
+
+class BatchGetUsersCall final : public UnaryCall {
+ public:
+  BatchGetUsersCall(const Services& services,
+                    grpc::CallbackServerContext& context,
+                    const v1::BatchGetUsersRequest& request,
+                    v1::BatchGetUsersResponse& response)
+      : UnaryCall(services, "BatchGetUsers", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<std::vector<UserQuery>> queries = Queries();
+    if (!queries.ok()) return Fail(queries.status());
+    if (queries->empty()) return Succeed();  // asked for nobody
+    services_.identities.FindUsers(
+        *std::move(queries), deadline(),
+        [this](absl::StatusOr<std::vector<std::optional<UserWithIdentities>>>
+                   found) { OnFound(std::move(found)); });
+  }
+
+ private:
+  absl::StatusOr<std::vector<UserQuery>> Queries() {
+    if (request_.identity_refs_size() > kMost)
+      return FieldError("identity_refs", "has more than 500 entries");
+    if (request_.user_ids_size() > kMost)
+      return FieldError("user_ids", "has more than 500 entries");
+    if (request_.identity_refs_size() > 0 && request_.user_ids_size() > 0)
+      return FieldError("user_ids", "must be empty when identity_refs is not");
+    std::vector<UserQuery> queries;
+    for (int i = 0; i < request_.identity_refs_size(); ++i) {
+      const v1::IdentityRef& ref = request_.identity_refs(i);
+      WX_RETURN_IF_ERROR(IdentityRefField(
+          services_, absl::StrCat("identity_refs[", i, "]"), ref));
+      queries.push_back(ByOpenid{ref.app_id(), ref.openid()});
+    }
+    for (int i = 0; i < request_.user_ids_size(); ++i) {
+      WX_RETURN_IF_ERROR(
+          UserIdField(absl::StrCat("user_ids[", i, "]"), request_.user_ids(i)));
+      queries.push_back(ByUserId{request_.user_ids(i)});
+    }
+    return queries;
+  }
+
+  void OnFound(
+      absl::StatusOr<std::vector<std::optional<UserWithIdentities>>> found) {
+    if (!found.ok()) return Fail(found.status());
+    for (const std::optional<UserWithIdentities>& user : *found) {
+      v1::FoundUser& answer = *response_.add_users();
+      if (!user.has_value()) continue;
+      answer.set_found(true);
+      Fill(user->user, *answer.mutable_user());
+      for (const Identity& identity : user->identities)
+        Fill(identity, *answer.add_identities());
+    }
+    Succeed();
+  }
+
+  const v1::BatchGetUsersRequest& request_;
+  v1::BatchGetUsersResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartBatchGetUsers(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::BatchGetUsersRequest& request,
+    v1::BatchGetUsersResponse& response) {
+  auto* call = new BatchGetUsersCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

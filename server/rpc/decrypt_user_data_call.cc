@@ -1,0 +1,69 @@
+#include <optional>
+#include <utility>
+
+#include "server/rpc/calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/open_data_fields.h"
+#include "server/rpc/unary_call.h"
+#include "server/wechat/open_data.h"
+
+namespace wxident {
+namespace {
+
+class DecryptUserDataCall final : public UnaryCall {
+ public:
+  DecryptUserDataCall(const Services& services,
+                      grpc::CallbackServerContext& context,
+                      const v1::DecryptUserDataRequest& request,
+                      v1::DecryptUserDataResponse& response)
+      : UnaryCall(services, "DecryptUserData", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<std::string> hash =
+        SessionTokenField("session_token", request_.session_token());
+    if (!hash.ok()) return Fail(hash.status());
+    absl::StatusOr<OpenDataFields> fields =
+        CheckOpenDataFields("", request_.encrypted_data(), request_.iv());
+    if (!fields.ok()) return Fail(fields.status());
+    if (hash->empty()) return Fail(SessionNotActiveError());
+    fields_ = *std::move(fields);
+    services_.sessions.FindSessionWithKeys(
+        *std::move(hash), deadline(),
+        [this](absl::StatusOr<std::optional<SessionWithKeys>> session) {
+          OnSession(std::move(session));
+        });
+  }
+
+ private:
+  void OnSession(absl::StatusOr<std::optional<SessionWithKeys>> session) {
+    if (!session.ok()) return Fail(session.status());
+    absl::StatusOr<const App*> app = CheckOpenDataSession(services_, *session);
+    if (!app.ok()) return Fail(app.status());
+    absl::StatusOr<OpenedData> opened =
+        OpenData(MakeOpenDataInput(services_, fields_, **session));
+    if (!opened.ok()) return Fail(OpenDataError(**session, opened.status()));
+    response_.set_json(std::move(opened->json));
+    Fill(opened->watermark_time, *response_.mutable_watermark_time());
+    Succeed();
+  }
+
+  const v1::DecryptUserDataRequest& request_;
+  v1::DecryptUserDataResponse& response_;
+  OpenDataFields fields_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartDecryptUserData(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::DecryptUserDataRequest& request,
+    v1::DecryptUserDataResponse& response) {
+  auto* call = new DecryptUserDataCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

@@ -1,0 +1,77 @@
+#include <optional>
+#include <utility>
+
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+#include "server/rpc/admin_calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+class EraseUserCall final : public UnaryCall {
+ public:
+  EraseUserCall(const Services& services, grpc::CallbackServerContext& context,
+                const v1::EraseUserRequest& request,
+                v1::EraseUserResponse& response)
+      : UnaryCall(services, "EraseUser", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<UserQuery> query = Query();
+    if (!query.ok()) return Fail(query.status());
+    services_.identities.EraseUser(
+        *std::move(query), deadline(),
+        [this](absl::StatusOr<std::optional<Erased>> erased) {
+          OnErased(std::move(erased));
+        });
+  }
+
+ private:
+  absl::StatusOr<UserQuery> Query() {
+    switch (request_.subject_case()) {
+      case v1::EraseUserRequest::kUserId:
+        WX_RETURN_IF_ERROR(UserIdField("user_id", request_.user_id()));
+        return ByUserId{request_.user_id()};
+      case v1::EraseUserRequest::kIdentityRef: {
+        const v1::IdentityRef& ref = request_.identity_ref();
+        WX_RETURN_IF_ERROR(IdentityRefField(services_, "identity_ref", ref));
+        return ByOpenid{ref.app_id(), ref.openid()};
+      }
+      case v1::EraseUserRequest::SUBJECT_NOT_SET:
+        break;
+    }
+    return FieldError("subject", "is required: user_id or identity_ref");
+  }
+
+  void OnErased(absl::StatusOr<std::optional<Erased>> erased) {
+    // Also after a failure, which may hide that it took effect.
+    services_.session_checks.ForgetAll();
+    services_.logins.ForgetAnswers();
+    if (!erased.ok()) return Fail(erased.status());
+    if (!erased->has_value()) return Fail(UserUnknownError());
+    Log(LogLevel::kInfo, "user erased", {{"user_id", (*erased)->user_id}});
+    response_.set_user_id((*erased)->user_id);
+    response_.set_erased_identities((*erased)->identities);
+    response_.set_revoked_sessions((*erased)->sessions);
+    Succeed();
+  }
+
+  const v1::EraseUserRequest& request_;
+  v1::EraseUserResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartEraseUser(const Services& services,
+                                         grpc::CallbackServerContext& context,
+                                         const v1::EraseUserRequest& request,
+                                         v1::EraseUserResponse& response) {
+  auto* call = new EraseUserCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

@@ -1,0 +1,73 @@
+#include <optional>
+#include <utility>
+
+#include "server/rpc/admin_calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+void FillExported(const ExportedIdentity& identity,
+                  v1::ExportedIdentity& message) {
+  Fill(identity.identity, *message.mutable_identity());
+  Fill(identity.created_at, *message.mutable_create_time());
+  if (identity.profile.has_value())
+    Fill(*identity.profile, *message.mutable_user_info());
+  if (identity.phone.has_value())
+    Fill(*identity.phone, *message.mutable_phone());
+  for (const ExportedIdentity::ActiveSession& session : identity.sessions) {
+    v1::ExportedSession& exported = *message.add_sessions();
+    Fill(session.created_at, *exported.mutable_create_time());
+    Fill(session.expires_at, *exported.mutable_expire_time());
+  }
+}
+
+class ExportUserCall final : public UnaryCall {
+ public:
+  ExportUserCall(const Services& services, grpc::CallbackServerContext& context,
+                 const v1::ExportUserRequest& request,
+                 v1::ExportUserResponse& response)
+      : UnaryCall(services, "ExportUser", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    const absl::Status checked = UserIdField("user_id", request_.user_id());
+    if (!checked.ok()) return Fail(checked);
+    services_.identities.ExportUser(
+        request_.user_id(), deadline(),
+        [this](absl::StatusOr<std::optional<ExportedUser>> user) {
+          OnExported(std::move(user));
+        });
+  }
+
+ private:
+  void OnExported(absl::StatusOr<std::optional<ExportedUser>> user) {
+    if (!user.ok()) return Fail(user.status());
+    if (!user->has_value()) return Fail(UserUnknownError());
+    Fill((*user)->user, *response_.mutable_user());
+    for (const ExportedIdentity& identity : (*user)->identities)
+      FillExported(identity, *response_.add_identities());
+    for (const std::string& merged : (*user)->merged_user_ids)
+      response_.add_merged_user_ids(merged);
+    Succeed();
+  }
+
+  const v1::ExportUserRequest& request_;
+  v1::ExportUserResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartExportUser(const Services& services,
+                                          grpc::CallbackServerContext& context,
+                                          const v1::ExportUserRequest& request,
+                                          v1::ExportUserResponse& response) {
+  auto* call = new ExportUserCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

@@ -1,0 +1,153 @@
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "server/identity/error.h"
+#include "server/keeper/app_token_call.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+#include "server/rpc/user_info.h"
+
+namespace wxident {
+namespace {
+
+// GetUserInfo by asking WeChat: sources oauth and follower.
+class FetchedUserInfoCall final : public UnaryCall {
+ public:
+  FetchedUserInfoCall(const Services& services,
+                      grpc::CallbackServerContext& context,
+                      const v1::GetUserInfoRequest& request,
+                      v1::GetUserInfoResponse& response)
+      : UnaryCall(services, "GetUserInfo", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<ProfileQuery> query = UserInfoSubject(services_, request_);
+    if (!query.ok()) return Fail(query.status());
+    if (request_.has_identity_ref()) {
+      const absl::Status fits =
+          CheckApp(*services_.apps.Find(request_.identity_ref().app_id()),
+                   "identity_ref.app_id");
+      if (!fits.ok()) return Fail(fits);
+    }
+    if (request_.has_oauth()) return StartOauth(*std::move(query));
+    StartFollower(*std::move(query));
+  }
+
+ private:
+  std::string language() const {
+    return request_.language().empty() ? "zh_CN" : request_.language();
+  }
+
+  absl::Status CheckApp(const App& app, absl::string_view path) const {
+    if (request_.has_follower() && app.kind != AppKind::kOfficialAccount)
+      return FieldError(path,
+                        "must be of an official account with source follower");
+    if (request_.has_oauth() && app.kind == AppKind::kMiniProgram)
+      return FieldError(path,
+                        "must be of an official account, website or mobile app "
+                        "with source oauth");
+    return absl::OkStatus();
+  }
+
+  // Source oauth: WeChat with the person's token, save.
+
+  void StartOauth(ProfileQuery query) {
+    services_.grants.FetchProfile(
+        std::move(query), language(), deadline(),
+        [this](absl::StatusOr<OauthGrants::OauthProfile> fetched) {
+          OnOauthProfile(std::move(fetched));
+        });
+  }
+
+  void OnOauthProfile(absl::StatusOr<OauthGrants::OauthProfile> fetched) {
+    if (!fetched.ok()) return Fail(fetched.status());
+    Save(std::move(fetched->identity), std::move(fetched->profile));
+  }
+
+  // Source follower: whose, WeChat with the app's token, save.
+
+  void StartFollower(ProfileQuery query) {
+    services_.profiles.FindProfile(
+        std::move(query), deadline(),
+        [this](absl::StatusOr<std::optional<StoredProfile>> found) {
+          OnKnown(std::move(found));
+        });
+  }
+
+  void OnKnown(absl::StatusOr<std::optional<StoredProfile>> found) {
+    if (!found.ok()) return Fail(found.status());
+    if (!found->has_value())
+      return Fail(request_.has_session_token() ? SessionNotActiveError()
+                                               : IdentityUnknownError());
+    user_ = std::move((*found)->user);
+    identity_ = std::move((*found)->identity);
+    absl::StatusOr<const App*> app = AppOf(services_, identity_);
+    if (!app.ok()) return Fail(app.status());
+    const absl::Status fits = CheckApp(**app, "session_token");
+    if (!fits.ok()) return Fail(fits);
+    CallWithAppToken<FetchedProfile>(
+        services_.tokens, **app,
+        [this, app = *app](const Secret& token, Done<FetchedProfile> done) {
+          services_.wechat.GetFollower(*app, token, identity_.openid,
+                                       language(), deadline(), std::move(done));
+        },
+        [this](absl::StatusOr<FetchedProfile> fetched) {
+          OnFollower(std::move(fetched));
+        });
+  }
+
+  void OnFollower(absl::StatusOr<FetchedProfile> fetched) {
+    if (!fetched.ok()) return Fail(fetched.status());
+    if (fetched->openid != identity_.openid)
+      return Fail(Error(Reason::kWechatBadResponse,
+                        "WeChat answered for another openid; retry")
+                      .ToStatus());
+    if (!fetched->profile.subscribe) {
+      // WeChat tells nothing of who does not follow, so nothing is learned.
+      FillUserInfo(identity_, fetched->profile, response_);
+      Fill(user_, *response_.mutable_user());
+      return Succeed();
+    }
+    if (!fetched->unionid.empty())
+      identity_.unionid = std::move(fetched->unionid);
+    Save(std::move(identity_), std::move(fetched->profile));
+  }
+
+  // Both sources.
+
+  void Save(Identity identity, Profile profile) {
+    absl::StatusOr<const App*> app = AppOf(services_, identity);
+    if (!app.ok()) return Fail(app.status());
+    FillUserInfo(identity, profile, response_);
+    services_.profiles.SaveProfile(
+        std::move(identity), (*app)->open_platform_account, std::move(profile),
+        deadline(),
+        [this](absl::StatusOr<User> user) { OnSaved(std::move(user)); });
+  }
+
+  void OnSaved(absl::StatusOr<User> user) {
+    if (!user.ok()) return Fail(user.status());
+    Fill(*user, *response_.mutable_user());
+    Succeed();
+  }
+
+  const v1::GetUserInfoRequest& request_;
+  v1::GetUserInfoResponse& response_;
+  User user_;
+  Identity identity_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartFetchedUserInfo(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::GetUserInfoRequest& request, v1::GetUserInfoResponse& response) {
+  auto* call = new FetchedUserInfoCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

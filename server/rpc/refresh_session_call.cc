@@ -1,0 +1,66 @@
+#include <optional>
+#include <utility>
+
+#include "server/identity/ids.h"
+#include "server/rpc/calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+class RefreshSessionCall final : public UnaryCall {
+ public:
+  RefreshSessionCall(const Services& services,
+                     grpc::CallbackServerContext& context,
+                     const v1::RefreshSessionRequest& request,
+                     v1::RefreshSessionResponse& response)
+      : UnaryCall(services, "RefreshSession", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<std::string> hash =
+        SessionTokenField("session_token", request_.session_token());
+    if (!hash.ok()) return Fail(hash.status());
+    if (hash->empty()) return Fail(SessionNotActiveError());
+    Secret token = NewSessionToken(services_.random);
+    std::string new_hash = *SessionTokenHash(token.Expose());
+    services_.session_checks.Refresh(
+        {.token_hash = *std::move(hash),
+         .new_token = std::move(token),
+         .new_token_hash = std::move(new_hash),
+         .overlap = services_.session_refresh_overlap,
+         .max_age = services_.session_max_age},
+        deadline(),
+        [this](absl::StatusOr<std::optional<RefreshedSession>> refreshed) {
+          OnRefreshed(std::move(refreshed));
+        });
+  }
+
+ private:
+  void OnRefreshed(absl::StatusOr<std::optional<RefreshedSession>> refreshed) {
+    if (!refreshed.ok()) return Fail(refreshed.status());
+    if (!refreshed->has_value()) return Fail(SessionNotActiveError());
+    response_.set_session_token((*refreshed)->token.Expose());
+    Fill((*refreshed)->expires_at, *response_.mutable_expire_time());
+    Succeed();
+  }
+
+  const v1::RefreshSessionRequest& request_;
+  v1::RefreshSessionResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartRefreshSession(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::RefreshSessionRequest& request,
+    v1::RefreshSessionResponse& response) {
+  auto* call = new RefreshSessionCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

@@ -1,0 +1,43 @@
+#ifndef WXIDENT_SERVER_SESSION_SESSION_SWEEPER_H_
+#define WXIDENT_SERVER_SESSION_SESSION_SWEEPER_H_
+
+#include <condition_variable>
+#include <mutex>
+
+#include "absl/status/statusor.h"
+#include "server/base/clock.h"
+#include "server/store/session_store.h"
+
+namespace wxident {
+
+// Deletes what the session store no longer needs, in batches small enough not
+// to be felt: one at a time, the next at once while there is more. Thread-safe.
+class SessionSweeper {
+ public:
+  SessionSweeper(SessionStore& store, Clock& clock);
+
+  // Begins, unless a sweep is under way. Call it about once a second. A failure
+  // ends the sweep; the next call tries again.
+  void Sweep();
+
+  // Begins nothing any more and waits for the batch under way, at most 2 s.
+  void Stop();
+
+ private:
+  void SweepBatch();
+  void OnSwept(absl::StatusOr<int> count);
+
+  SessionStore& store_;
+  Clock& clock_;
+
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  bool sweeping_ = false;
+  bool stopping_ = false;
+  // Whether the last batch failed, which is logged once.
+  bool failing_ = false;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_SESSION_SESSION_SWEEPER_H_

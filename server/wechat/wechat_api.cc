@@ -1,0 +1,18 @@
+#include "server/wechat/wechat_api.h"
+
+#include "server/identity/error.h"
+
+namespace wxident {
+
+bool IsTokenRefused(const absl::Status& error) {
+  if (error.ok()) return false;
+  const ErrorDetails details = DetailsOf(error);
+  // Where the app secret was sent, 40001 means the secret.
+  if (details.reason == Reason::kAppMisconfigured) return false;
+  const auto errcode = details.metadata.find("errcode");
+  return errcode != details.metadata.end() &&
+         (errcode->second == "40001" || errcode->second == "40014" ||
+          errcode->second == "42001");
+}
+
+}  // namespace wxident

@@ -1,0 +1,173 @@
+// Followers of an official account, through real processes.
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/integration/wxidentd.h"
+
+namespace wxident {
+namespace {
+
+constexpr char kInfo[] = "/cgi-bin/user/info";
+constexpr char kToken[] = "/cgi-bin/stable_token";
+
+class FollowersTest : public testing::Test {
+ protected:
+  FollowersTest() : server_(world_) {}
+  ~FollowersTest() override { EXPECT_EQ(server_.Stop(), 0); }
+
+  Simulator& sim() { return world_.sim(); }
+
+  grpc::Status Ask(const v1::LoginResponse& login,
+                   v1::GetUserInfoResponse* response) {
+    v1::GetUserInfoRequest request;
+    request.set_session_token(login.session_token());
+    request.mutable_follower();
+    response->Clear();
+    return server_.stub().GetUserInfo(Within().get(), request, response);
+  }
+
+  void Follow(const std::string& user, nlohmann::json fields = {}) {
+    nlohmann::json ask = {
+        {"app_id", kOfficialAccount}, {"user", user}, {"subscribe", true}};
+    if (!fields.is_null()) ask.update(fields);
+    sim().Call("followers", ask);
+  }
+
+  v1::LoginResponse BaseLogin(const std::string& user) {
+    v1::LoginResponse login;
+    const grpc::Status status = OauthLogin(
+        server_.stub(), sim().OauthCode(kOfficialAccount, user, "snsapi_base"),
+        &login, kOfficialAccount);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return login;
+  }
+
+  World world_;
+  Wxidentd server_;
+};
+
+TEST_F(FollowersTest, EveryFieldComes) {
+  Follow("ann", {{"subscribe_scene", "ADD_SCENE_QR_CODE"},
+                 {"qr_scene", 98765},
+                 {"qr_scene_str", "poster"},
+                 {"remark", "a regular"},
+                 {"groupid", 3},
+                 {"tagid_list", {128, 2}}});
+  const v1::LoginResponse login = BaseLogin("ann");
+  v1::GetUserInfoResponse answer;
+  const grpc::Status status = Ask(login, &answer);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const v1::UserInfo& info = answer.user_info();
+  EXPECT_TRUE(info.subscribe());
+  EXPECT_GT(info.subscribe_time().seconds(), 0);
+  EXPECT_EQ(info.subscribe_scene(), "ADD_SCENE_QR_CODE");
+  EXPECT_EQ(info.qr_scene(), 98765);
+  EXPECT_EQ(info.qr_scene_str(), "poster");
+  EXPECT_EQ(info.remark(), "a regular");
+  EXPECT_EQ(info.group_id(), 3);
+  ASSERT_EQ(info.tag_ids_size(), 2);
+  EXPECT_EQ(info.tag_ids(0), 128);
+  EXPECT_EQ(info.tag_ids(1), 2);
+  EXPECT_EQ(answer.source(), v1::USER_INFO_SOURCE_FOLLOWER);
+}
+
+TEST_F(FollowersTest, TheUnionidThatCameLinksThePerson) {
+  Follow("bob");
+  const v1::LoginResponse mini = LogIn(world_, server_, "bob", kMiniProgram);
+  const v1::LoginResponse silent = BaseLogin("bob");
+  ASSERT_TRUE(silent.identity().unionid().empty());
+  EXPECT_NE(silent.user().user_id(), mini.user().user_id());
+  v1::GetUserInfoResponse answer;
+  ASSERT_TRUE(Ask(silent, &answer).ok());
+  EXPECT_EQ(answer.identity().unionid(), mini.identity().unionid());
+  // The older user is the one that stays.
+  EXPECT_EQ(answer.user().user_id(), mini.user().user_id());
+  v1::GetUserRequest ask;
+  ask.set_user_id(silent.user().user_id());
+  v1::GetUserResponse user;
+  ASSERT_TRUE(server_.stub().GetUser(Within().get(), ask, &user).ok());
+  EXPECT_EQ(user.user().user_id(), mini.user().user_id());
+  EXPECT_EQ(user.identities_size(), 2);
+  EXPECT_TRUE(IsActive(server_, silent.session_token()));
+  EXPECT_EQ(world_.Orphans(), 0);
+}
+
+TEST_F(FollowersTest, WhoDoesNotFollowKeepsWhatIsStored) {
+  Follow("cy", {{"remark", "kept"}});
+  const v1::LoginResponse login = BaseLogin("cy");
+  v1::GetUserInfoResponse answer;
+  ASSERT_TRUE(Ask(login, &answer).ok());
+  const std::string unionid = answer.identity().unionid();
+  EXPECT_FALSE(unionid.empty());
+
+  sim().Call(
+      "followers",
+      {{"app_id", kOfficialAccount}, {"user", "cy"}, {"subscribe", false}});
+  const grpc::Status status = Ask(login, &answer);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_FALSE(answer.user_info().subscribe());
+  EXPECT_TRUE(answer.user_info().remark().empty());
+  EXPECT_EQ(answer.identity().unionid(), unionid);
+
+  v1::GetUserInfoRequest ask;
+  ask.set_session_token(login.session_token());
+  ask.mutable_stored();
+  v1::GetUserInfoResponse stored;
+  ASSERT_TRUE(server_.stub().GetUserInfo(Within().get(), ask, &stored).ok());
+  EXPECT_EQ(stored.user_info().remark(), "kept");
+  EXPECT_EQ(stored.identity().unionid(), unionid);
+}
+
+TEST_F(FollowersTest, ADeadTokenIsRepairedOnceForAll) {
+  Follow("dan");
+  const v1::LoginResponse login = BaseLogin("dan");
+  v1::GetUserInfoResponse answer;
+  ASSERT_TRUE(Ask(login, &answer).ok());
+  ASSERT_EQ(sim().Calls(kToken), 1);
+  // Its end comes at WeChat before this server's clock says so.
+  sim().Advance(absl::Seconds(7201));
+  const int infos = sim().Calls(kInfo);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 16; ++i)
+    callers.emplace_back([&] {
+      v1::GetUserInfoResponse mine;
+      const grpc::Status status = Ask(login, &mine);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(sim().Calls(kToken), 2);
+  // Each caller asked once, and those that had the dead token once more.
+  EXPECT_LE(sim().Calls(kInfo) - infos, 32);
+  EXPECT_GT(sim().Calls(kInfo) - infos, 16);
+}
+
+TEST_F(FollowersTest, ATokenThatStaysRefusedIsNotTriedForever) {
+  Follow("eli");
+  const v1::LoginResponse login = BaseLogin("eli");
+  for (const int errcode : {40001, 40014, 42001}) {
+    sim().Fault({{"path", kInfo}, {"errcode", errcode}});
+    const int before = sim().Calls(kInfo);
+    v1::GetUserInfoResponse answer;
+    EXPECT_FALSE(Ask(login, &answer).ok());
+    EXPECT_EQ(sim().Calls(kInfo) - before, 2) << errcode;
+    sim().ClearFaults();
+  }
+}
+
+TEST_F(FollowersTest, OnlyOfficialAccountsHaveFollowers) {
+  const v1::LoginResponse login = LogIn(world_, server_, "flo", kWebsite);
+  v1::GetUserInfoResponse answer;
+  const grpc::Status status = Ask(login, &answer);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(status), "REQUEST_INVALID");
+  EXPECT_EQ(sim().Calls(kInfo), 0);
+}
+
+}  // namespace
+}  // namespace wxident
