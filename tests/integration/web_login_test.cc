@@ -108,7 +108,11 @@ TEST_F(WebLoginTest, EachKindOfAppLogsInAndTellsTheProfile) {
     ask.mutable_stored();
     v1::GetUserInfoResponse stored;
     ASSERT_TRUE(stub().GetUserInfo(Within().get(), ask, &stored).ok());
-    EXPECT_EQ(stored.SerializeAsString(), profile.SerializeAsString());
+    EXPECT_EQ(stored.user_info().SerializeAsString(),
+              profile.user_info().SerializeAsString());
+    EXPECT_EQ(stored.user().user_id(), user_id);
+    EXPECT_EQ(stored.source(), profile.source());
+    EXPECT_EQ(stored.fetch_time().seconds(), profile.fetch_time().seconds());
   }
   EXPECT_EQ(world().Orphans(), 0);
 }
