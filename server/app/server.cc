@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "server/app/grpc_listener.h"
 #include "server/base/clock.h"
+#include "server/base/deadline.h"
 #include "server/base/log.h"
 #include "server/base/metrics.h"
 #include "server/base/status_macros.h"
@@ -277,12 +278,14 @@ void Server::AnnounceStop() {
 void Server::Stop() {
   if (parts_->service == nullptr) return;
   AnnounceStop();
-  const absl::Duration timeout = parts_->config.shutdown.timeout;
-  parts_->grpc->Stop(timeout);
-  if (parts_->admin != nullptr) parts_->admin->Stop(timeout);
+  const Deadline end =
+      Deadline::After(parts_->config.shutdown.timeout, parts_->clock);
+  parts_->grpc->Stop(end.Left(parts_->clock));
+  if (parts_->admin != nullptr) parts_->admin->Stop(end.Left(parts_->clock));
   // Every call has ended; what still runs are fetches of tokens and a sweep.
   parts_->tokens->Stop();
   parts_->sweeper->Stop();
+  parts_->timer.reset();
   parts_->service.reset();
 }
 
