@@ -4,8 +4,6 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <atomic>
-
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -29,20 +27,16 @@ class UnaryCall : public grpc::ServerUnaryReactor {
 
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return deadline_; }
-  // Whether the caller has hung up, so that going on is of no use.
-  bool Abandoned() const { return abandoned_.load(); }
 
   const Services& services_;
 
  private:
   void End(const absl::Status& status);
-  void OnCancel() override { abandoned_.store(true); }
   void OnDone() override { delete this; }
 
   const absl::string_view rpc_;
   const absl::Duration began_;
   const Deadline deadline_;
-  std::atomic<bool> abandoned_{false};
 };
 
 }  // namespace wxident

@@ -122,6 +122,12 @@ absl::StatusOr<FetchedProfile> ReadProfile(const WechatResponse& response,
   return fetched;
 }
 
+// The database keeps microseconds; a profile must tell the same time whether it
+// was fetched or stored.
+absl::Time Storable(absl::Time time) {
+  return absl::FromUnixMicros(absl::ToUnixMicros(time));
+}
+
 }  // namespace
 
 absl::StatusOr<CodeSession> ReadCodeSession(const WechatResponse& response) {
@@ -187,7 +193,7 @@ absl::StatusOr<FetchedProfile> ReadOauthProfile(const WechatResponse& response,
   for (std::string& privilege : profile.privileges)
     privilege = WithoutControls(privilege);
   profile.source = ProfileSource::kOauth;
-  profile.fetched_at = now;
+  profile.fetched_at = Storable(now);
   return fetched;
 }
 
@@ -224,7 +230,7 @@ absl::StatusOr<FetchedProfile> ReadFollower(const WechatResponse& response,
     profile.subscribe = true;
   }
   fetched.profile.source = ProfileSource::kFollower;
-  fetched.profile.fetched_at = now;
+  fetched.profile.fetched_at = Storable(now);
   return fetched;
 }
 

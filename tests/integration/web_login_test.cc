@@ -113,6 +113,7 @@ TEST_F(WebLoginTest, EachKindOfAppLogsInAndTellsTheProfile) {
     EXPECT_EQ(stored.user().user_id(), user_id);
     EXPECT_EQ(stored.source(), profile.source());
     EXPECT_EQ(stored.fetch_time().seconds(), profile.fetch_time().seconds());
+    EXPECT_EQ(stored.fetch_time().nanos(), profile.fetch_time().nanos());
   }
   EXPECT_EQ(world().Orphans(), 0);
 }
