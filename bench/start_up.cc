@@ -45,25 +45,25 @@ bool Serves(const std::string& addr) {
          response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }
 
-// A line of /proc/<pid>/status, in MiB.
-double StatusMib(pid_t pid, const std::string& name) {
+// The number in a line of /proc/<pid>/status; of memory, KiB.
+double StatusOf(pid_t pid, const std::string& name) {
   std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
   std::string line;
-  double kib = 0;
+  double number = 0;
   while (std::getline(status, line)) {
     const std::vector<std::string> words =
         absl::StrSplit(line, absl::ByAnyChar(": \t"), absl::SkipEmpty());
     if (words.size() > 1 && words[0] == name &&
-        absl::SimpleAtod(words[1], &kib))
+        absl::SimpleAtod(words[1], &number))
       break;
   }
-  return kib / 1024;
+  return number;
 }
 
-void PrintMemory(const char* when, pid_t pid) {
-  std::printf("%-28s %8.1f MiB %8.1f MiB %8.0f\n", when,
-              StatusMib(pid, "VmHWM"), StatusMib(pid, "RssAnon"),
-              StatusMib(pid, "Threads") * 1024);
+void PrintMemory(const std::string& when, pid_t pid) {
+  std::printf("%-32s %8.1f MiB %8.1f MiB %8.0f\n", when.c_str(),
+              StatusOf(pid, "VmHWM") / 1024, StatusOf(pid, "RssAnon") / 1024,
+              StatusOf(pid, "Threads"));
 }
 
 // The number that failed.
@@ -104,19 +104,18 @@ int Main() {
     starts.push_back(MsSince(began));
   }
   std::sort(starts.begin(), starts.end());
-  std::printf("%-28s %12s %12s %12s\n", "start-up", "least", "median", "most");
-  std::printf("%-28s %9.0f ms %9.0f ms %9.0f ms\n\n",
+  std::printf("%-32s %12s %12s %12s\n", "start-up", "least", "median", "most");
+  std::printf("%-32s %9.0f ms %9.0f ms %9.0f ms\n\n",
               absl::StrCat("exec to SERVING, ", kStarts, " times").c_str(),
               starts.front(), starts[starts.size() / 2], starts.back());
 
   const pid_t pid = server->process().pid();
-  std::printf("%-28s %12s %12s %8s\n", "memory", "peak RSS", "own now",
+  std::printf("%-32s %12s %12s %8s\n", "memory", "peak RSS", "own now",
               "threads");
   PrintMemory("at rest", pid);
   const int failed = Load(world, *server);
-  PrintMemory(absl::StrCat("after ", kLogins, " logins, ", kCallers, " callers")
-                  .c_str(),
-              pid);
+  PrintMemory(
+      absl::StrCat("after ", kLogins, " logins, ", kCallers, " callers"), pid);
   if (failed != 0) std::fprintf(stderr, "%d logins failed\n", failed);
   return failed != 0 || server->Stop() != 0 ? 1 : 0;
 }
