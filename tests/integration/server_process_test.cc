@@ -130,7 +130,8 @@ TEST_F(ServerProcessTest, CommandsThatServeNothing) {
   Outcome outcome =
       RunServer({"check-config", "--config", world_.config_file()});
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_EQ(outcome.output, "the configuration is good: 3 app(s)\n");
+  EXPECT_TRUE(Holds(outcome.output, "the configuration is good"))
+      << outcome.output;
 
   outcome = RunServer({"version"});
   EXPECT_EQ(outcome.code, 0);
@@ -154,7 +155,8 @@ TEST_F(ServerProcessTest, ASchemaThatDoesNotFitNamesTheCommand) {
   for (const char* change :
        {"ALTER TABLE schema_migrations RENAME TO elsewhere",
         "ALTER TABLE elsewhere RENAME TO schema_migrations;"
-        "UPDATE schema_migrations SET version = '20000101000000'",
+        "DELETE FROM schema_migrations;"
+        "INSERT INTO schema_migrations (version) VALUES ('20000101000000')",
         "UPDATE schema_migrations SET version = '99991231235959'",
         "DELETE FROM schema_migrations"}) {
     world_.Query(change);
