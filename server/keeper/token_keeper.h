@@ -1,85 +1,103 @@
 #ifndef WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
 #define WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
 
-#include <condition_variable>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/done.h"
+#include "server/base/metrics.h"
+#include "server/base/timer.h"
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
-#include "server/store/token_store.h"
+#include "server/keeper/access_token.h"
+#include "server/store/credential_store.h"
 #include "server/wechat/wechat_api.h"
 
 namespace wxident {
 
-// Keeps the one valid access_token of each app. It is fetched once however
-// many ask, handed out from memory, kept in the store across restarts, and
-// replaced some minutes before it expires, while readers still get the old one;
-// so readers wait only when no valid token exists. A failing fetch is repeated
-// after 1 s, 2 s, ... 30 s; 30 s at once when WeChat refuses the app's own
-// settings, for asking again cannot help.
-// Thread-safe. Must outlive every call it was given.
+// Keeps the one valid access_token and the jsapi_ticket of each app, together
+// with the keepers of all other replicas: whoever gets the lease in the store
+// fetches, everybody else hears of it by reading the store's rows every 0.4 s.
+// What is valid is handed out from memory; it is replaced some minutes before
+// it expires, and readers get the old one meanwhile. ARCHITECTURE.md tells the
+// life of a token; docs/adr/0004 what happens to lost replies.
+//
+// While the store cannot be asked, what is in memory serves until less than
+// 60 s are left of it; then this replica fetches for itself, once, with
+// generation 0. A failing fetch is repeated, by whichever replica, after 1 s,
+// 2 s, ... 30 s; after 30 s when asking again cannot help.
+// Thread-safe.
 class TokenKeeper {
  public:
-  // `apps` must outlive the keeper.
-  TokenKeeper(const Apps& apps, WechatApi& wechat, TokenStore& store,
-              Clock& clock, Random& random);
+  // All must outlive the keeper.
+  TokenKeeper(const Apps& apps, WechatApi& wechat, CredentialStore& store,
+              Timer& timer, Clock& clock, Random& random, Metrics& metrics);
   ~TokenKeeper();
 
+  // Begins to follow the store and to refresh what is due.
+  void Start();
+
   // `app` is one of `apps`. Answers inline while the token is valid.
-  // `rejected` is a token that WeChat has refused: if it is the present one, a
-  // new one is fetched first, by force when WeChat insists on the old one;
-  // WeChat allows that 20 times a day and 30 s apart, and beyond it the answer
-  // is TOKEN_BUDGET_EXHAUSTED. Any other `rejected` is ignored, for it has been
-  // replaced already. Errors: those of WechatApi::FetchToken.
-  // A fetch takes at most 5 s and serves all who wait.
+  // `rejected` is a token that WeChat has refused: if it is the newest of all
+  // replicas, it is replaced first, by force when WeChat insists on it; within
+  // WeChat's budget for that, else TOKEN_BUDGET_EXHAUSTED. One that was
+  // replaced already changes nothing.
+  // Errors: those of WechatApi::FetchToken, STORE_UNAVAILABLE. It has no
+  // deadline of its caller's: the answer comes within 12 s.
   void Get(const App& app, const std::optional<Secret>& rejected,
            Done<AccessToken> done);
 
-  // Starts the replacement of each token that is due. Call it about once a
-  // second.
-  void RefreshDue();
+  // The jsapi_ticket; its generation and times are its own. Only of official
+  // accounts.
+  void GetTicket(const App& app, Done<AccessToken> done);
 
-  // Waits for the fetches under way, at most 5 s each. To be called when nobody
-  // calls Get or RefreshDue any more, while WeChat and the store still answer.
+  // Replaces the access_token whatever life it has left, in stable mode by
+  // force. Callers at once share one refresh.
+  void Refresh(const App& app, Done<AccessToken> done);
+
+  // Hears of tokens. Called on any thread, one call at a time, and must not
+  // block; not with a generation that it was called with already. Tokens that
+  // follow fast upon each other may be left out, but for the newest.
+  class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    virtual void OnToken(const AccessToken& token) = 0;
+    // The last call, when the first token cannot be had or, with OK, from
+    // EndWatches.
+    virtual void OnEnd(const absl::Status& status) = 0;
+  };
+  // The watcher is kept until OnEnd or Unwatch.
+  void Watch(const App& app, std::shared_ptr<Watcher> watcher);
+  // No call begins after it returns; one may still run.
+  void Unwatch(const App& app, const Watcher* watcher);
+  // Ends all watches, and at once those that come later.
+  void EndWatches();
+
+  // Of GetAppStatus; straight from the store.
+  struct AppState {
+    CredentialState token;
+    // Of official accounts.
+    std::optional<CredentialState> ticket;
+  };
+  void GetState(const App& app, Deadline deadline, Done<AppState> done);
+
+  // Waits for the fetches under way, at most 12 s, and follows the store no
+  // more. To be called when nobody calls anything else any more, while WeChat,
+  // the store and the timer still work.
   void Stop();
 
  private:
-  struct Slot;
-
-  Slot& SlotOf(const App& app);
-  // Each of these begins one step of a slot's only flight, without the lock.
-  void Load(Slot& slot);
-  void OnLoaded(Slot& slot, absl::StatusOr<std::optional<AccessToken>> found);
-  void Fetch(Slot& slot, bool force);
-  void OnFetched(Slot& slot, bool force, absl::StatusOr<FetchedToken> answer);
-  // With `fresh`, the flight has brought a token that is not stored yet.
-  void EndFlight(Slot& slot, absl::Status error,
-                 std::optional<AccessToken> fresh = std::nullopt);
-  void Answer(Slot& slot, const absl::Status& error);
-  void Save(const Slot& slot, AccessToken token);
-  void BeginFlight();
-  absl::Status TakeForcedFetch(Slot& slot);
-  void PlanRefresh(Slot& slot);
-
-  WechatApi& wechat_;
-  TokenStore& store_;
-  Clock& clock_;
-  Random& random_;
-  std::map<std::string, std::unique_ptr<Slot>> slots_;
-
-  std::mutex flights_mutex_;
-  std::condition_variable no_flights_;
-  int flights_ = 0;
+  class Impl;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace wxident

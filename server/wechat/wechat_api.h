@@ -2,6 +2,7 @@
 #define WXIDENT_SERVER_WECHAT_WECHAT_API_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -22,7 +23,7 @@ struct CodeSession {
   Secret session_key;
 };
 
-// What stable_token and cgi-bin/token answer.
+// What stable_token, cgi-bin/token and getticket answer.
 struct FetchedToken {
   Secret access_token;
   // Between 60 s and 7200 s, whatever WeChat said.
@@ -76,6 +77,11 @@ class WechatApi {
   virtual void FetchToken(const App& app, bool force, Deadline deadline,
                           Done<FetchedToken> done) = 0;
 
+  // GET /cgi-bin/ticket/getticket?type=jsapi with the app's token. `access_token`
+  // of the answer is the ticket; see IsTokenRefused.
+  virtual void FetchTicket(const App& app, Secret access_token,
+                           Deadline deadline, Done<FetchedToken> done) = 0;
+
   // GET /sns/oauth2/access_token. A code works once: what holds of ExchangeCode
   // holds here. SNAPSHOT_USER when WeChat says is_snapshotuser.
   virtual void ExchangeOauthCode(const App& app, Secret code, Deadline deadline,
@@ -100,6 +106,15 @@ class WechatApi {
                            std::string openid, std::string language,
                            Deadline deadline, Done<FetchedProfile> done) = 0;
 
+  // POST /cgi-bin/user/info/batchget with the app's token: at most
+  // kMostFollowers openids, answered in their order. One that is malformed or of
+  // another app fails all with WECHAT_REQUEST_REJECTED; see IsTokenRefused.
+  static constexpr size_t kMostFollowers = 100;
+  virtual void BatchGetFollowers(const App& app, Secret access_token,
+                                 std::vector<std::string> openids,
+                                 std::string language, Deadline deadline,
+                                 Done<std::vector<FetchedProfile>> done) = 0;
+
   // POST /wxa/business/getuserphonenumber with the app's token; WeChat checks
   // that the code is `openid`'s. The code works once: sent at most once, but
   // for a refused token, which WeChat looks at first.
@@ -111,6 +126,19 @@ class WechatApi {
   virtual void CheckSessionKey(const App& app, Secret access_token,
                                std::string openid, Secret session_key,
                                Deadline deadline, Done<bool> done) = 0;
+
+  // Whether calls for this app are made at all. After 5 calls in a row that
+  // found no connection or no answer in time, the breaker opens: calls fail at
+  // once with WECHAT_UNREACHABLE and a retry time, for 1 s, then twice as long
+  // each time up to 30 s (half as much or half more by chance); then one call
+  // tries, and its answer closes it. An errcode of WeChat's is an answer.
+  struct Breaker {
+    enum class State { kClosed, kOpen, kHalfOpen };
+    State state = State::kClosed;
+    // While open.
+    absl::Duration retry_in;
+  };
+  virtual Breaker BreakerOf(const App& app) = 0;
 };
 
 }  // namespace wxident
