@@ -1,0 +1,1 @@
+"""Messages and services of wxident.v1, as script/generate makes them."""
