@@ -1,0 +1,62 @@
+// The gRPC channel as every client of wxident sets it up.
+import { Client as GrpcClient, credentials } from '@grpc/grpc-js';
+import { parseAddress } from './address.js';
+import { CertificateFiles } from './certificates.js';
+import { ConfigError } from './errors.js';
+import { IdentityServiceService } from './gen/wxident/v1/identity_service.js';
+import { checkOptions, type ClientOptions } from './options.js';
+import { version } from './version.js';
+
+const service = 'wxident.v1.IdentityService';
+
+// Each unary call may be repeated; where repeating would do harm, the server
+// says so (grpc-retry-pushback-ms) and gRPC obeys.
+const serviceConfig = {
+  loadBalancingConfig: [{ round_robin: {} }],
+  methodConfig: [
+    {
+      name: Object.values(IdentityServiceService)
+        .filter((method) => !method.responseStream)
+        .map((method) => ({ service, method: method.path.split('/')[2] })),
+      retryPolicy: {
+        maxAttempts: 3,
+        initialBackoff: '0.1s',
+        maxBackoff: '1s',
+        backoffMultiplier: 2,
+        retryableStatusCodes: ['UNAVAILABLE'],
+      },
+    },
+  ],
+  retryThrottling: { maxTokens: 10, tokenRatio: 0.1 },
+};
+
+/** Makes the channel; it connects when it is first used. */
+export function openChannel(address: string, options: ClientOptions): GrpcClient {
+  if (!address) {
+    throw new ConfigError('address (WXIDENT_GRPC_ADDR) is missing; give host:port');
+  }
+  const { target, hosts, loopback } = parseAddress(address);
+  checkOptions(address, loopback, options);
+  const channelCredentials = options.insecure
+    ? credentials.createInsecure()
+    : new CertificateFiles({
+        ca: options.caFile,
+        certificate: options.certFile,
+        key: options.keyFile,
+      }).credentials(options.serverName === undefined ? hosts : [options.serverName]);
+  return new GrpcClient(target, channelCredentials, {
+    'grpc.primary_user_agent': `wxident-typescript/${version}`,
+    'grpc.service_config': JSON.stringify(serviceConfig),
+    // Nobody but this file configures the channel.
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.keepalive_time_ms': 60_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_permit_without_calls': 0,
+    'grpc.max_receive_message_length': 4 * 1024 * 1024,
+    // A proxy has one address to connect to, and none on this machine.
+    ...(loopback || hosts.length > 1 ? { 'grpc.enable_http_proxy': 0 } : {}),
+    ...(options.serverName === undefined
+      ? {}
+      : { 'grpc.ssl_target_name_override': options.serverName }),
+  });
+}

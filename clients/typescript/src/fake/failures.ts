@@ -1,0 +1,96 @@
+// The statuses that the server answers with.
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import type { ErrorReason, FieldViolation } from '../errors.js';
+import { ErrorInfo } from '../gen/error_info.js';
+import { BadRequest, RetryInfo } from '../gen/google/rpc/error_details.js';
+import { Status } from '../gen/google/rpc/status.js';
+
+const codes: Readonly<Record<ErrorReason, status>> = {
+  REQUEST_INVALID: status.INVALID_ARGUMENT,
+  APP_UNKNOWN: status.INVALID_ARGUMENT,
+  DECRYPT_REJECTED: status.INVALID_ARGUMENT,
+  LOGIN_CODE_INVALID: status.FAILED_PRECONDITION,
+  LOGIN_CODE_CONSUMED: status.FAILED_PRECONDITION,
+  SESSION_NOT_ACTIVE: status.FAILED_PRECONDITION,
+  SESSION_KEY_STALE: status.FAILED_PRECONDITION,
+  SNAPSHOT_USER: status.FAILED_PRECONDITION,
+  OAUTH_GRANT_EXPIRED: status.FAILED_PRECONDITION,
+  OAUTH_SCOPE_INSUFFICIENT: status.FAILED_PRECONDITION,
+  APP_MISCONFIGURED: status.FAILED_PRECONDITION,
+  USER_BLOCKED: status.PERMISSION_DENIED,
+  API_UNAUTHORIZED: status.PERMISSION_DENIED,
+  USER_NOT_FOUND: status.NOT_FOUND,
+  PROFILE_NOT_FOUND: status.NOT_FOUND,
+  WECHAT_RATE_LIMITED: status.RESOURCE_EXHAUSTED,
+  TOKEN_BUDGET_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  OVERLOADED: status.RESOURCE_EXHAUSTED,
+  WECHAT_BUSY: status.UNAVAILABLE,
+  WECHAT_UNREACHABLE: status.UNAVAILABLE,
+  WECHAT_BAD_RESPONSE: status.UNAVAILABLE,
+  STORE_UNAVAILABLE: status.UNAVAILABLE,
+  OUTCOME_UNKNOWN: status.UNAVAILABLE,
+  DEADLINE_PASSED: status.DEADLINE_EXCEEDED,
+  KEY_UNAVAILABLE: status.DATA_LOSS,
+  TAMPERED: status.DATA_LOSS,
+  WECHAT_REQUEST_REJECTED: status.INTERNAL,
+  INTERNAL_FAULT: status.INTERNAL,
+  WECHAT_ERRCODE_UNKNOWN: status.UNKNOWN,
+};
+
+/** What is answered while no other pushback is named: do not try again. */
+export const defaultPushbackMs = -1;
+
+/** A failed call: its reason, or a bare status code, and what goes with it. */
+export interface Failure {
+  reason: ErrorReason | 'UNAVAILABLE' | 'UNAUTHENTICATED' | 'PERMISSION_DENIED';
+  message?: string;
+  errcode?: string;
+  violations?: FieldViolation[];
+  retryAfterMs?: number;
+  pushbackMs?: number | null;
+}
+
+/** A sentence for a failure that was given none. */
+export function defaultMessage(reason: Failure['reason']): string {
+  return `the fake answers ${reason}`;
+}
+
+/** The status as it goes over the wire. */
+export function statusOf(failure: Failure): Partial<ServiceError> {
+  const { reason, errcode, violations, retryAfterMs, pushbackMs } = failure;
+  const details = failure.message ?? defaultMessage(reason);
+  const metadata = new Metadata();
+  if (typeof pushbackMs === 'number') {
+    metadata.set('grpc-retry-pushback-ms', String(pushbackMs));
+  }
+  if (!isReason(reason)) return { code: status[reason], details, metadata };
+  const code = codes[reason];
+  const any = (name: string, value: Uint8Array) => ({
+    typeUrl: `type.googleapis.com/google.rpc.${name}`,
+    value: Buffer.from(value),
+  });
+  const info = ErrorInfo.fromPartial({
+    reason,
+    domain: 'wxident',
+    metadata: errcode === undefined ? {} : { errcode },
+  });
+  const packed = [any('ErrorInfo', ErrorInfo.encode(info).finish())];
+  if (violations) {
+    const refused = BadRequest.fromPartial({ fieldViolations: violations });
+    packed.push(any('BadRequest', BadRequest.encode(refused).finish()));
+  }
+  if (retryAfterMs !== undefined) {
+    const retryDelay = {
+      seconds: Math.floor(retryAfterMs / 1000),
+      nanos: (retryAfterMs % 1000) * 1e6,
+    };
+    packed.push(any('RetryInfo', RetryInfo.encode({ retryDelay }).finish()));
+  }
+  const bytes = Status.encode({ code, message: details, details: packed }).finish();
+  metadata.set('grpc-status-details-bin', Buffer.from(bytes));
+  return { code, details, metadata };
+}
+
+function isReason(reason: Failure['reason']): reason is ErrorReason {
+  return Object.hasOwn(codes, reason);
+}

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import type { FakeServer } from '../src/fake/index.js';
+import { AppUnknownError, StoreUnavailableError, type AccessToken } from '../src/index.js';
+import { AccessTokenSource, type TokenSourceHooks } from '../src/token_source.js';
+import { appId, failureOf, startFake, until } from './support.js';
+
+// A source whose pauses end when the test says so.
+function open(t: TestContext, fake: FakeServer, hooks: TokenSourceHooks = {}) {
+  const pauses: { ms: number; end: () => void }[] = [];
+  const source = new AccessTokenSource(fake.client(), appId, {
+    random: () => 1,
+    pause: (ms, signal) =>
+      new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+        pauses.push({ ms, end: resolve });
+      }),
+    ...hooks,
+  });
+  t.after(() => source.close());
+  return { source, pauses };
+}
+
+async function startWithApp(t: TestContext): Promise<FakeServer> {
+  const fake = await startFake(t);
+  fake.addApp(appId);
+  return fake;
+}
+
+// Until the source has heard of a token.
+async function hold(source: AccessTokenSource, token: AccessToken): Promise<void> {
+  while ((await source.get()).accessToken !== token.accessToken) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('from the stream, then from memory', async (t) => {
+  const fake = await startWithApp(t);
+  const { source } = open(t, fake);
+  const all = await Promise.all([source.get(), source.get(), source.get()]);
+  assert.equal(new Set(all.map(({ accessToken }) => accessToken)).size, 1);
+  await source.get();
+  const next = fake.rotateToken(appId);
+  await hold(source, next);
+  assert.equal(fake.count('WatchAccessToken'), 1);
+  assert.equal(fake.count('GetAccessToken'), 0);
+});
+
+test('the first token is waited for, as long as the caller likes', async (t) => {
+  const fake = await startWithApp(t);
+  const release = fake.hangNext('WatchAccessToken');
+  const { source } = open(t, fake);
+  const late = await failureOf(source.get({ timeoutMs: 30 }));
+  assert.equal(late.codeName, 'DEADLINE_EXCEEDED');
+  assert.match(late.message, /^AccessTokenSource: no access_token within 30 ms/);
+  const controller = new AbortController();
+  const given = source.get({ signal: controller.signal });
+  controller.abort();
+  assert.equal((await failureOf(given)).name, 'AbortError');
+  const waiting = source.get();
+  release();
+  assert.equal((await waiting).generation, 1);
+});
+
+test('without a stream, what is in memory still serves', async (t) => {
+  const fake = await startWithApp(t);
+  const { source, pauses } = open(t, fake);
+  const first = await source.get();
+  fake.endStreams();
+  await until(() => pauses.length === 1);
+  assert.deepEqual(await source.get(), first);
+  assert.equal(fake.count('GetAccessToken'), 0);
+  const missed = fake.rotateToken(appId);
+  pauses[0]?.end();
+  await hold(source, missed);
+});
+
+test('without a stream, a token about to expire is asked for, once for all', async (t) => {
+  const fake = await startWithApp(t);
+  const short = fake.rotateToken(appId, { lifeMs: 59_000 });
+  const { source, pauses } = open(t, fake);
+  assert.deepEqual(await source.get(), short);
+  const next = fake.rotateToken(appId, { lifeMs: 61_000 });
+  await hold(source, next);
+  fake.rotateToken(appId, { lifeMs: 59_000 });
+  await until(() => fake.count('WatchAccessToken') === 1);
+  fake.endStreams();
+  await until(() => pauses.length === 1);
+  const release = fake.hangNext('GetAccessToken');
+  const calls = [source.get(), source.get(), source.get()];
+  await until(() => fake.count('GetAccessToken') === 1);
+  const fresh = fake.rotateToken(appId);
+  release();
+  for (const token of await Promise.all(calls)) assert.deepEqual(token, fresh);
+  assert.deepEqual(await source.get(), fresh);
+  assert.equal(fake.count('GetAccessToken'), 1);
+});
+
+test('with no token at all, get hears why', async (t) => {
+  const fake = await startFake(t);
+  const { source } = open(t, fake);
+  assert.ok((await failureOf(source.get())) instanceof AppUnknownError);
+  fake.addApp(appId);
+  fake.failNext('GetAccessToken', 'STORE_UNAVAILABLE');
+  assert.ok((await failureOf(source.get())) instanceof StoreUnavailableError);
+  assert.equal((await source.get()).generation, 1);
+});
+
+test('the stream is opened again, later and later', async (t) => {
+  const fake = await startWithApp(t);
+  fake.failNext('WatchAccessToken', 'STORE_UNAVAILABLE', { times: 8 });
+  const { source, pauses } = open(t, fake);
+  for (let i = 0; i < 8; i++) {
+    await until(() => pauses.length === i + 1);
+    pauses[i]?.end();
+  }
+  await source.get();
+  assert.deepEqual(
+    pauses.map(({ ms }) => ms),
+    [100, 200, 400, 800, 1600, 3200, 5000, 5000],
+  );
+  fake.endStreams();
+  await until(() => pauses.length === 9);
+  assert.equal(pauses[8]?.ms, 100);
+});
+
+test('the pauses are random', async (t) => {
+  const fake = await startWithApp(t);
+  fake.failNext('WatchAccessToken', 'STORE_UNAVAILABLE');
+  const { pauses } = open(t, fake, { random: () => 0.25 });
+  await until(() => pauses.length === 1);
+  assert.equal(pauses[0]?.ms, 25);
+});
+
+test('a rejected token is replaced, once for all who report it', async (t) => {
+  const fake = await startWithApp(t);
+  const { source } = open(t, fake);
+  const { accessToken: dead } = await source.get();
+  const release = fake.hangNext('GetAccessToken');
+  const reports = [source.reportRejected(dead), source.reportRejected(dead)];
+  // Who asks meanwhile does not get the dead one.
+  const get = source.get();
+  await until(() => fake.count('GetAccessToken') === 1);
+  release();
+  const tokens = await Promise.all([...reports, get]);
+  for (const token of tokens) assert.deepEqual(token, tokens[0]);
+  assert.notEqual(tokens[0]?.accessToken, dead);
+  assert.equal(tokens[0]?.generation, 2);
+  assert.deepEqual(await source.reportRejected(dead), tokens[0]);
+  assert.deepEqual(await source.get(), tokens[0]);
+});
+
+test('while a rejected token cannot be replaced, nobody gets it', async (t) => {
+  const fake = await startWithApp(t);
+  const { source } = open(t, fake);
+  const { accessToken: dead } = await source.get();
+  fake.failNext('GetAccessToken', 'STORE_UNAVAILABLE', { times: 2 });
+  assert.ok((await failureOf(source.reportRejected(dead))) instanceof StoreUnavailableError);
+  assert.ok((await failureOf(source.get())) instanceof StoreUnavailableError);
+  assert.equal((await source.get()).generation, 2);
+});
+
+test('a lower generation replaces nothing', async (t) => {
+  const fake = await startWithApp(t);
+  const held = fake.rotateToken(appId, { generation: 7 });
+  const { source } = open(t, fake);
+  await hold(source, held);
+  fake.rotateToken(appId, { generation: 6 });
+  // Its report makes the server give what it has, which is older.
+  const answer = await source.reportRejected('another');
+  assert.equal(answer.generation, 6);
+  assert.deepEqual(await source.get(), held);
+  const next = fake.rotateToken(appId, { generation: 8 });
+  await hold(source, next);
+});
+
+test('generation 0 is taken when what is held is no good', async (t) => {
+  const fake = await startWithApp(t);
+  const held = fake.rotateToken(appId, { generation: 7 });
+  const { source } = open(t, fake);
+  await hold(source, held);
+  const own = fake.rotateToken(appId, { generation: 0 });
+  assert.deepEqual(await source.reportRejected('another'), own);
+  assert.deepEqual(await source.get(), held);
+  assert.deepEqual(await source.reportRejected(held.accessToken), own);
+  assert.deepEqual(await source.get(), own);
+  // Back from the database: the same generation as before is the refused one.
+  const next = fake.rotateToken(appId, { generation: 8 });
+  await hold(source, next);
+});
+
+test('generation 0 is taken when what is held is about to expire', async (t) => {
+  const fake = await startWithApp(t);
+  const held = fake.rotateToken(appId, { generation: 7, lifeMs: 59_000 });
+  const { source } = open(t, fake);
+  await hold(source, held);
+  await hold(source, fake.rotateToken(appId, { generation: 0 }));
+});
+
+test('a closed source', async (t) => {
+  const fake = await startWithApp(t);
+  fake.hangNext('WatchAccessToken');
+  const { source } = open(t, fake);
+  const waiting = failureOf(source.get());
+  source.close();
+  source.close();
+  for (const error of [await waiting, await failureOf(source.get()),
+    await failureOf(source.reportRejected('x'))]) {
+    assert.equal(error.codeName, 'CANCELLED');
+    assert.match(error.message, /^AccessTokenSource: it is closed/);
+  }
+});
+
+test('a client that closes takes its sources along', async (t) => {
+  const fake = await startWithApp(t);
+  const client = fake.client();
+  const source = client.accessTokenSource(appId);
+  await source.get();
+  client.close();
+  assert.equal((await failureOf(source.get())).codeName, 'CANCELLED');
+});

@@ -1,0 +1,50 @@
+#!/bin/bash
+# Writes clients/typescript/src/gen: messages, JSON forms and the service of
+# protos/, and the parts of google.rpc that errors are made of. script/generate
+# calls it.
+#
+# usage: script/lib/generate_typescript.sh [FOLDER]
+#   FOLDER  where to write; clients/typescript/src/gen when it is not given
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+out=${1:-clients/typescript/src/gen}
+plugin=${WXIDENT_TOOLS_DIR:-$PWD/.tools}/typescript/node_modules/.bin/protoc-gen-ts_proto
+# Debian's copy of google/rpc.
+jar=/usr/share/java/proto-google-common-protos.jar
+
+for file in "$plugin" "$jar"; do
+  if [[ ! -e $file ]]; then
+    echo "there is no $file: run script/bootstrap" >&2
+    exit 1
+  fi
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/google" "$work/gen"
+(cd "$work/google" && python3 -m zipfile -e "$jar" .)
+
+options=(
+  env=node esModuleInterop=true importSuffix=.js
+  outputServices=grpc-js outputClientImpl=false
+  # Enums are unions of the names that JSON has for them.
+  stringEnums=true enumsAsLiterals=true removeEnumPrefix=true
+  useExactTypes=false exportCommonSymbols=false
+  # The versions of protoc differ between machines; what they make does not.
+  annotateFilesWithVersion=false
+)
+# ErrorInfo is missing in Debian's copy; server/rpc has it.
+protoc -Iprotos -Iserver/rpc -I"$work/google" \
+  --plugin=protoc-gen-ts_proto="$plugin" \
+  --ts_proto_out="$work/gen" \
+  --ts_proto_opt="$(IFS=, && echo "${options[*]}")" \
+  wxident/v1/error_reason.proto wxident/v1/identity_service.proto \
+  error_info.proto google/rpc/error_details.proto google/rpc/status.proto
+
+# Only the option `sensitive` needs these two, and nothing at run time does.
+rm "$work/gen/google/protobuf/descriptor.ts" "$work/gen/wxident/v1/options.ts"
+
+rm -rf "$out"
+mkdir -p "$(dirname "$out")"
+cp -r "$work/gen" "$out"
