@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -77,7 +78,7 @@ func (e *Error) Error() string {
 		b.WriteString(e.ReasonName)
 		b.WriteString(": ")
 	case e.Method != "":
-		b.WriteString(codeName(e.Code))
+		b.WriteString(code.Code(e.Code).String())
 		b.WriteString(": ")
 	}
 	b.WriteString(e.Message)
@@ -207,19 +208,4 @@ func codeOf(err error) codes.Code {
 // refused is an error of a constructor: it names the option and the variable.
 func refused(format string, args ...any) *Error {
 	return &Error{Code: codes.InvalidArgument, Message: fmt.Sprintf(format, args...)}
-}
-
-// codeName is how gRPC writes a code: FAILED_PRECONDITION.
-func codeName(code codes.Code) string {
-	if code == codes.Canceled {
-		return "CANCELLED"
-	}
-	var b strings.Builder
-	for i, r := range code.String() {
-		if i > 0 && r >= 'A' && r <= 'Z' && code != codes.OK {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToUpper(b.String())
 }
