@@ -10,6 +10,8 @@ const spareMs = 60_000;
 const firstBackoffMs = 100;
 const maxBackoffMs = 5_000;
 const defaultTimeoutMs = 5_000;
+// How long a stream that is being opened may take before get asks by itself.
+const headStartMs = 500;
 
 /** What a source needs of a client. */
 type TokenClient = Pick<Client, 'getAccessToken' | 'watchAccessToken'>;
@@ -46,7 +48,7 @@ export class AccessTokenSource {
   #rejected: string | undefined;
   // A stream is live from its first message to its end.
   #stream: 'opening' | 'live' | 'none' = 'opening';
-  #waiters = new Set<() => void>();
+  readonly #waiters = new Set<() => void>();
   // GetAccessToken calls on their way, by the token they report.
   readonly #asking = new Map<string, Promise<AccessToken>>();
 
@@ -59,30 +61,59 @@ export class AccessTokenSource {
   }
 
   /**
-   * The current token: from memory where there is one, else as soon as there
-   * is. Fails as GetAccessToken does.
+   * The current token: from memory where there is one that lives long enough,
+   * else as soon as the stream or GetAccessToken gives one. Fails as
+   * GetAccessToken does.
    */
   async get(options: GetTokenOptions = {}): Promise<AccessToken> {
-    return this.#within(options, async () => {
-      // Until the stream has told, or has failed to.
-      while (!this.#held && this.#stream === 'opening') await this.#change();
-      this.#mustBeOpen();
-      const held = this.#held;
-      if (held && held.accessToken === this.#rejected) return this.#ask(held.accessToken);
-      if (held && (this.#stream === 'live' || !this.#fades(held))) return held;
-      return this.#ask('');
+    this.#mustBeOpen();
+    const atHand = this.#usable();
+    if (atHand) return atHand;
+    return this.#within(options, async (wait) => {
+      const headStart = Date.now() + headStartMs;
+      let asked = false;
+      let answer: AccessToken | undefined;
+      for (;;) {
+        this.#mustBeOpen();
+        const token = this.#usable() ?? answer;
+        if (token) return token;
+        if (wait.failure) {
+          // Not much time is left, but it is not over.
+          if (this.#held && this.#left(this.#held) > 0) return this.#held;
+          // Else the stream may still bring one in time.
+          if (wait.failure.code !== status.UNAVAILABLE) throw wait.failure;
+        }
+        const left = headStart - Date.now();
+        if (!asked && (this.#stream !== 'opening' || left <= 0)) {
+          asked = true;
+          void this.#ask('')
+            .then(
+              (given) => (answer = given),
+              (error) => (wait.failure = error as WxidentError),
+            )
+            .then(() => wait.wake());
+        }
+        await wait.change(asked ? undefined : left);
+      }
     });
   }
 
   /**
    * Says that WeChat refused a token (40001, 40014, 42001), and gives the one to
-   * use instead. Callers that report the same one share the call.
+   * use instead. The server replaces it only if it is still the current one.
+   * Callers that report the same one share the call.
    */
   async reportRejected(
     accessToken: string,
     options: GetTokenOptions = {},
   ): Promise<AccessToken> {
     this.#mustBeOpen();
+    if (accessToken === '') {
+      throw new WxidentError(
+        'AccessTokenSource: the rejected token is empty; give the one that WeChat refused',
+        { code: status.INVALID_ARGUMENT },
+      );
+    }
     if (this.#held?.accessToken === accessToken) this.#rejected = accessToken;
     return this.#within(options, () => this.#ask(accessToken));
   }
@@ -133,11 +164,10 @@ export class AccessTokenSource {
           { signal: this.#ended.signal },
         )
         .then((token) => {
-          // The server insists.
-          if (token.accessToken === this.#rejected) this.#rejected = undefined;
           this.#take(token);
           this.#changed();
-          return token;
+          const held = this.#held;
+          return held && held.accessToken !== rejectedAccessToken ? held : token;
         })
         .finally(() => this.#asking.delete(rejectedAccessToken));
       this.#asking.set(rejectedAccessToken, asked);
@@ -147,46 +177,46 @@ export class AccessTokenSource {
 
   #take(token: AccessToken): void {
     const held = this.#held;
-    if (held && token.accessToken === held.accessToken) {
-      if (token.expireTime > held.expireTime) this.#held = token;
-      return;
-    }
-    if (token.accessToken === this.#rejected) return;
-    if (held) {
-      const dying = this.#fades(held) || held.accessToken === this.#rejected;
+    if (held && this.#left(held) > 0) {
+      const same = token.accessToken === held.accessToken;
+      const dying = held.accessToken === this.#rejected || this.#left(held) < spareMs;
       // Generation 0: a replica that cannot ask the database got it for itself.
-      if (token.generation === 0 && held.generation !== 0 && !dying) return;
-      if (token.generation !== 0 && token.generation < this.#generation) return;
-      if (token.generation !== 0 && token.generation === this.#generation && !dying) return;
+      const better =
+        token.generation === 0
+          ? held.generation === 0 || dying
+          : token.generation >= this.#generation;
+      // A late message may still bring the one that was refused.
+      if (same ? token.expireTime < held.expireTime : !better) return;
+      if (!same && token.accessToken === this.#rejected) return;
     }
-    // A rejected token stays known until the next one of a higher generation,
-    // for a late message may still bring it.
     if (token.generation > this.#generation) this.#rejected = undefined;
     this.#generation = Math.max(this.#generation, token.generation);
     this.#held = token;
   }
 
-  #fades(token: AccessToken): boolean {
-    return token.expireTime.getTime() - this.#now() < spareMs;
+  // What may be handed out without asking: a stream brings the next in time.
+  #usable(): AccessToken | undefined {
+    const held = this.#held;
+    const needed = this.#stream === 'live' ? 1 : spareMs;
+    return held && this.#left(held) >= needed ? held : undefined;
   }
 
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#waiters.add(resolve));
+  #left(token: AccessToken): number {
+    return token.expireTime.getTime() - this.#now();
   }
 
   #changed(): void {
-    const waiters = this.#waiters;
-    this.#waiters = new Set();
-    for (const resolve of waiters) resolve();
+    for (const resolve of [...this.#waiters]) resolve();
   }
 
   // What one caller waits for may be shared; the deadline is the caller's own.
   async #within(
     { timeoutMs = defaultTimeoutMs, signal }: GetTokenOptions,
-    work: () => Promise<AccessToken>,
+    work: (wait: Wait) => Promise<AccessToken>,
   ): Promise<AccessToken> {
     this.#mustBeOpen();
     signal?.throwIfAborted();
+    const wait = new Wait(this.#waiters);
     let timer: NodeJS.Timeout | undefined;
     let onAbort: (() => void) | undefined;
     const limit = new Promise<never>((_, reject) => {
@@ -194,17 +224,18 @@ export class AccessTokenSource {
         const message =
           `AccessTokenSource: no access_token within ${timeoutMs} ms; try again, or give the` +
           ' call more time (timeoutMs)';
-        reject(new WxidentError(message, { code: status.DEADLINE_EXCEEDED }));
+        reject(wait.failure ?? new WxidentError(message, { code: status.DEADLINE_EXCEEDED }));
       }, timeoutMs);
       onAbort = () => reject(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
     try {
-      return await Promise.race([work(), limit]);
+      return await Promise.race([work(wait), limit]);
     } catch (error) {
       this.#mustBeOpen();
       throw error;
     } finally {
+      wait.end();
       clearTimeout(timer);
       if (onAbort) signal?.removeEventListener('abort', onAbort);
     }
@@ -216,6 +247,41 @@ export class AccessTokenSource {
         code: status.CANCELLED,
       });
     }
+  }
+}
+
+// One caller's waiting for the source to change.
+class Wait {
+  /** Why the caller has nothing, should time run out. */
+  failure: WxidentError | undefined;
+  readonly #waiters: Set<() => void>;
+  #ended = false;
+
+  constructor(waiters: Set<() => void>) {
+    this.#waiters = waiters;
+  }
+
+  /** Ends what `change` waits for. Set by it. */
+  wake = (): void => {};
+
+  /** Resolves at the next change, or after some ms; never once `end` was called. */
+  change(ms?: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#ended) return;
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiters.delete(wake);
+        resolve();
+      };
+      const timer = ms === undefined ? undefined : setTimeout(wake, ms);
+      this.#waiters.add(wake);
+      this.wake = wake;
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.wake();
   }
 }
 

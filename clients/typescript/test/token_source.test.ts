@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { FakeServer } from '../src/fake/index.js';
-import { AppUnknownError, StoreUnavailableError, type AccessToken } from '../src/index.js';
+import {
+  AppUnknownError,
+  StoreUnavailableError,
+  TokenBudgetExhaustedError,
+  type AccessToken,
+} from '../src/index.js';
 import { AccessTokenSource, type TokenSourceHooks } from '../src/token_source.js';
 import { appId, failureOf, startFake, until } from './support.js';
 
@@ -101,9 +106,57 @@ test('with no token at all, get hears why', async (t) => {
   const { source } = open(t, fake);
   assert.ok((await failureOf(source.get())) instanceof AppUnknownError);
   fake.addApp(appId);
-  fake.failNext('GetAccessToken', 'STORE_UNAVAILABLE');
-  assert.ok((await failureOf(source.get())) instanceof StoreUnavailableError);
   assert.equal((await source.get()).generation, 1);
+});
+
+test('while the server is away, get waits for the stream', async (t) => {
+  const fake = await startWithApp(t);
+  fake.failNext('WatchAccessToken', 'STORE_UNAVAILABLE');
+  fake.failNext('GetAccessToken', 'STORE_UNAVAILABLE', { times: 2 });
+  const { source, pauses } = open(t, fake);
+  await until(() => pauses.length === 1);
+  const late = await failureOf(source.get({ timeoutMs: 100 }));
+  assert.ok(late instanceof StoreUnavailableError);
+  const waiting = source.get();
+  await until(() => fake.count('GetAccessToken') === 2);
+  pauses[0]?.end();
+  assert.equal((await waiting).generation, 1);
+  assert.equal(fake.count('GetAccessToken'), 2);
+});
+
+test('a stream that does not come gets a head start of half a second', async (t) => {
+  const fake = await startWithApp(t);
+  fake.hangNext('WatchAccessToken');
+  const { source } = open(t, fake);
+  const begun = Date.now();
+  assert.equal((await source.get()).generation, 1);
+  assert.ok(Date.now() - begun >= 490);
+  assert.equal(fake.count('GetAccessToken'), 1);
+});
+
+test('a token that nobody can replace is used to its end', async (t) => {
+  const fake = await startWithApp(t);
+  const short = fake.rotateToken(appId, { lifeMs: 59_000 });
+  const clock = { ms: Date.now() };
+  const { source, pauses } = open(t, fake, { now: () => clock.ms });
+  await hold(source, short);
+  fake.endStreams();
+  await until(() => pauses.length === 1);
+  fake.failNext('GetAccessToken', 'TOKEN_BUDGET_EXHAUSTED', { times: 2 });
+  assert.deepEqual(await source.get(), short);
+  clock.ms = short.expireTime.getTime();
+  assert.ok((await failureOf(source.get())) instanceof TokenBudgetExhaustedError);
+});
+
+test('once what is held has expired, any token will do', async (t) => {
+  const fake = await startWithApp(t);
+  const held = fake.rotateToken(appId, { generation: 7 });
+  const clock = { ms: Date.now() };
+  const { source } = open(t, fake, { now: () => clock.ms });
+  await hold(source, held);
+  clock.ms = held.expireTime.getTime();
+  const lower = fake.rotateToken(appId, { generation: 3, lifeMs: 7_300_000 });
+  await hold(source, lower);
 });
 
 test('the stream is opened again, later and later', async (t) => {
@@ -138,11 +191,9 @@ test('a rejected token is replaced, once for all who report it', async (t) => {
   const { accessToken: dead } = await source.get();
   const release = fake.hangNext('GetAccessToken');
   const reports = [source.reportRejected(dead), source.reportRejected(dead)];
-  // Who asks meanwhile does not get the dead one.
-  const get = source.get();
   await until(() => fake.count('GetAccessToken') === 1);
   release();
-  const tokens = await Promise.all([...reports, get]);
+  const tokens = await Promise.all(reports);
   for (const token of tokens) assert.deepEqual(token, tokens[0]);
   assert.notEqual(tokens[0]?.accessToken, dead);
   assert.equal(tokens[0]?.generation, 2);
@@ -150,14 +201,18 @@ test('a rejected token is replaced, once for all who report it', async (t) => {
   assert.deepEqual(await source.get(), tokens[0]);
 });
 
-test('while a rejected token cannot be replaced, nobody gets it', async (t) => {
+test('a report that fails, and one of nothing', async (t) => {
   const fake = await startWithApp(t);
   const { source } = open(t, fake);
-  const { accessToken: dead } = await source.get();
-  fake.failNext('GetAccessToken', 'STORE_UNAVAILABLE', { times: 2 });
-  assert.ok((await failureOf(source.reportRejected(dead))) instanceof StoreUnavailableError);
-  assert.ok((await failureOf(source.get())) instanceof StoreUnavailableError);
-  assert.equal((await source.get()).generation, 2);
+  const held = await source.get();
+  fake.failNext('GetAccessToken', 'STORE_UNAVAILABLE');
+  const error = await failureOf(source.reportRejected(held.accessToken));
+  assert.ok(error instanceof StoreUnavailableError);
+  // The server may be right, and WeChat wrong: it is not withheld.
+  assert.deepEqual(await source.get(), held);
+  const empty = await failureOf(source.reportRejected(''));
+  assert.equal(empty.codeName, 'INVALID_ARGUMENT');
+  assert.equal(fake.count('GetAccessToken'), 1);
 });
 
 test('a lower generation replaces nothing', async (t) => {
@@ -166,9 +221,8 @@ test('a lower generation replaces nothing', async (t) => {
   const { source } = open(t, fake);
   await hold(source, held);
   fake.rotateToken(appId, { generation: 6 });
-  // Its report makes the server give what it has, which is older.
-  const answer = await source.reportRejected('another');
-  assert.equal(answer.generation, 6);
+  // The server answers with what it has, which is older.
+  assert.deepEqual(await source.reportRejected('another'), held);
   assert.deepEqual(await source.get(), held);
   const next = fake.rotateToken(appId, { generation: 8 });
   await hold(source, next);
@@ -180,13 +234,49 @@ test('generation 0 is taken when what is held is no good', async (t) => {
   const { source } = open(t, fake);
   await hold(source, held);
   const own = fake.rotateToken(appId, { generation: 0 });
-  assert.deepEqual(await source.reportRejected('another'), own);
+  assert.deepEqual(await source.reportRejected('another'), held);
   assert.deepEqual(await source.get(), held);
   assert.deepEqual(await source.reportRejected(held.accessToken), own);
   assert.deepEqual(await source.get(), own);
-  // Back from the database: the same generation as before is the refused one.
   const next = fake.rotateToken(appId, { generation: 8 });
   await hold(source, next);
+});
+
+test('a late message does not bring back the refused token', async (t) => {
+  const expireTime = new Date(Date.now() + 7_200_000);
+  const kind = 'ACCESS_TOKEN_KIND_APP' as const;
+  const refused = { accessToken: 'refused', expireTime, generation: 7, kind };
+  const own = { accessToken: 'own', expireTime, generation: 0, kind };
+  const next = { accessToken: 'next', expireTime, generation: 8, kind };
+  const steps = [refused, refused, next].map((token) => {
+    let go = () => {};
+    const reached = new Promise<void>((resolve) => (go = resolve));
+    return { token, reached, go };
+  });
+  let taken = 0;
+  const client = {
+    getAccessToken: async () => own,
+    async *watchAccessToken() {
+      for (const { token, reached } of steps) {
+        await reached;
+        yield token;
+        taken += 1;
+      }
+    },
+  };
+  const source = new AccessTokenSource(client, appId);
+  t.after(() => source.close());
+  const step = async (index: number) => {
+    steps[index]?.go();
+    await until(() => taken === index + 1);
+  };
+  await step(0);
+  assert.deepEqual(await source.get(), refused);
+  assert.deepEqual(await source.reportRejected('refused'), own);
+  await step(1);
+  assert.deepEqual(await source.get(), own);
+  await step(2);
+  assert.deepEqual(await source.get(), next);
 });
 
 test('generation 0 is taken when what is held is about to expire', async (t) => {
