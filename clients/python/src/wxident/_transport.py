@@ -284,7 +284,9 @@ def _options(settings: Settings) -> tuple[_Option, ...]:
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 0),
         ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-        # By default a server that was away for long is tried every 2 minutes.
+        # By default a server that is away is tried after 1 s, and in the end
+        # every 2 minutes.
+        ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.primary_user_agent", f"wxident-python/{__version__}"),
         # Also the name that the server's certificate must have.
