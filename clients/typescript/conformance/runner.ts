@@ -41,12 +41,18 @@ interface Codec<T> {
   fromJSON(json: unknown): T;
   toJSON(message: T): unknown;
 }
-type Call = (client: Client, request: Json, options: CallOptions) => Promise<unknown>;
+type Call = (
+  client: Client,
+  request: Json,
+  options: CallOptions,
+) => Promise<unknown>;
 
 function method<Req, Input, Result, Res>(
   request: Codec<Req>,
   response: Codec<Res>,
-  call: (client: Client) => (input: Input, options: CallOptions) => Promise<Result>,
+  call: (
+    client: Client,
+  ) => (input: Input, options: CallOptions) => Promise<Result>,
 ): Call {
   return async (client, json, options) => {
     // A scenario may ask for what the types forbid.
@@ -69,19 +75,31 @@ const methods: Record<string, Call> = {
     m.RefreshSessionResponse,
     (c) => c.refreshSession,
   ),
-  RevokeSession: method(m.RevokeSessionRequest, m.RevokeSessionResponse, (c) => c.revokeSession),
+  RevokeSession: method(
+    m.RevokeSessionRequest,
+    m.RevokeSessionResponse,
+    (c) => c.revokeSession,
+  ),
   CheckSessionKey: method(
     m.CheckSessionKeyRequest,
     m.CheckSessionKeyResponse,
     (c) => c.checkSessionKey,
   ),
-  DecryptPhone: method(m.DecryptPhoneRequest, m.DecryptPhoneResponse, (c) => c.decryptPhone),
+  DecryptPhone: method(
+    m.DecryptPhoneRequest,
+    m.DecryptPhoneResponse,
+    (c) => c.decryptPhone,
+  ),
   DecryptUserData: method(
     m.DecryptUserDataRequest,
     m.DecryptUserDataResponse,
     (c) => c.decryptUserData,
   ),
-  GetUserInfo: method(m.GetUserInfoRequest, m.GetUserInfoResponse, (c) => c.getUserInfo),
+  GetUserInfo: method(
+    m.GetUserInfoRequest,
+    m.GetUserInfoResponse,
+    (c) => c.getUserInfo,
+  ),
   GetAccessToken: method(
     m.GetAccessTokenRequest,
     m.GetAccessTokenResponse,
@@ -98,11 +116,21 @@ const methods: Record<string, Call> = {
     (c) => c.getAuthorizeUrl,
   ),
   GetUser: method(m.GetUserRequest, m.GetUserResponse, (c) => c.getUser),
-  BatchGetUsers: method(m.BatchGetUsersRequest, m.BatchGetUsersResponse, (c) => c.batchGetUsers),
+  BatchGetUsers: method(
+    m.BatchGetUsersRequest,
+    m.BatchGetUsersResponse,
+    (c) => c.batchGetUsers,
+  ),
 };
 
 // JSON of protobuf writes these as text.
-const int64Members = new Set(['generation', 'timestamp', 'qr_scene', 'group_id', 'tag_ids']);
+const int64Members = new Set([
+  'generation',
+  'timestamp',
+  'qr_scene',
+  'group_id',
+  'tag_ids',
+]);
 
 // The names and numbers of JSON of protobuf, as the .proto files write them.
 function toProtoJson(value: unknown): unknown {
@@ -110,9 +138,15 @@ function toProtoJson(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => {
-      const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      const name = key.replace(
+        /[A-Z]/g,
+        (letter) => `_${letter.toLowerCase()}`,
+      );
       if (!int64Members.has(name)) return [name, toProtoJson(member)];
-      return [name, Array.isArray(member) ? member.map(String) : String(member)];
+      return [
+        name,
+        Array.isArray(member) ? member.map(String) : String(member),
+      ];
     }),
   );
 }
@@ -124,7 +158,10 @@ function fromProtoJson(request: Json): Json {
     if (typeof text !== 'string') continue;
     const all = Number(text.replace(/s$/, ''));
     const seconds = Math.trunc(all);
-    request = { ...request, [name]: { seconds, nanos: Math.round((all - seconds) * 1e9) } };
+    request = {
+      ...request,
+      [name]: { seconds, nanos: Math.round((all - seconds) * 1e9) },
+    };
   }
   return request;
 }
@@ -145,15 +182,22 @@ class Guarded {
     if (!this.#http) {
       const middleware = this.#authenticator.http();
       const server = http.createServer((req, res) =>
-        middleware(req, res, () => res.end(JSON.stringify(identityOf(sessionOf(req))))),
+        middleware(req, res, () =>
+          res.end(JSON.stringify(identityOf(sessionOf(req)))),
+        ),
       );
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      await new Promise<void>((resolve) =>
+        server.listen(0, '127.0.0.1', resolve),
+      );
       this.#http = server;
     }
     const { port } = this.#http.address() as AddressInfo;
     const answer = await fetch(`http://127.0.0.1:${port}/`, { headers });
     const text = await answer.text();
-    return { status: answer.status, ...(answer.ok ? (JSON.parse(text) as Json) : {}) };
+    return {
+      status: answer.status,
+      ...(answer.ok ? (JSON.parse(text) as Json) : {}),
+    };
   }
 
   async grpc(headers: Record<string, string>): Promise<Json> {
@@ -167,7 +211,9 @@ class Guarded {
       responseDeserialize: (bytes) => bytes,
     };
     if (!this.#grpc || !this.#channel) {
-      const server = new grpc.Server({ interceptors: [this.#authenticator.grpc()] });
+      const server = new grpc.Server({
+        interceptors: [this.#authenticator.grpc()],
+      });
       const handler: grpc.handleUnaryCall<Buffer, Buffer> = (call, done) =>
         done(null, Buffer.from(JSON.stringify(identityOf(sessionOf(call)))));
       server.addService({ whoAmI }, { whoAmI: handler });
@@ -179,13 +225,18 @@ class Guarded {
         ),
       );
       this.#grpc = server;
-      this.#channel = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
-        'grpc.enable_http_proxy': 0,
-      });
+      this.#channel = new grpc.Client(
+        `127.0.0.1:${port}`,
+        grpc.credentials.createInsecure(),
+        {
+          'grpc.enable_http_proxy': 0,
+        },
+      );
     }
     const channel = this.#channel;
     const metadata = new grpc.Metadata();
-    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    for (const [name, value] of Object.entries(headers))
+      metadata.set(name, value);
     return new Promise((resolve) => {
       channel.makeUnaryRequest(
         whoAmI.path,
@@ -195,8 +246,13 @@ class Guarded {
         metadata,
         (error, answer) =>
           error || !answer
-            ? resolve({ status: grpc.status[error?.code ?? grpc.status.INTERNAL] })
-            : resolve({ status: 'OK', ...(JSON.parse(answer.toString()) as Json) }),
+            ? resolve({
+                status: grpc.status[error?.code ?? grpc.status.INTERNAL],
+              })
+            : resolve({
+                status: 'OK',
+                ...(JSON.parse(answer.toString()) as Json),
+              }),
       );
     });
   }
@@ -217,7 +273,11 @@ const clients = new Map<string, Client>();
 const sources = new Map<string, AccessTokenSource>();
 const guards = new Map<string, Guarded>();
 
-function named<T>(map: Map<string, T>, name: string | undefined, what: string): T {
+function named<T>(
+  map: Map<string, T>,
+  name: string | undefined,
+  what: string,
+): T {
   const found = map.get(name ?? '');
   if (!found) throw new Error(`there is no ${what} ${name}`);
   return found;
@@ -247,9 +307,9 @@ const operations: Record<string, (args: Args) => unknown> = {
   hello: () => ({
     language: 'typescript',
     client_version: version,
-    grpc_version: (createRequire(import.meta.url)('@grpc/grpc-js/package.json') as Json)[
-      'version'
-    ],
+    grpc_version: (
+      createRequire(import.meta.url)('@grpc/grpc-js/package.json') as Json
+    )['version'],
   }),
   open: (args) => {
     const options: ClientOptions = {
@@ -264,7 +324,8 @@ const operations: Record<string, (args: Args) => unknown> = {
   },
   open_env: (args) => {
     for (const name of Object.keys(process.env)) {
-      if (name.startsWith('WXIDENT_') && name !== 'WXIDENT_TOOLS_DIR') delete process.env[name];
+      if (name.startsWith('WXIDENT_') && name !== 'WXIDENT_TOOLS_DIR')
+        delete process.env[name];
     }
     Object.assign(process.env, args.env);
     return keep(args['name'], Client.fromEnv({ traceContext }));
@@ -285,13 +346,18 @@ const operations: Record<string, (args: Args) => unknown> = {
   },
   token_source: (args) => {
     const client = named(clients, args['client'], 'client');
-    sources.set(args['name'] ?? '', client.accessTokenSource(args['app_id'] ?? ''));
+    sources.set(
+      args['name'] ?? '',
+      client.accessTokenSource(args['app_id'] ?? ''),
+    );
     return {};
   },
   token_get: async (args) => {
-    const { accessToken, generation } = await named(sources, args['source'], 'source').get(
-      optionsOf(args),
-    );
+    const { accessToken, generation } = await named(
+      sources,
+      args['source'],
+      'source',
+    ).get(optionsOf(args));
     return { access_token: accessToken, generation: String(generation) };
   },
   token_reject: async (args) => {
@@ -316,19 +382,31 @@ const operations: Record<string, (args: Args) => unknown> = {
       guards.set(key, guarded);
     }
     const headers = args.headers ?? {};
-    return args['kind'] === 'grpc' ? guarded.grpc(headers) : guarded.http(headers);
+    return args['kind'] === 'grpc'
+      ? guarded.grpc(headers)
+      : guarded.http(headers);
   },
 };
 
 function errorOf(error: unknown): Json {
   if (error instanceof WxidentError) {
-    const { reason, codeName, errcode, retryAfterMs, violations, message, name } = error;
+    const {
+      reason,
+      codeName,
+      errcode,
+      retryAfterMs,
+      violations,
+      message,
+      name,
+    } = error;
     return {
       reason,
       code: codeName,
       ...(errcode === undefined ? {} : { errcode }),
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
-      ...(violations.length ? { violations: violations.map(({ field }) => field) } : {}),
+      ...(violations.length
+        ? { violations: violations.map(({ field }) => field) }
+        : {}),
       message,
       kind: name,
     };
@@ -350,10 +428,16 @@ function finish(): void {
 const lines = readline.createInterface({ input: process.stdin });
 lines.on('line', (line) => {
   void (async () => {
-    const { id, op, args = {} } = JSON.parse(line) as { id: number; op: string; args?: Args };
+    const {
+      id,
+      op,
+      args = {},
+    } = JSON.parse(line) as { id: number; op: string; args?: Args };
     if (op === 'exit') {
       finish();
-      process.stdout.write(`${JSON.stringify({ id, ok: {} })}\n`, () => process.exit(0));
+      process.stdout.write(`${JSON.stringify({ id, ok: {} })}\n`, () =>
+        process.exit(0),
+      );
       return;
     }
     try {

@@ -22,7 +22,9 @@ export function parseAddress(text: string): Address {
     .split(',')
     .map((entry) => entry.trim());
   const hosts = entries.map((entry) => {
-    const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:/\s[\]]+)):(\d{1,5})$/.exec(entry);
+    const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:/\s[\]]+)):(\d{1,5})$/.exec(
+      entry,
+    );
     const host = parts?.[1] ?? parts?.[2];
     const port = Number(parts?.[3]);
     if (!host || port < 1 || port > 65535 || (parts?.[1] && isIP(host) !== 6)) {
@@ -34,10 +36,16 @@ export function parseAddress(text: string): Address {
     return host;
   });
   return {
-    target: entries.length === 1 ? `dns:///${entries[0]}` : `${listScheme}:${entries}`,
+    target:
+      entries.length === 1
+        ? `dns:///${entries[0]}`
+        : `${listScheme}:${entries}`,
     hosts,
     loopback: hosts.every(
-      (host) => host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.')),
+      (host) =>
+        host === 'localhost' ||
+        host === '::1' ||
+        (isIP(host) === 4 && host.startsWith('127.')),
     ),
   };
 }
@@ -50,7 +58,11 @@ class ListResolver implements experimental.Resolver {
   readonly #children: experimental.Resolver[];
   readonly #found: (Endpoints | undefined)[];
 
-  constructor(target: Uri, listener: experimental.ResolverListener, options: ChannelOptions) {
+  constructor(
+    target: Uri,
+    listener: experimental.ResolverListener,
+    options: ChannelOptions,
+  ) {
     const entries = target.path.split(',');
     this.#found = entries.map(() => undefined);
     this.#children = entries.map((path, index) =>

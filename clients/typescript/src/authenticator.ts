@@ -128,24 +128,28 @@ export class SessionAuthenticator {
    */
   http(): HttpMiddleware {
     return (req, res, next) => {
-      void this.#judge(bearer(req.headers.authorization) ?? this.#cookie(req)).then(
-        (verdict) => {
-          if (verdict.kind === 'in') {
-            if (verdict.session) {
-              sessions.set(req, verdict.session);
-              (req as IncomingMessage & { wxident?: Session }).wxident = verdict.session;
-            }
-            next();
-          } else if (verdict.kind === 'no') {
-            const error = verdict.hadToken ? ' error="invalid_token"' : '';
-            res.setHeader('WWW-Authenticate', `Bearer${error}`);
-            answer(res, 401, 'log in first');
-          } else {
-            res.setHeader('Retry-After', String(Math.ceil(verdict.retryAfterMs / 1000)));
-            answer(res, 503, 'logins cannot be checked just now; try again');
+      void this.#judge(
+        bearer(req.headers.authorization) ?? this.#cookie(req),
+      ).then((verdict) => {
+        if (verdict.kind === 'in') {
+          if (verdict.session) {
+            sessions.set(req, verdict.session);
+            (req as IncomingMessage & { wxident?: Session }).wxident =
+              verdict.session;
           }
-        },
-      );
+          next();
+        } else if (verdict.kind === 'no') {
+          const error = verdict.hadToken ? ' error="invalid_token"' : '';
+          res.setHeader('WWW-Authenticate', `Bearer${error}`);
+          answer(res, 401, 'log in first');
+        } else {
+          res.setHeader(
+            'Retry-After',
+            String(Math.ceil(verdict.retryAfterMs / 1000)),
+          );
+          answer(res, 503, 'logins cannot be checked just now; try again');
+        }
+      });
     };
   }
 
@@ -161,7 +165,9 @@ export class SessionAuthenticator {
           next({
             onReceiveMetadata: (metadata, accept) => {
               const [header] = metadata.get('authorization');
-              const token = bearer(typeof header === 'string' ? header : undefined);
+              const token = bearer(
+                typeof header === 'string' ? header : undefined,
+              );
               void this.#judge(token).then((verdict) => {
                 if (verdict.kind === 'in') {
                   if (verdict.session) sessions.set(metadata, verdict.session);
@@ -169,7 +175,8 @@ export class SessionAuthenticator {
                 } else if (verdict.kind === 'no') {
                   call.sendStatus({
                     code: status.UNAUTHENTICATED,
-                    details: 'no active session; send authorization: Bearer <session token>',
+                    details:
+                      'no active session; send authorization: Bearer <session token>',
                   });
                 } else {
                   call.sendStatus({
@@ -193,14 +200,18 @@ export class SessionAuthenticator {
       const session = await this.authenticate(token);
       return session ? { kind: 'in', session } : { kind: 'no', hadToken: true };
     } catch (error) {
-      const wait = error instanceof WxidentError ? error.retryAfterMs : undefined;
+      const wait =
+        error instanceof WxidentError ? error.retryAfterMs : undefined;
       return { kind: 'unknown', retryAfterMs: wait ?? defaultRetryAfterMs };
     }
   }
 
   async #ask(sessionToken: string): Promise<Session | undefined> {
     const { strong } = this.#options;
-    const { session } = await this.#client.validateSession({ sessionToken, strong });
+    const { session } = await this.#client.validateSession({
+      sessionToken,
+      strong,
+    });
     return session;
   }
 
@@ -222,7 +233,8 @@ export class SessionAuthenticator {
     if (cookie === undefined) return undefined;
     for (const pair of (req.headers.cookie ?? '').split(';')) {
       const [name, ...value] = pair.trim().split('=');
-      if (name === cookie) return value.join('=').replace(/^"(.*)"$/, '$1') || undefined;
+      if (name === cookie)
+        return value.join('=').replace(/^"(.*)"$/, '$1') || undefined;
     }
     return undefined;
   }

@@ -62,13 +62,16 @@ export class CertificateFiles implements experimental.CertificateProvider {
     }
     this.#loaded = loaded;
     for (const listener of this.#caListeners) this.#tellCa(listener);
-    for (const listener of this.#identityListeners) this.#tellIdentity(listener);
+    for (const listener of this.#identityListeners)
+      this.#tellIdentity(listener);
   }
 
   addCaCertificateListener(listener: CaListener): void {
     this.#caListeners.add(listener);
     this.#watch();
-    process.nextTick(() => this.#caListeners.has(listener) && this.#tellCa(listener));
+    process.nextTick(
+      () => this.#caListeners.has(listener) && this.#tellCa(listener),
+    );
   }
 
   removeCaCertificateListener(listener: CaListener): void {
@@ -80,7 +83,8 @@ export class CertificateFiles implements experimental.CertificateProvider {
     this.#identityListeners.add(listener);
     this.#watch();
     process.nextTick(
-      () => this.#identityListeners.has(listener) && this.#tellIdentity(listener),
+      () =>
+        this.#identityListeners.has(listener) && this.#tellIdentity(listener),
     );
   }
 
@@ -156,9 +160,17 @@ export class CertificateFiles implements experimental.CertificateProvider {
             certificate: read(certificate, 'certFile (WXIDENT_TLS_CERT_FILE)'),
             privateKey: read(key, 'keyFile (WXIDENT_TLS_KEY_FILE)'),
           };
-    usable('caFile (WXIDENT_TLS_CA_FILE) holds no PEM certificates', { ca: caBytes });
-    if (!/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(caBytes.toString('latin1'))) {
-      throw new ConfigError('caFile (WXIDENT_TLS_CA_FILE) holds no PEM certificates');
+    usable('caFile (WXIDENT_TLS_CA_FILE) holds no PEM certificates', {
+      ca: caBytes,
+    });
+    if (
+      !/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(
+        caBytes.toString('latin1'),
+      )
+    ) {
+      throw new ConfigError(
+        'caFile (WXIDENT_TLS_CA_FILE) holds no PEM certificates',
+      );
     }
     if (identity) {
       usable(

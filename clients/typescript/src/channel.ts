@@ -31,9 +31,14 @@ const serviceConfig = {
 };
 
 /** Makes the channel; it connects when it is first used. */
-export function openChannel(address: string, options: ClientOptions): GrpcClient {
+export function openChannel(
+  address: string,
+  options: ClientOptions,
+): GrpcClient {
   if (!address) {
-    throw new ConfigError('address (WXIDENT_GRPC_ADDR) is missing; give host:port');
+    throw new ConfigError(
+      'address (WXIDENT_GRPC_ADDR) is missing; give host:port',
+    );
   }
   const { target, hosts, loopback } = parseAddress(address);
   checkOptions(address, loopback, options);
@@ -43,7 +48,9 @@ export function openChannel(address: string, options: ClientOptions): GrpcClient
         ca: options.caFile,
         certificate: options.certFile,
         key: options.keyFile,
-      }).credentials(options.serverName === undefined ? hosts : [options.serverName]);
+      }).credentials(
+        options.serverName === undefined ? hosts : [options.serverName],
+      );
   return new GrpcClient(target, channelCredentials, {
     'grpc.primary_user_agent': `wxident-typescript/${version}`,
     'grpc.service_config': JSON.stringify(serviceConfig),

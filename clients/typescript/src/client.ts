@@ -5,7 +5,10 @@ import {
   type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { SessionAuthenticator, type AuthenticatorOptions } from './authenticator.js';
+import {
+  SessionAuthenticator,
+  type AuthenticatorOptions,
+} from './authenticator.js';
 import { openChannel } from './channel.js';
 import { WxidentError } from './errors.js';
 import { toWxidentError, type CallFacts } from './failure.js';
@@ -64,9 +67,9 @@ import type {
 } from './types.js';
 
 type UnaryMethod = {
-  [Name in keyof typeof service]: (typeof service)[Name]['responseStream'] extends false
-    ? Name
-    : never;
+  [
+    Name in keyof typeof service
+  ]: (typeof service)[Name]['responseStream'] extends false ? Name : never;
 }[keyof typeof service];
 
 // How long each call may take, in ms, when nobody says otherwise.
@@ -148,7 +151,10 @@ export class Client {
     if (!user || !identity || !createTime || !expireTime) {
       throw incomplete('ValidateSession', 'session');
     }
-    return { active: true, session: { user, identity, createTime, expireTime } };
+    return {
+      active: true,
+      session: { user, identity, createTime, expireTime },
+    };
   }
 
   /** Exchanges a session token for a new one of the same session. */
@@ -156,9 +162,12 @@ export class Client {
     input: RefreshSessionInput,
     options?: CallOptions,
   ): Promise<RefreshSessionResult> {
-    return this.#unary('refreshSession', RefreshSessionRequest.fromPartial(input), options, [
-      'expireTime',
-    ]) as Promise<RefreshSessionResult>;
+    return this.#unary(
+      'refreshSession',
+      RefreshSessionRequest.fromPartial(input),
+      options,
+      ['expireTime'],
+    ) as Promise<RefreshSessionResult>;
   }
 
   /** Ends one session, or all sessions of a user. */
@@ -166,7 +175,11 @@ export class Client {
     input: RevokeSessionInput,
     options?: CallOptions,
   ): Promise<RevokeSessionResult> {
-    return this.#unary('revokeSession', RevokeSessionRequest.fromPartial(input), options);
+    return this.#unary(
+      'revokeSession',
+      RevokeSessionRequest.fromPartial(input),
+      options,
+    );
   }
 
   /** Asks WeChat whether the session_key kept for a session is still good. */
@@ -174,7 +187,11 @@ export class Client {
     input: CheckSessionKeyInput,
     options?: CallOptions,
   ): Promise<CheckSessionKeyResult> {
-    return this.#unary('checkSessionKey', CheckSessionKeyRequest.fromPartial(input), options);
+    return this.#unary(
+      'checkSessionKey',
+      CheckSessionKeyRequest.fromPartial(input),
+      options,
+    );
   }
 
   /** Gets a phone number out of encrypted data, or for a phone code. */
@@ -182,9 +199,12 @@ export class Client {
     input: DecryptPhoneInput,
     options?: CallOptions,
   ): Promise<DecryptPhoneResult> {
-    return this.#unary('decryptPhone', DecryptPhoneRequest.fromPartial(input), options, [
-      'phone',
-    ]) as Promise<DecryptPhoneResult>;
+    return this.#unary(
+      'decryptPhone',
+      DecryptPhoneRequest.fromPartial(input),
+      options,
+      ['phone'],
+    ) as Promise<DecryptPhoneResult>;
   }
 
   /** Opens any other open data of a mini program. */
@@ -192,7 +212,11 @@ export class Client {
     input: DecryptUserDataInput,
     options?: CallOptions,
   ): Promise<DecryptUserDataResult> {
-    return this.#unary('decryptUserData', DecryptUserDataRequest.fromPartial(input), options);
+    return this.#unary(
+      'decryptUserData',
+      DecryptUserDataRequest.fromPartial(input),
+      options,
+    );
   }
 
   /** Gets a profile from one of its sources. */
@@ -200,11 +224,12 @@ export class Client {
     input: GetUserInfoInput,
     options?: CallOptions,
   ): Promise<GetUserInfoResult> {
-    return this.#unary('getUserInfo', GetUserInfoRequest.fromPartial(input), options, [
-      'userInfo',
-      'identity',
-      'user',
-    ]) as Promise<GetUserInfoResult>;
+    return this.#unary(
+      'getUserInfo',
+      GetUserInfoRequest.fromPartial(input),
+      options,
+      ['userInfo', 'identity', 'user'],
+    ) as Promise<GetUserInfoResult>;
   }
 
   /**
@@ -215,9 +240,12 @@ export class Client {
     input: GetAccessTokenInput,
     options?: CallOptions,
   ): Promise<AccessToken> {
-    return this.#unary('getAccessToken', GetAccessTokenRequest.fromPartial(input), options, [
-      'expireTime',
-    ]) as Promise<AccessToken>;
+    return this.#unary(
+      'getAccessToken',
+      GetAccessTokenRequest.fromPartial(input),
+      options,
+      ['expireTime'],
+    ) as Promise<AccessToken>;
   }
 
   /**
@@ -230,7 +258,11 @@ export class Client {
     options: CallOptions = {},
   ): AsyncGenerator<AccessToken, void, undefined> {
     const { signal, timeoutMs } = options;
-    const facts: CallFacts = { rpc: 'WatchAccessToken', address: this.#address, timeoutMs };
+    const facts: CallFacts = {
+      rpc: 'WatchAccessToken',
+      address: this.#address,
+      timeoutMs,
+    };
     this.#mustBeOpen(facts);
     signal?.throwIfAborted();
     const method = service.watchAccessToken;
@@ -267,7 +299,11 @@ export class Client {
     input: GetJsapiSignatureInput,
     options?: CallOptions,
   ): Promise<JsapiSignature> {
-    return this.#unary('getJsapiSignature', GetJsapiSignatureRequest.fromPartial(input), options);
+    return this.#unary(
+      'getJsapiSignature',
+      GetJsapiSignatureRequest.fromPartial(input),
+      options,
+    );
   }
 
   /** Makes the address of the page of WeChat that yields an `oauthCode`. */
@@ -275,11 +311,18 @@ export class Client {
     input: GetAuthorizeUrlInput,
     options?: CallOptions,
   ): Promise<GetAuthorizeUrlResult> {
-    return this.#unary('getAuthorizeUrl', GetAuthorizeUrlRequest.fromPartial(input), options);
+    return this.#unary(
+      'getAuthorizeUrl',
+      GetAuthorizeUrlRequest.fromPartial(input),
+      options,
+    );
   }
 
   /** Finds a user by id, by identity or by unionid. */
-  async getUser(input: GetUserInput, options?: CallOptions): Promise<GetUserResult> {
+  async getUser(
+    input: GetUserInput,
+    options?: CallOptions,
+  ): Promise<GetUserResult> {
     return this.#unary('getUser', GetUserRequest.fromPartial(input), options, [
       'user',
     ]) as Promise<GetUserResult>;
@@ -294,7 +337,9 @@ export class Client {
     return this.#unary(
       'batchGetUsers',
       BatchGetUsersRequest.fromPartial(input),
-      input.refreshFollowers ? { ...options, timeoutMs: options.timeoutMs ?? timeoutMs } : options,
+      input.refreshFollowers
+        ? { ...options, timeoutMs: options.timeoutMs ?? timeoutMs }
+        : options,
     ) as Promise<BatchGetUsersResult>;
   }
 
@@ -341,8 +386,12 @@ export class Client {
     // Members that the contract always sets.
     needed: readonly (keyof Response<Name> & string)[] = [],
   ): Promise<Response<Name>> {
-    const method = service[name] as unknown as MethodDefinition<Request<Name>, Response<Name>>;
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? defaultTimeouts[name];
+    const method = service[name] as unknown as MethodDefinition<
+      Request<Name>,
+      Response<Name>
+    >;
+    const timeoutMs =
+      options.timeoutMs ?? this.#options.timeoutMs ?? defaultTimeouts[name];
     const rpc = method.path.slice(method.path.lastIndexOf('/') + 1);
     const facts: CallFacts = { rpc, address: this.#address, timeoutMs };
     const { signal } = options;
@@ -363,7 +412,8 @@ export class Client {
           if (error) return reject(this.#failure(error, facts, signal));
           const answer = response as Response<Name>;
           for (const member of needed) {
-            if (answer[member] === undefined) return reject(incomplete(rpc, member));
+            if (answer[member] === undefined)
+              return reject(incomplete(rpc, member));
           }
           resolve(answer);
         },
@@ -384,7 +434,11 @@ export class Client {
     return metadata;
   }
 
-  #failure(error: unknown, facts: CallFacts, signal: AbortSignal | undefined): unknown {
+  #failure(
+    error: unknown,
+    facts: CallFacts,
+    signal: AbortSignal | undefined,
+  ): unknown {
     const { code } = error as Partial<ServiceError>;
     if (error instanceof WxidentError || typeof code !== 'number') return error;
     if (signal?.aborted && code === status.CANCELLED) return signal.reason;
@@ -400,7 +454,9 @@ export class Client {
   }
 }
 
-type Request<Name extends UnaryMethod> = Parameters<(typeof service)[Name]['requestSerialize']>[0];
+type Request<Name extends UnaryMethod> = Parameters<
+  (typeof service)[Name]['requestSerialize']
+>[0];
 type Response<Name extends UnaryMethod> = ReturnType<
   (typeof service)[Name]['responseDeserialize']
 >;

@@ -297,5 +297,8 @@ export type ErrorReason = keyof typeof classes;
 
 /** Each reason's class. */
 export const errorClasses: Readonly<
-  Record<ErrorReason, new (message: string, init: WxidentErrorInit) => WxidentError>
+  Record<
+    ErrorReason,
+    new (message: string, init: WxidentErrorInit) => WxidentError
+  >
 > = classes;

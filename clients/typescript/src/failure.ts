@@ -1,6 +1,11 @@
 // What gRPC says of a failed call, made into an error of ours.
 import { status, type Metadata, type ServiceError } from '@grpc/grpc-js';
-import { errorClasses, WxidentError, type ErrorReason, type WxidentErrorInit } from './errors.js';
+import {
+  errorClasses,
+  WxidentError,
+  type ErrorReason,
+  type WxidentErrorInit,
+} from './errors.js';
 import { ErrorInfo } from './gen/error_info.js';
 import { BadRequest, RetryInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
@@ -13,7 +18,10 @@ export interface CallFacts {
 }
 
 /** The error of a call, out of what gRPC says. */
-export function toWxidentError(error: ServiceError, facts: CallFacts): WxidentError {
+export function toWxidentError(
+  error: ServiceError,
+  facts: CallFacts,
+): WxidentError {
   const found = detailsOf(error.metadata);
   const init: WxidentErrorInit = { code: error.code, ...found };
   if (found.reason !== undefined) {
@@ -23,7 +31,9 @@ export function toWxidentError(error: ServiceError, facts: CallFacts): WxidentEr
 }
 
 // A reason that this version does not know counts as none.
-function detailsOf(trailers: Metadata | undefined): Omit<WxidentErrorInit, 'code'> {
+function detailsOf(
+  trailers: Metadata | undefined,
+): Omit<WxidentErrorInit, 'code'> {
   const found: Omit<WxidentErrorInit, 'code'> = {};
   const [bytes] = trailers?.get('grpc-status-details-bin') ?? [];
   if (!(bytes instanceof Uint8Array)) return found;
@@ -46,7 +56,8 @@ function detailsOf(trailers: Metadata | undefined): Omit<WxidentErrorInit, 'code
           break;
         case 'google.rpc.RetryInfo': {
           const delay = RetryInfo.decode(value).retryDelay;
-          if (delay) found.retryAfterMs = delay.seconds * 1000 + delay.nanos / 1e6;
+          if (delay)
+            found.retryAfterMs = delay.seconds * 1000 + delay.nanos / 1e6;
           break;
         }
       }
@@ -57,7 +68,10 @@ function detailsOf(trailers: Metadata | undefined): Omit<WxidentErrorInit, 'code
   return found;
 }
 
-function adviceOf(error: ServiceError, { rpc, address, timeoutMs }: CallFacts): string {
+function adviceOf(
+  error: ServiceError,
+  { rpc, address, timeoutMs }: CallFacts,
+): string {
   switch (error.code) {
     case status.UNAVAILABLE:
       return (

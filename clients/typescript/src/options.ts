@@ -68,8 +68,13 @@ export function settingsFromEnv(env: Env): EnvSettings {
 }
 
 /** Refuses options that contradict each other or the address. */
-export function checkOptions(address: string, loopback: boolean, options: ClientOptions): void {
-  const { caFile, certFile, keyFile, serverName, insecure, timeoutMs } = options;
+export function checkOptions(
+  address: string,
+  loopback: boolean,
+  options: ClientOptions,
+): void {
+  const { caFile, certFile, keyFile, serverName, insecure, timeoutMs } =
+    options;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new ConfigError(
       'certFile (WXIDENT_TLS_CERT_FILE) and keyFile (WXIDENT_TLS_KEY_FILE) go together;' +

@@ -52,7 +52,11 @@ export class AccessTokenSource {
   // GetAccessToken calls on their way, by the token they report.
   readonly #asking = new Map<string, Promise<AccessToken>>();
 
-  constructor(client: TokenClient, appId: string, hooks: TokenSourceHooks = {}) {
+  constructor(
+    client: TokenClient,
+    appId: string,
+    hooks: TokenSourceHooks = {},
+  ) {
     this.#client = client;
     this.#appId = appId;
     this.#hooks = hooks;
@@ -167,7 +171,9 @@ export class AccessTokenSource {
           this.#take(token);
           this.#changed();
           const held = this.#held;
-          return held && held.accessToken !== rejectedAccessToken ? held : token;
+          return held && held.accessToken !== rejectedAccessToken
+            ? held
+            : token;
         })
         .finally(() => this.#asking.delete(rejectedAccessToken));
       this.#asking.set(rejectedAccessToken, asked);
@@ -179,7 +185,8 @@ export class AccessTokenSource {
     const held = this.#held;
     if (held && this.#left(held) > 0) {
       const same = token.accessToken === held.accessToken;
-      const dying = held.accessToken === this.#rejected || this.#left(held) < spareMs;
+      const dying =
+        held.accessToken === this.#rejected || this.#left(held) < spareMs;
       // Generation 0: a replica that cannot ask the database got it for itself.
       const better =
         token.generation === 0
@@ -224,7 +231,10 @@ export class AccessTokenSource {
         const message =
           `AccessTokenSource: no access_token within ${timeoutMs} ms; try again, or give the` +
           ' call more time (timeoutMs)';
-        reject(wait.failure ?? new WxidentError(message, { code: status.DEADLINE_EXCEEDED }));
+        reject(
+          wait.failure ??
+            new WxidentError(message, { code: status.DEADLINE_EXCEEDED }),
+        );
       }, timeoutMs);
       onAbort = () => reject(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
@@ -243,9 +253,12 @@ export class AccessTokenSource {
 
   #mustBeOpen(): void {
     if (this.#ended.signal.aborted) {
-      throw new WxidentError('AccessTokenSource: it is closed; make a new one', {
-        code: status.CANCELLED,
-      });
+      throw new WxidentError(
+        'AccessTokenSource: it is closed; make a new one',
+        {
+          code: status.CANCELLED,
+        },
+      );
     }
   }
 }

@@ -26,8 +26,21 @@ import type {
   UserInfo,
 } from './gen/wxident/v1/types.js';
 
-export { AccessTokenKind, Gender, UserInfoSource } from './gen/wxident/v1/types.js';
-export type { EncryptedData, Identity, IdentityRef, Phone, UnionRef, User, UserInfo };
+// Their members are described where they come from, in protos/wxident/v1.
+export {
+  AccessTokenKind,
+  Gender,
+  UserInfoSource,
+} from './gen/wxident/v1/types.js';
+export type {
+  EncryptedData,
+  Identity,
+  IdentityRef,
+  Phone,
+  UnionRef,
+  User,
+  UserInfo,
+};
 
 /** Exactly one of the members. */
 export type OneOf<T> = {
@@ -61,14 +74,20 @@ export type LoginInput = {
   /** The code that a page of `getAuthorizeUrl` handed to redirectUri. */
   oauthCode: string;
 }>;
-/** The session that a login made. */
-export type LoginResult = Always<LoginResponse, 'expireTime' | 'user' | 'identity'>;
 
+/** The session that a login made. */
+export type LoginResult = Always<
+  LoginResponse,
+  'expireTime' | 'user' | 'identity'
+>;
+
+/** The token to look at. */
 export interface ValidateSessionInput {
   sessionToken: string;
   /** Ask the database; otherwise the answer may be 1 s old. */
   strong?: boolean | undefined;
 }
+
 /** A login state: whose it is and how long it lives. */
 export interface Session {
   user: User;
@@ -77,42 +96,57 @@ export interface Session {
   createTime: Date;
   expireTime: Date;
 }
+
 /** Whether a session is active, and then the session. */
 export type ValidateSessionResult =
-  | { active: true; session: Session }
-  | { active: false; session?: undefined };
+  { active: true; session: Session } | { active: false; session?: undefined };
 
+/** The newest token of a session. */
 export interface RefreshSessionInput {
   sessionToken: string;
 }
+
+/** The new token, and the session's new end. */
 export type RefreshSessionResult = Always<RefreshSessionResponse, 'expireTime'>;
 
+/** What to end. */
 export type RevokeSessionInput = OneOf<{
   /** One session. */
   sessionToken: string;
   /** All sessions of this user. */
   userId: string;
 }>;
+
+/** How many active sessions ended. */
 export type RevokeSessionResult = RevokeSessionResponse;
 
+/** An active session of a mini program's user. */
 export interface CheckSessionKeyInput {
   sessionToken: string;
 }
+
+/** When not valid: log in again before asking WeChat for encrypted data. */
 export type CheckSessionKeyResult = CheckSessionKeyResponse;
 
+/** Whose phone number, and where it comes from. */
 export type DecryptPhoneInput = { sessionToken: string } & OneOf<{
   /** encryptedData and iv of a getPhoneNumber event. */
   encrypted: EncryptedData;
   /** The code of a getPhoneNumber event, not that of wx.login. */
   phoneCode: string;
 }>;
+
+/** The phone number, which is now stored for the user. */
 export type DecryptPhoneResult = Always<DecryptPhoneResponse, 'phone'>;
 
+/** Open data as the mini program received it. */
 export interface DecryptUserDataInput {
   sessionToken: string;
   encryptedData: string;
   iv: string;
 }
+
+/** What WeChat encrypted: one JSON object. */
 export type DecryptUserDataResult = DecryptUserDataResponse;
 
 /** What wx.getUserInfo or wx.getUserProfile gave; the last two go together. */
@@ -120,6 +154,8 @@ export interface EncryptedProfile extends EncryptedData {
   rawData?: string | undefined;
   signature?: string | undefined;
 }
+
+/** Whose profile, and where it comes from. */
 export type GetUserInfoInput = {
   /** zh_CN (the default), zh_TW or en. */
   language?: string | undefined;
@@ -136,8 +172,14 @@ export type GetUserInfoInput = {
     /** What WeChat says of a follower. */
     follower: Chosen;
   }>;
-export type GetUserInfoResult = Always<GetUserInfoResponse, 'userInfo' | 'identity' | 'user'>;
 
+/** The profile, and whose it is. */
+export type GetUserInfoResult = Always<
+  GetUserInfoResponse,
+  'userInfo' | 'identity' | 'user'
+>;
+
+/** Which token. */
 export interface GetAccessTokenInput {
   appId: string;
   /** The token that WeChat has just refused (40001, 40014, 42001). */
@@ -147,21 +189,26 @@ export interface GetAccessTokenInput {
   /** A person's web token, instead of the app's. */
   web?: { identityRef: IdentityRef } | undefined;
 }
+
 /** An access_token; `generation` rises by one with each new one of an app. */
 export type AccessToken = Always<GetAccessTokenResponse, 'expireTime'>;
 
+/** Whose token. */
 export interface WatchAccessTokenInput {
   appId: string;
 }
 
+/** The official account, and the page. */
 export interface GetJsapiSignatureInput {
   appId: string;
   /** The page's URL as the browser has it. */
   url: string;
 }
+
 /** What wx.config wants; `nonce` is its nonceStr. */
 export type JsapiSignature = GetJsapiSignatureResponse;
 
+/** Which page of WeChat, and where it leads. */
 export interface GetAuthorizeUrlInput {
   appId: string;
   redirectUri: string;
@@ -169,15 +216,21 @@ export interface GetAuthorizeUrlInput {
   /** Comes back beside the code, against forged redirects. */
   state: string;
 }
+
+/** The page's address. */
 export type GetAuthorizeUrlResult = GetAuthorizeUrlResponse;
 
+/** Whom to find. */
 export type GetUserInput = OneOf<{
   userId: string;
   identityRef: IdentityRef;
   unionRef: UnionRef;
 }>;
+
+/** The user, and every identity in the order they appeared. */
 export type GetUserResult = Always<GetUserResponse, 'user'>;
 
+/** Whom to find, up to 500. */
 export type BatchGetUsersInput = {
   /** Asks WeChat about the identities of official accounts first. */
   refreshFollowers?: boolean | undefined;
@@ -185,7 +238,10 @@ export type BatchGetUsersInput = {
   identityRefs: IdentityRef[];
   userIds: string[];
 }>;
+
 /** One answer of `batchGetUsers`; `found` false means nobody. */
 export type BatchGetUsersResult = Omit<BatchGetUsersResponse, 'users'> & {
-  users: ((FoundUser & { found: true; user: User }) | (FoundUser & { found: false }))[];
+  users: (
+    (FoundUser & { found: true; user: User }) | (FoundUser & { found: false })
+  )[];
 };

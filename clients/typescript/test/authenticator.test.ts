@@ -6,21 +6,37 @@ import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { SessionAuthenticator } from '../src/authenticator.js';
 import type { FakeServer, FakeUser } from '../src/fake/index.js';
-import { sessionOf, StoreUnavailableError, type AuthenticatorOptions } from '../src/index.js';
+import {
+  sessionOf,
+  StoreUnavailableError,
+  type AuthenticatorOptions,
+} from '../src/index.js';
 import { appId, failureOf, startFake, until } from './support.js';
 
 async function start(
   t: TestContext,
   options: AuthenticatorOptions = {},
-): Promise<{ fake: FakeServer; alice: FakeUser; authenticator: SessionAuthenticator; clock: { ms: number } }> {
+): Promise<{
+  fake: FakeServer;
+  alice: FakeUser;
+  authenticator: SessionAuthenticator;
+  clock: { ms: number };
+}> {
   const fake = await startFake(t);
   const alice = fake.addUser(appId, 'alice');
   const clock = { ms: Date.now() };
-  const authenticator = new SessionAuthenticator(fake.client(), options, () => clock.ms);
+  const authenticator = new SessionAuthenticator(
+    fake.client(),
+    options,
+    () => clock.ms,
+  );
   return { fake, alice, authenticator, clock };
 }
 
-async function listen(t: TestContext, handler: http.RequestListener): Promise<string> {
+async function listen(
+  t: TestContext,
+  handler: http.RequestListener,
+): Promise<string> {
   const server = http.createServer(handler);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => {
@@ -33,10 +49,16 @@ async function listen(t: TestContext, handler: http.RequestListener): Promise<st
 test('an answer is kept for a second', async (t) => {
   const { fake, alice, authenticator, clock } = await start(t);
   const token = alice.session();
-  assert.equal((await authenticator.authenticate(token))?.user.userId, alice.userId);
+  assert.equal(
+    (await authenticator.authenticate(token))?.user.userId,
+    alice.userId,
+  );
   fake.revokeSession(token);
   clock.ms += 999;
-  assert.equal((await authenticator.authenticate(token))?.user.userId, alice.userId);
+  assert.equal(
+    (await authenticator.authenticate(token))?.user.userId,
+    alice.userId,
+  );
   assert.equal(fake.count('ValidateSession'), 1);
   clock.ms += 1;
   assert.equal(await authenticator.authenticate(token), undefined);
@@ -68,10 +90,15 @@ test('one call at a time for each token', async (t) => {
   const { fake, alice, authenticator } = await start(t);
   const release = fake.hangNext('ValidateSession');
   const token = alice.session();
-  const all = Promise.all([1, 2, 3].map(() => authenticator.authenticate(token)));
+  const all = Promise.all(
+    [1, 2, 3].map(() => authenticator.authenticate(token)),
+  );
   await until(() => fake.count('ValidateSession') === 1);
   release();
-  assert.deepEqual(new Set((await all).map((session) => session?.user.userId)), new Set([alice.userId]));
+  assert.deepEqual(
+    new Set((await all).map((session) => session?.user.userId)),
+    new Set([alice.userId]),
+  );
   assert.equal(fake.count('ValidateSession'), 1);
 });
 
@@ -81,14 +108,20 @@ test('strong asks each time', async (t) => {
   assert.ok(await authenticator.authenticate(token));
   fake.revokeSession(token);
   assert.equal(await authenticator.authenticate(token), undefined);
-  const flags = fake.calls.map(({ request }) => (request as { strong: boolean }).strong);
+  const flags = fake.calls.map(
+    ({ request }) => (request as { strong: boolean }).strong,
+  );
   assert.deepEqual(flags, [true, true]);
 });
 
 test('at most 10,000 answers are kept', async (t) => {
   const { alice } = await start(t);
   const expireTime = new Date(Date.now() + 1e6);
-  const user = { userId: alice.userId, createTime: undefined, phoneLinked: false };
+  const user = {
+    userId: alice.userId,
+    createTime: undefined,
+    phoneLinked: false,
+  };
   const identity = { appId, openid: alice.openid, unionid: '' };
   let asked = 0;
   const client = {
@@ -101,7 +134,8 @@ test('at most 10,000 answers are kept', async (t) => {
     },
   };
   const authenticator = new SessionAuthenticator(client, {}, () => 0);
-  for (let i = 0; i <= 10_000; i++) await authenticator.authenticate(`token${i}`);
+  for (let i = 0; i <= 10_000; i++)
+    await authenticator.authenticate(`token${i}`);
   assert.equal(asked, 10_001);
   await authenticator.authenticate('token10000');
   await authenticator.authenticate('token1');
@@ -134,7 +168,9 @@ test('http: in, out, and not known', async (t) => {
   );
   const token = alice.session();
   const ask = (authorization?: string) =>
-    fetch(url, { headers: authorization === undefined ? {} : { authorization } });
+    fetch(url, {
+      headers: authorization === undefined ? {} : { authorization },
+    });
 
   const good = await ask(`Bearer ${token}`);
   assert.equal(good.status, 200);
@@ -146,7 +182,10 @@ test('http: in, out, and not known', async (t) => {
   assert.equal(without.headers.get('www-authenticate'), 'Bearer');
   const unknown = await ask('Bearer wxs1_unknown');
   assert.equal(unknown.status, 401);
-  assert.equal(unknown.headers.get('www-authenticate'), 'Bearer error="invalid_token"');
+  assert.equal(
+    unknown.headers.get('www-authenticate'),
+    'Bearer error="invalid_token"',
+  );
   for (const wrong of ['Basic YTpi', 'Bearer', token, `Bearer ${token} x`]) {
     assert.equal((await ask(wrong)).status, 401, wrong);
   }
@@ -164,25 +203,37 @@ test('http: in, out, and not known', async (t) => {
 test('http: a cookie, where there is no header', async (t) => {
   const { alice, authenticator } = await start(t, { cookie: 'sid' });
   const middleware = authenticator.http();
-  const url = await listen(t, (req, res) => middleware(req, res, () => res.end('in')));
-  const status = async (headers: Record<string, string>) => (await fetch(url, { headers })).status;
+  const url = await listen(t, (req, res) =>
+    middleware(req, res, () => res.end('in')),
+  );
+  const status = async (headers: Record<string, string>) =>
+    (await fetch(url, { headers })).status;
   const token = alice.session();
   assert.equal(await status({ cookie: `a=b; sid=${token}; xsid=c` }), 200);
   assert.equal(await status({ cookie: `sid="${token}"` }), 200);
   assert.equal(await status({ cookie: `xsid=${token}` }), 401);
   assert.equal(await status({ cookie: 'sid=' }), 401);
-  assert.equal(await status({ cookie: `sid=${token}`, authorization: 'Bearer no' }), 401);
+  assert.equal(
+    await status({ cookie: `sid=${token}`, authorization: 'Bearer no' }),
+    401,
+  );
 });
 
 test('http: anonymous requests pass, wrong tokens do not', async (t) => {
   const { alice, authenticator } = await start(t, { anonymous: true });
   const middleware = authenticator.http();
   const url = await listen(t, (req, res) =>
-    middleware(req, res, () => res.end(sessionOf(req)?.user.userId ?? 'anonymous')),
+    middleware(req, res, () =>
+      res.end(sessionOf(req)?.user.userId ?? 'anonymous'),
+    ),
   );
-  const text = async (headers: Record<string, string>) => (await fetch(url, { headers })).text();
+  const text = async (headers: Record<string, string>) =>
+    (await fetch(url, { headers })).text();
   assert.equal(await text({}), 'anonymous');
-  assert.equal(await text({ authorization: `Bearer ${alice.session()}` }), alice.userId);
+  assert.equal(
+    await text({ authorization: `Bearer ${alice.session()}` }),
+    alice.userId,
+  );
   const wrong = await fetch(url, { headers: { authorization: 'Bearer no' } });
   assert.equal(wrong.status, 401);
 });
@@ -196,7 +247,9 @@ test('Express', async (t) => {
   });
   const url = await listen(t, app);
   const headers = { authorization: `Bearer ${alice.session()}` };
-  assert.deepEqual(await (await fetch(url, { headers })).json(), { userId: alice.userId });
+  assert.deepEqual(await (await fetch(url, { headers })).json(), {
+    userId: alice.userId,
+  });
   assert.equal((await fetch(url)).status, 401);
 });
 
@@ -210,7 +263,11 @@ const method = {
 } as const;
 const definition = {
   whoAmI: { ...method, path: '/test.Service/WhoAmI', responseStream: false },
-  whoAmIAgain: { ...method, path: '/test.Service/WhoAmIAgain', responseStream: true },
+  whoAmIAgain: {
+    ...method,
+    path: '/test.Service/WhoAmIAgain',
+    responseStream: true,
+  },
 } as const;
 
 async function startGrpc(t: TestContext, authenticator: SessionAuthenticator) {
@@ -218,8 +275,10 @@ async function startGrpc(t: TestContext, authenticator: SessionAuthenticator) {
   const name = (call: { metadata: grpc.Metadata }) =>
     Buffer.from(sessionOf(call)?.user.userId ?? 'anonymous');
   server.addService(definition, {
-    whoAmI: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) =>
-      done(null, name(call)),
+    whoAmI: (
+      call: grpc.ServerUnaryCall<Buffer, Buffer>,
+      done: grpc.sendUnaryData<Buffer>,
+    ) => done(null, name(call)),
     whoAmIAgain: (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
       call.write(name(call));
       call.write(name(call));
@@ -227,11 +286,16 @@ async function startGrpc(t: TestContext, authenticator: SessionAuthenticator) {
     },
   });
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, free) =>
-      error ? reject(error) : resolve(free),
+    server.bindAsync(
+      '127.0.0.1:0',
+      grpc.ServerCredentials.createInsecure(),
+      (error, free) => (error ? reject(error) : resolve(free)),
     ),
   );
-  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  const client = new grpc.Client(
+    `127.0.0.1:${port}`,
+    grpc.credentials.createInsecure(),
+  );
   t.after(() => {
     client.close();
     server.forceShutdown();
@@ -243,16 +307,27 @@ async function startGrpc(t: TestContext, authenticator: SessionAuthenticator) {
   };
   const unary = (authorization?: string) =>
     new Promise<string>((resolve) =>
-      client.makeUnaryRequest(definition.whoAmI.path, bytes, bytes, Buffer.alloc(0),
-        metadata(authorization), (error, answer) =>
+      client.makeUnaryRequest(
+        definition.whoAmI.path,
+        bytes,
+        bytes,
+        Buffer.alloc(0),
+        metadata(authorization),
+        (error, answer) =>
           resolve(error ? (grpc.status[error.code] as string) : String(answer)),
       ),
     );
   const stream = async (authorization?: string) => {
     const answers: string[] = [];
     try {
-      for await (const answer of client.makeServerStreamRequest(definition.whoAmIAgain.path, bytes,
-        bytes, Buffer.alloc(0), metadata(authorization))) answers.push(String(answer));
+      for await (const answer of client.makeServerStreamRequest(
+        definition.whoAmIAgain.path,
+        bytes,
+        bytes,
+        Buffer.alloc(0),
+        metadata(authorization),
+      ))
+        answers.push(String(answer));
     } catch (error) {
       answers.push(grpc.status[(error as grpc.ServiceError).code] as string);
     }

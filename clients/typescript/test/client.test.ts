@@ -15,7 +15,10 @@ import {
 import { appId, deadAddress, failureOf, startFake, until } from './support.js';
 
 test('the version is that of package.json', () => {
-  const text = fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = fs.readFileSync(
+    new URL('../../package.json', import.meta.url),
+    'utf8',
+  );
   assert.equal((JSON.parse(text) as { version: string }).version, version);
 });
 
@@ -25,7 +28,11 @@ test('a login, and what follows', async (t) => {
   const client = fake.client();
   const miniProgramCode = alice.loginCode();
 
-  const login = await client.login({ appId, miniProgramCode, sessionTtl: { seconds: 60 } });
+  const login = await client.login({
+    appId,
+    miniProgramCode,
+    sessionTtl: { seconds: 60 },
+  });
   assert.equal(login.user.userId, alice.userId);
   assert.equal(login.identity.openid, alice.openid);
   assert.equal(login.newUser, true);
@@ -40,11 +47,19 @@ test('a login, and what follows', async (t) => {
   assert.equal(valid.session.user.userId, alice.userId);
   const refreshed = await client.refreshSession({ sessionToken });
   assert.notEqual(refreshed.sessionToken, sessionToken);
-  assert.deepEqual(await client.checkSessionKey({ sessionToken }), { valid: true });
+  assert.deepEqual(await client.checkSessionKey({ sessionToken }), {
+    valid: true,
+  });
 
-  assert.deepEqual(await client.revokeSession({ sessionToken }), { revokedCount: 1 });
-  assert.deepEqual(await client.revokeSession({ sessionToken }), { revokedCount: 0 });
-  assert.deepEqual(await client.validateSession({ sessionToken }), { active: false });
+  assert.deepEqual(await client.revokeSession({ sessionToken }), {
+    revokedCount: 1,
+  });
+  assert.deepEqual(await client.revokeSession({ sessionToken }), {
+    revokedCount: 0,
+  });
+  assert.deepEqual(await client.validateSession({ sessionToken }), {
+    active: false,
+  });
 });
 
 test('phones, data and profiles', async (t) => {
@@ -53,15 +68,27 @@ test('phones, data and profiles', async (t) => {
   const client = fake.client();
   const sessionToken = alice.session();
 
-  const { phone } = await client.decryptPhone({ sessionToken, phoneCode: alice.phoneCode() });
+  const { phone } = await client.decryptPhone({
+    sessionToken,
+    phoneCode: alice.phoneCode(),
+  });
   assert.match(phone.phoneNumber, /^138\d{8}$/);
-  const old = await client.decryptPhone({ sessionToken, encrypted: alice.encryptedPhone() });
+  const old = await client.decryptPhone({
+    sessionToken,
+    encrypted: alice.encryptedPhone(),
+  });
   assert.deepEqual(old.phone, phone);
-  const data = await client.decryptUserData({ sessionToken, ...alice.encrypt({ steps: 7 }) });
+  const data = await client.decryptUserData({
+    sessionToken,
+    ...alice.encrypt({ steps: 7 }),
+  });
   assert.deepEqual(JSON.parse(data.json), { steps: 7 });
 
   alice.setProfile({ nickname: 'Alice', tagIds: [2, 128] });
-  const { userInfo, user } = await client.getUserInfo({ sessionToken, stored: {} });
+  const { userInfo, user } = await client.getUserInfo({
+    sessionToken,
+    stored: {},
+  });
   assert.equal(userInfo.nickname, 'Alice');
   assert.deepEqual(userInfo.tagIds, [2, 128]);
   assert.equal(user.phoneLinked, true);
@@ -74,7 +101,10 @@ test('users across apps', async (t) => {
   assert.equal(alice.userId, elsewhere.userId);
   const client = fake.client();
   const found = await client.getUser({ userId: alice.userId });
-  assert.deepEqual(found.identities.map(({ openid }) => openid), [alice.openid, elsewhere.openid]);
+  assert.deepEqual(
+    found.identities.map(({ openid }) => openid),
+    [alice.openid, elsewhere.openid],
+  );
   const { unionid } = found.identities[0] as { unionid: string };
   const byUnion = await client.getUser({ unionRef: { appId, unionid } });
   assert.equal(byUnion.user.userId, alice.userId);
@@ -85,8 +115,13 @@ test('users across apps', async (t) => {
       { appId, openid: alice.openid },
     ],
   });
-  assert.deepEqual(users.map(({ found: known }) => known), [false, true]);
-  const error = await failureOf(client.getUser({ identityRef: { appId, openid: 'nobody' } }));
+  assert.deepEqual(
+    users.map(({ found: known }) => known),
+    [false, true],
+  );
+  const error = await failureOf(
+    client.getUser({ identityRef: { appId, openid: 'nobody' } }),
+  );
   assert.ok(error instanceof UserNotFoundError);
 });
 
@@ -100,24 +135,36 @@ test('tokens, signatures and addresses', async (t) => {
   const { accessToken: rejectedAccessToken } = first;
   const second = await client.getAccessToken({ appId, rejectedAccessToken });
   assert.equal(second.generation, 2);
-  assert.deepEqual(await client.getAccessToken({ appId, rejectedAccessToken }), second);
+  assert.deepEqual(
+    await client.getAccessToken({ appId, rejectedAccessToken }),
+    second,
+  );
   const web = await client.getAccessToken({
     appId,
     web: { identityRef: { appId, openid: alice.openid } },
   });
   assert.equal(web.kind, AccessTokenKind.WEB);
 
-  const signature = await client.getJsapiSignature({ appId, url: 'https://a.example/#x' });
+  const signature = await client.getJsapiSignature({
+    appId,
+    url: 'https://a.example/#x',
+  });
   assert.match(signature.signature, /^[0-9a-f]{40}$/);
   // What wx.config is given must survive JSON.
-  assert.equal(typeof JSON.parse(JSON.stringify(signature)).timestamp, 'number');
+  assert.equal(
+    typeof JSON.parse(JSON.stringify(signature)).timestamp,
+    'number',
+  );
   const { url } = await client.getAuthorizeUrl({
     appId,
     redirectUri: 'https://localhost/callback',
     scope: 'snsapi_login',
     state: '4f1b',
   });
-  assert.match(url, /^https:\/\/open\.weixin\.qq\.com\/connect\/qrconnect\?appid=/);
+  assert.match(
+    url,
+    /^https:\/\/open\.weixin\.qq\.com\/connect\/qrconnect\?appid=/,
+  );
 });
 
 test('watching a token, to the end of the stream', async (t) => {
@@ -142,7 +189,10 @@ test('watching a token, given up by the caller', async (t) => {
   const reason = new Error('enough');
   const error = await failureOf(
     (async () => {
-      for await (const _ of client.watchAccessToken({ appId }, { signal: controller.signal })) {
+      for await (const _ of client.watchAccessToken(
+        { appId },
+        { signal: controller.signal },
+      )) {
         controller.abort(reason);
       }
     })(),
@@ -151,7 +201,10 @@ test('watching a token, given up by the caller', async (t) => {
   fake.hangNext('WatchAccessToken');
   const late = await failureOf(
     (async () => {
-      for await (const _ of client.watchAccessToken({ appId }, { timeoutMs: 30 }));
+      for await (const _ of client.watchAccessToken(
+        { appId },
+        { timeoutMs: 30 },
+      ));
     })(),
   );
   assert.equal(late.codeName, 'DEADLINE_EXCEEDED');
@@ -166,26 +219,60 @@ test('each RPC goes with its own deadline', async (t) => {
     ['RevokeSession', 2, () => client.revokeSession({ userId: 'x' })],
     ['RefreshSession', 2, () => client.refreshSession(ids)],
     ['GetUser', 2, () => client.getUser({ userId: 'x' })],
-    ['GetAuthorizeUrl', 2, () =>
-      client.getAuthorizeUrl({ appId, redirectUri: 'x', scope: 'snsapi_base', state: 'x' })],
+    [
+      'GetAuthorizeUrl',
+      2,
+      () =>
+        client.getAuthorizeUrl({
+          appId,
+          redirectUri: 'x',
+          scope: 'snsapi_base',
+          state: 'x',
+        }),
+    ],
     ['BatchGetUsers', 3, () => client.batchGetUsers({ userIds: [] })],
-    ['BatchGetUsers', 10, () => client.batchGetUsers({ userIds: [], refreshFollowers: true })],
+    [
+      'BatchGetUsers',
+      10,
+      () => client.batchGetUsers({ userIds: [], refreshFollowers: true }),
+    ],
     ['Login', 5, () => client.login({ appId, oauthCode: 'x' })],
-    ['DecryptPhone', 5, () => client.decryptPhone({ sessionToken: 'x', phoneCode: 'x' })],
-    ['DecryptUserData', 5, () => client.decryptUserData({ ...ids, encryptedData: 'x' })],
-    ['GetUserInfo', 5, () => client.getUserInfo({ sessionToken: 'x', stored: {} })],
+    [
+      'DecryptPhone',
+      5,
+      () => client.decryptPhone({ sessionToken: 'x', phoneCode: 'x' }),
+    ],
+    [
+      'DecryptUserData',
+      5,
+      () => client.decryptUserData({ ...ids, encryptedData: 'x' }),
+    ],
+    [
+      'GetUserInfo',
+      5,
+      () => client.getUserInfo({ sessionToken: 'x', stored: {} }),
+    ],
     ['CheckSessionKey', 5, () => client.checkSessionKey(ids)],
     ['GetAccessToken', 5, () => client.getAccessToken({ appId })],
-    ['GetJsapiSignature', 5, () => client.getJsapiSignature({ appId, url: 'x' })],
+    [
+      'GetJsapiSignature',
+      5,
+      () => client.getJsapiSignature({ appId, url: 'x' }),
+    ],
   ];
-  assert.equal(new Set(expected.map(([rpc]) => rpc)).size + 1,
-    Object.keys(messages.IdentityServiceService).length);
+  assert.equal(
+    new Set(expected.map(([rpc]) => rpc)).size + 1,
+    Object.keys(messages.IdentityServiceService).length,
+  );
   for (const [rpc, seconds, call] of expected) {
     await call().catch(() => {});
     const last = fake.calls.at(-1);
     assert.equal(last?.rpc, rpc);
     const left = last.timeoutMs ?? 0;
-    assert.ok(left > seconds * 1000 - 900 && left <= seconds * 1000 + 50, `${rpc}: ${left}`);
+    assert.ok(
+      left > seconds * 1000 - 900 && left <= seconds * 1000 + 50,
+      `${rpc}: ${left}`,
+    );
   }
   await client.getUser({ userId: 'x' }, { timeoutMs: 700 }).catch(() => {});
   assert.ok((fake.calls.at(-1)?.timeoutMs ?? 9999) <= 750);
@@ -210,9 +297,11 @@ test('a call that its caller cancels', async (t) => {
 
 test('trace context and user agent', async (t) => {
   const fake = await startFake(t);
-  let traceparent: string | undefined = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  let traceparent: string | undefined =
+    '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const client = fake.client({
-    traceContext: () => (traceparent ? { traceparent, tracestate: 'a=b' } : undefined),
+    traceContext: () =>
+      traceparent ? { traceparent, tracestate: 'a=b' } : undefined,
   });
   await client.batchGetUsers({ userIds: [] });
   assert.equal(fake.calls[0]?.metadata['traceparent'], traceparent);
@@ -248,7 +337,9 @@ test('nothing else is repeated', async (t) => {
   fake.failNext('GetAccessToken', 'WECHAT_RATE_LIMITED', { pushbackMs: null });
   await failureOf(client.getAccessToken({ appId }));
   assert.equal(fake.count('GetAccessToken'), 1);
-  const error = await failureOf(client.login({ appId, miniProgramCode: 'invented' }));
+  const error = await failureOf(
+    client.login({ appId, miniProgramCode: 'invented' }),
+  );
   assert.ok(error instanceof LoginCodeInvalidError);
   assert.equal(fake.count('Login'), 1);
 });
@@ -278,13 +369,18 @@ test('calls go to all addresses in turn', async (t) => {
   while (counts().includes(0)) await client.batchGetUsers({ userIds: [] });
   const before = counts();
   for (let i = 0; i < 10; i++) await client.batchGetUsers({ userIds: [] });
-  assert.deepEqual(counts(), before.map((count) => count + 5));
+  assert.deepEqual(
+    counts(),
+    before.map((count) => count + 5),
+  );
 });
 
 test('one of two addresses is dead', async (t) => {
   const fake = await startFake(t);
   const { port } = new URL(`http://${fake.address}`);
-  const client = new Client(`${await deadAddress()},localhost:${port}`, { insecure: true });
+  const client = new Client(`${await deadAddress()},localhost:${port}`, {
+    insecure: true,
+  });
   t.after(() => client.close());
   for (let i = 0; i < 5; i++) await client.batchGetUsers({ userIds: [] });
   assert.equal(fake.count('BatchGetUsers'), 5);

@@ -11,8 +11,12 @@ import { appId, startFake, until } from './support.js';
 type Json = Record<string, unknown>;
 
 function startRunner(t: TestContext) {
-  const file = fileURLToPath(new URL('../conformance/runner.js', import.meta.url));
-  const child = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const file = fileURLToPath(
+    new URL('../conformance/runner.js', import.meta.url),
+  );
+  const child = spawn(process.execPath, [file], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const ended = once(child, 'close');
   t.after(() => child.kill());
   const waiting = new Map<number, (answer: Json) => void>();
@@ -51,7 +55,11 @@ test('calls, tokens and errors', async (t) => {
   await ok('open', { name: 'c1', address: fake.address, insecure: true });
   const env = { WXIDENT_GRPC_ADDR: fake.address, WXIDENT_INSECURE: 'true' };
   await ok('open_env', { name: 'c2', env });
-  const refused = await error('open', { name: 'c3', address: 'a.example:1', insecure: true });
+  const refused = await error('open', {
+    name: 'c3',
+    address: 'a.example:1',
+    insecure: true,
+  });
   assert.equal(refused['code'], 'INVALID_ARGUMENT');
   assert.equal(refused['reason'], '');
   assert.equal(refused['kind'], 'ConfigError');
@@ -62,45 +70,84 @@ test('calls, tokens and errors', async (t) => {
     request,
     ...more,
   });
-  const login = await ok('call', call('Login', {
-    app_id: appId,
-    mini_program_code: alice.loginCode(),
-    session_ttl: '90.5s',
-  }, { traceparent: '00-aa-bb-01' }));
-  const response = login['response'] as Json & { session_token: string; user: Json };
+  const login = await ok(
+    'call',
+    call(
+      'Login',
+      {
+        app_id: appId,
+        mini_program_code: alice.loginCode(),
+        session_ttl: '90.5s',
+      },
+      { traceparent: '00-aa-bb-01' },
+    ),
+  );
+  const response = login['response'] as Json & {
+    session_token: string;
+    user: Json;
+  };
   assert.equal(response.user['user_id'], alice.userId);
   assert.equal(response['new_user'], true);
   assert.equal(fake.calls[0]?.metadata['traceparent'], '00-aa-bb-01');
-  assert.deepEqual((fake.calls[0]?.request as Json)['sessionTtl'], { seconds: 90, nanos: 5e8 });
+  assert.deepEqual((fake.calls[0]?.request as Json)['sessionTtl'], {
+    seconds: 90,
+    nanos: 5e8,
+  });
 
   const { session_token } = response;
   alice.setProfile({ qrScene: 5, tagIds: [2] });
-  const info = await ok('call', call('GetUserInfo', { sessionToken: session_token, stored: {} }));
+  const info = await ok(
+    'call',
+    call('GetUserInfo', { sessionToken: session_token, stored: {} }),
+  );
   const userInfo = (info['response'] as Json)['user_info'] as Json;
   assert.equal(userInfo['qr_scene'], '5');
   assert.deepEqual(userInfo['tag_ids'], ['2']);
 
-  const failure = await error('call', call('Login', { appId, miniProgramCode: 'invented' }));
+  const failure = await error(
+    'call',
+    call('Login', { appId, miniProgramCode: 'invented' }),
+  );
   assert.deepEqual(
     [failure['reason'], failure['code'], failure['errcode'], failure['kind']],
-    ['LOGIN_CODE_INVALID', 'FAILED_PRECONDITION', '40029', 'LoginCodeInvalidError'],
+    [
+      'LOGIN_CODE_INVALID',
+      'FAILED_PRECONDITION',
+      '40029',
+      'LoginCodeInvalidError',
+    ],
   );
   fake.failNext('GetUser', 'OVERLOADED', { retryAfterMs: 1000 });
-  assert.equal((await error('call', call('GetUser', { user_id: 'x' })))['retry_after_ms'], 1000);
-  const unknown = await error('call', call('GetAccessToken', { app_id: 'wxnobody' }));
+  assert.equal(
+    (await error('call', call('GetUser', { user_id: 'x' })))['retry_after_ms'],
+    1000,
+  );
+  const unknown = await error(
+    'call',
+    call('GetAccessToken', { app_id: 'wxnobody' }),
+  );
   assert.deepEqual(unknown['violations'], ['app_id']);
   fake.hangNext('GetUser');
-  const late = await error('call', call('GetUser', { user_id: 'x' }, { deadline_ms: 50 }));
+  const late = await error(
+    'call',
+    call('GetUser', { user_id: 'x' }, { deadline_ms: 50 }),
+  );
   assert.equal(late['code'], 'DEADLINE_EXCEEDED');
 
   await ok('token_source', { client: 'c2', name: 't1', app_id: appId });
   const first = await ok('token_get', { source: 't1', deadline_ms: 3000 });
   assert.equal(first['generation'], '1');
-  const next = await ok('token_reject', { source: 't1', access_token: first['access_token'] });
+  const next = await ok('token_reject', {
+    source: 't1',
+    access_token: first['access_token'],
+  });
   assert.notEqual(next['access_token'], first['access_token']);
   await ok('token_close', { source: 't1' });
   await ok('close', { name: 'c2' });
-  assert.equal((await error('close', { name: 'c2' }))['message'], 'there is no client c2');
+  assert.equal(
+    (await error('close', { name: 'c2' }))['message'],
+    'there is no client c2',
+  );
 
   await ok('exit');
   assert.deepEqual(await ended, [0, null]);
@@ -117,13 +164,20 @@ test('authenticators', async (t) => {
   const ask = (kind: string, more: Json = {}) =>
     ok('authenticate', { client: 'c1', kind, headers, ...more });
   assert.deepEqual(await ask('http'), { status: 200, ...who });
-  assert.deepEqual(await ask('grpc', { strong: true }), { status: 'OK', ...who });
+  assert.deepEqual(await ask('grpc', { strong: true }), {
+    status: 'OK',
+    ...who,
+  });
   fake.revokeSession(token);
   assert.deepEqual(await ask('http', { headers: {} }), { status: 401 });
-  assert.deepEqual(await ask('grpc', { strong: true }), { status: 'UNAUTHENTICATED' });
+  assert.deepEqual(await ask('grpc', { strong: true }), {
+    status: 'UNAUTHENTICATED',
+  });
   fake.failNext('ValidateSession', 'STORE_UNAVAILABLE', { times: 2 });
   assert.deepEqual(await ask('http', { strong: true }), { status: 503 });
-  assert.deepEqual(await ask('grpc', { strong: true }), { status: 'UNAVAILABLE' });
+  assert.deepEqual(await ask('grpc', { strong: true }), {
+    status: 'UNAVAILABLE',
+  });
   await ok('exit');
 });
 
@@ -132,7 +186,11 @@ test('requests are worked on at once, and the end of stdin is the end', async (t
   const { ok } = startRunner(t);
   await ok('open', { name: 'c1', address: fake.address, insecure: true });
   const release = fake.hangNext('BatchGetUsers');
-  const request = { client: 'c1', method: 'BatchGetUsers', request: { user_ids: [] } };
+  const request = {
+    client: 'c1',
+    method: 'BatchGetUsers',
+    request: { user_ids: [] },
+  };
   const slow = ok('call', request);
   await until(() => fake.count('BatchGetUsers') === 1);
   await ok('call', request);

@@ -11,7 +11,10 @@ const reasons = Object.keys(ErrorReason).filter(
 ) as wxident.ErrorReason[];
 
 test('each reason of the .proto file has its class, and no other', () => {
-  assert.deepEqual(Object.keys(wxident.errorClasses).sort(), [...reasons].sort());
+  assert.deepEqual(
+    Object.keys(wxident.errorClasses).sort(),
+    [...reasons].sort(),
+  );
   assert.ok(reasons.length >= 29);
 });
 
@@ -19,11 +22,17 @@ for (const reason of reasons) {
   test(`${reason} arrives as its class`, async (t) => {
     const fake = await startFake(t);
     fake.addApp(appId);
-    const sent = { message: 'do this next', errcode: '40029', retryAfterMs: 1500 };
+    const sent = {
+      message: 'do this next',
+      errcode: '40029',
+      retryAfterMs: 1500,
+    };
     fake.failNext('GetAccessToken', reason, sent);
     const error = await failureOf(fake.client().getAccessToken({ appId }));
     const name = `${reason.toLowerCase().replace(/(^|_)(.)/g, (_, __, c: string) => c.toUpperCase())}Error`;
-    const expected = wxident[name as keyof typeof wxident] as typeof wxident.WxidentError;
+    const expected = wxident[
+      name as keyof typeof wxident
+    ] as typeof wxident.WxidentError;
     assert.equal(wxident.errorClasses[reason], expected);
     assert.ok(error instanceof expected);
     assert.ok(error instanceof wxident.WxidentError);
@@ -40,10 +49,14 @@ for (const reason of reasons) {
 
 test('field violations', async (t) => {
   const fake = await startFake(t);
-  const error = await failureOf(fake.client().getAccessToken({ appId: 'wxnobody' }));
+  const error = await failureOf(
+    fake.client().getAccessToken({ appId: 'wxnobody' }),
+  );
   assert.ok(error instanceof wxident.AppUnknownError);
   assert.equal(error.codeName, 'INVALID_ARGUMENT');
-  assert.deepEqual(error.violations, [{ field: 'app_id', description: 'is not configured' }]);
+  assert.deepEqual(error.violations, [
+    { field: 'app_id', description: 'is not configured' },
+  ]);
 });
 
 test('a server that cannot be reached', async () => {
@@ -54,13 +67,18 @@ test('a server that cannot be reached', async () => {
   assert.equal(error.constructor, wxident.WxidentError);
   assert.equal(error.reason, '');
   assert.equal(error.codeName, 'UNAVAILABLE');
-  assert.match(error.message, new RegExp(`^GetUser: wxident at ${address} cannot be reached`));
+  assert.match(
+    error.message,
+    new RegExp(`^GetUser: wxident at ${address} cannot be reached`),
+  );
 });
 
 test('a deadline that passes here', async (t) => {
   const fake = await startFake(t);
   fake.hangNext('GetUser');
-  const error = await failureOf(fake.client().getUser({ userId: 'x' }, { timeoutMs: 50 }));
+  const error = await failureOf(
+    fake.client().getUser({ userId: 'x' }, { timeoutMs: 50 }),
+  );
   assert.equal(error.reason, '');
   assert.equal(error.codeName, 'DEADLINE_EXCEEDED');
   assert.match(error.message, /^GetUser: no answer within 50 ms; .*timeoutMs/);
@@ -71,7 +89,10 @@ test('a service that is not let in', async (t) => {
   fake.failNext('GetUser', 'UNAUTHENTICATED', { message: 'no certificate' });
   const error = await failureOf(fake.client().getUser({ userId: 'x' }));
   assert.equal(error.codeName, 'UNAUTHENTICATED');
-  assert.match(error.message, /does not let this service in \(no certificate\)/);
+  assert.match(
+    error.message,
+    /does not let this service in \(no certificate\)/,
+  );
 });
 
 test('an error shows nothing of the request', async (t) => {
@@ -84,7 +105,8 @@ test('an error shows nothing of the request', async (t) => {
     await failureOf(client.refreshSession({ sessionToken: 's3cret-token' })),
   ];
   for (const error of errors) {
-    const text = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
+    const text =
+      inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
     for (const secret of secrets) assert.ok(!text.includes(secret));
   }
 });

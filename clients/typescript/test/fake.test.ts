@@ -29,7 +29,10 @@ test('codes are of one app and one kind', async (t) => {
     assert.ok(error instanceof LoginCodeInvalidError);
     assert.equal(error.errcode, '40029');
   }
-  assert.equal((await client.login({ appId, oauthCode: alice.oauthCode() })).newUser, true);
+  assert.equal(
+    (await client.login({ appId, oauthCode: alice.oauthCode() })).newUser,
+    true,
+  );
   const login = await client.login({ appId, miniProgramCode });
   assert.equal(login.newUser, false);
   alice.revoke();
@@ -43,7 +46,9 @@ test('what is missing is named', async (t) => {
   const error = await failureOf(client.validateSession({ sessionToken: '' }));
   assert.ok(error instanceof RequestInvalidError);
   assert.equal(error.violations[0]?.field, 'session_token');
-  const unknown = await failureOf(client.getJsapiSignature({ appId, url: 'https://a/' }));
+  const unknown = await failureOf(
+    client.getJsapiSignature({ appId, url: 'https://a/' }),
+  );
   assert.ok(unknown instanceof AppUnknownError);
 });
 
@@ -58,7 +63,8 @@ test('without a session', async (t) => {
     client.decryptPhone({ sessionToken, phoneCode: 'x' }),
     client.getUserInfo({ sessionToken, stored: {} }),
   ];
-  for (const call of calls) assert.ok((await failureOf(call)) instanceof SessionNotActiveError);
+  for (const call of calls)
+    assert.ok((await failureOf(call)) instanceof SessionNotActiveError);
 });
 
 test('what does not open, and what was not stored', async (t) => {
@@ -67,7 +73,11 @@ test('what does not open, and what was not stored', async (t) => {
   const client = fake.client();
   const sessionToken = alice.session();
   const { iv } = alice.encrypt({});
-  const data = client.decryptUserData({ sessionToken, encryptedData: 'AAAA', iv });
+  const data = client.decryptUserData({
+    sessionToken,
+    encryptedData: 'AAAA',
+    iv,
+  });
   assert.ok((await failureOf(data)) instanceof DecryptRejectedError);
   const profile = client.getUserInfo({ sessionToken, stored: {} });
   assert.ok((await failureOf(profile)) instanceof ProfileNotFoundError);
@@ -83,12 +93,22 @@ test('failures come in order, and are used up', async (t) => {
     const error = await failureOf(client.batchGetUsers({ userIds: [] }));
     reasons.push(error.reason || error.codeName);
   }
-  assert.deepEqual(reasons, ['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE', 'PERMISSION_DENIED']);
+  assert.deepEqual(reasons, [
+    'STORE_UNAVAILABLE',
+    'STORE_UNAVAILABLE',
+    'PERMISSION_DENIED',
+  ]);
   assert.deepEqual(await client.batchGetUsers({ userIds: [] }), { users: [] });
 });
 
 test('a mistake of the test itself', async (t) => {
   const fake = await startFake(t);
-  assert.throws(() => fake.loginCode(appId, 'bob'), /nobody is called bob; addUser first/);
-  assert.throws(() => fake.rotateToken(appId), /there is no app .*; addApp first/);
+  assert.throws(
+    () => fake.loginCode(appId, 'bob'),
+    /nobody is called bob; addUser first/,
+  );
+  assert.throws(
+    () => fake.rotateToken(appId),
+    /there is no app .*; addApp first/,
+  );
 });

@@ -21,16 +21,39 @@ test('one address, a list, and dns:///', () => {
   });
 });
 
-for (const address of ['localhost:1', '127.0.0.1:1', '127.9.9.9:65535', '[::1]:5']) {
-  test(`${address} is loopback`, () => assert.equal(parseAddress(address).loopback, true));
+for (const address of [
+  'localhost:1',
+  '127.0.0.1:1',
+  '127.9.9.9:65535',
+  '[::1]:5',
+]) {
+  test(`${address} is loopback`, () =>
+    assert.equal(parseAddress(address).loopback, true));
 }
 
-for (const address of ['127.0.0.1.evil.example:1', '128.0.0.1:1', 'localhost.example:1']) {
-  test(`${address} is not loopback`, () => assert.equal(parseAddress(address).loopback, false));
+for (const address of [
+  '127.0.0.1.evil.example:1',
+  '128.0.0.1:1',
+  'localhost.example:1',
+]) {
+  test(`${address} is not loopback`, () =>
+    assert.equal(parseAddress(address).loopback, false));
 }
 
-for (const address of ['host', 'host:', ':1', 'host:0', 'host:65536', 'a:1,,b:2', 'a:1,b',
-  'unix:/tmp/x', '::1:5', '[a.b]:5', 'https://host:1', 'a b:1']) {
+for (const address of [
+  'host',
+  'host:',
+  ':1',
+  'host:0',
+  'host:65536',
+  'a:1,,b:2',
+  'a:1,b',
+  'unix:/tmp/x',
+  '::1:5',
+  '[a.b]:5',
+  'https://host:1',
+  'a b:1',
+]) {
   test(`the address ${address} is refused`, () => {
     assert.throws(() => parseAddress(address), {
       name: 'ConfigError',
@@ -58,21 +81,40 @@ test('the constructor names the option and the variable', (t) => {
   fs.writeFileSync(at('text'), 'no certificate');
 
   assert.match(refusal('', {}), /^address \(WXIDENT_GRPC_ADDR\) is missing/);
-  assert.match(refusal('a:1', { insecure: true }), /^insecure \(WXIDENT_INSECURE\) is for loopback/);
+  assert.match(
+    refusal('a:1', { insecure: true }),
+    /^insecure \(WXIDENT_INSECURE\) is for loopback/,
+  );
   assert.match(refusal('localhost:1,a:1', { insecure: true }), /loopback/);
   assert.match(
     refusal('localhost:1', { insecure: true, caFile: at('ca.pem') }),
     /^insecure \(WXIDENT_INSECURE\) does not go with/,
   );
-  assert.match(refusal('a:1', { certFile: at('one.pem') }), /keyFile is missing/);
-  assert.match(refusal('a:1', { keyFile: at('one.key') }), /certFile is missing/);
+  assert.match(
+    refusal('a:1', { certFile: at('one.pem') }),
+    /keyFile is missing/,
+  );
+  assert.match(
+    refusal('a:1', { keyFile: at('one.key') }),
+    /certFile is missing/,
+  );
   assert.match(
     refusal('a:1', { caFile: at('absent') }),
     /^caFile \(WXIDENT_TLS_CA_FILE\): .*absent cannot be read \(ENOENT\)/,
   );
-  assert.match(refusal('a:1', { caFile: at('text') }), /caFile.* holds no PEM certificates/);
-  const pair = { caFile: at('ca.pem'), certFile: at('one.pem'), keyFile: at('two.key') };
-  assert.match(refusal('a:1', pair), /WXIDENT_TLS_CERT_FILE.*WXIDENT_TLS_KEY_FILE/);
+  assert.match(
+    refusal('a:1', { caFile: at('text') }),
+    /caFile.* holds no PEM certificates/,
+  );
+  const pair = {
+    caFile: at('ca.pem'),
+    certFile: at('one.pem'),
+    keyFile: at('two.key'),
+  };
+  assert.match(
+    refusal('a:1', pair),
+    /WXIDENT_TLS_CERT_FILE.*WXIDENT_TLS_KEY_FILE/,
+  );
   assert.match(refusal('a:1', { timeoutMs: 0 }), /timeoutMs/);
 });
 
@@ -101,7 +143,10 @@ test('the environment', () => {
       },
     },
   );
-  assert.equal(settingsFromEnv({ WXIDENT_INSECURE: 'true' }).options.insecure, true);
+  assert.equal(
+    settingsFromEnv({ WXIDENT_INSECURE: 'true' }).options.insecure,
+    true,
+  );
   assert.throws(() => settingsFromEnv({ WXIDENT_INSECURE: 'yes' }), {
     name: 'ConfigError',
     message: /WXIDENT_INSECURE.*true or false/,

@@ -11,14 +11,19 @@ import type { WxidentError } from '../src/index.js';
 export const appId = 'wx4f4bc4dec97d474b';
 
 /** A fake that stops with the test. */
-export async function startFake(t: TestContext, options?: FakeOptions): Promise<FakeServer> {
+export async function startFake(
+  t: TestContext,
+  options?: FakeOptions,
+): Promise<FakeServer> {
   const fake = await FakeServer.start(options);
   t.after(() => fake.stop());
   return fake;
 }
 
 /** The error that a promise ends with. */
-export async function failureOf(promise: Promise<unknown>): Promise<WxidentError> {
+export async function failureOf(
+  promise: Promise<unknown>,
+): Promise<WxidentError> {
   try {
     await promise;
   } catch (error) {
@@ -56,20 +61,67 @@ function openssl(folder: string, ...args: string[]): void {
 /** Makes NAME.pem and NAME.key, a CA that signs itself. */
 export function makeCa(folder: string, name: string): void {
   openssl(
-    folder, 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-    '-keyout', `${name}.key`, '-out', `${name}.pem`, '-days', '2', '-subj', `/CN=${name}`,
+    folder,
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.pem`,
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
   );
 }
 
 /** Makes NAME.pem and NAME.key, signed by a CA, for some names. */
-export function makeCertificate(folder: string, name: string, ca: string, names: string): void {
+export function makeCertificate(
+  folder: string,
+  name: string,
+  ca: string,
+  names: string,
+): void {
   openssl(
-    folder, 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-    '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`,
+    folder,
+    'req',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.csr`,
+    '-subj',
+    `/CN=${name}`,
   );
-  fs.writeFileSync(path.join(folder, `${name}.ext`), `subjectAltName=${names}\n`);
+  fs.writeFileSync(
+    path.join(folder, `${name}.ext`),
+    `subjectAltName=${names}\n`,
+  );
   openssl(
-    folder, 'x509', '-req', '-in', `${name}.csr`, '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`,
-    '-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`,
+    folder,
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    `${ca}.pem`,
+    '-CAkey',
+    `${ca}.key`,
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    `${name}.ext`,
+    '-out',
+    `${name}.pem`,
   );
 }

@@ -5,7 +5,10 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { CertificateFiles } from '../src/certificates.js';
 import type { FakeServer } from '../src/fake/index.js';
-import { BatchGetUsersRequest, IdentityServiceService } from '../src/gen/wxident/v1/identity_service.js';
+import {
+  BatchGetUsersRequest,
+  IdentityServiceService,
+} from '../src/gen/wxident/v1/identity_service.js';
 import { Client, type ClientOptions } from '../src/index.js';
 import {
   failureOf,
@@ -26,8 +29,15 @@ async function startTls(t: TestContext, names: string) {
   makeCertificate(folder, 'server', 'ca', names);
   makeCertificate(folder, 'service', 'ca', 'DNS:service');
   makeCertificate(folder, 'stranger', 'other', 'DNS:service');
-  const pair = { cert_chain: fs.readFileSync(at('server.pem')), private_key: fs.readFileSync(at('server.key')) };
-  const credentials = ServerCredentials.createSsl(fs.readFileSync(at('ca.pem')), [pair], true);
+  const pair = {
+    cert_chain: fs.readFileSync(at('server.pem')),
+    private_key: fs.readFileSync(at('server.key')),
+  };
+  const credentials = ServerCredentials.createSsl(
+    fs.readFileSync(at('ca.pem')),
+    [pair],
+    true,
+  );
   const fake = await startFake(t, { credentials });
   const options = (name: string): ClientOptions => ({
     caFile: at('ca.pem'),
@@ -68,20 +78,27 @@ test('the name in the certificate', async (t) => {
   const { fake, options, ask } = await startTls(t, 'DNS:wxident.internal');
   const wrong = await failureOf(ask(fake.address, options('service')));
   assert.match(wrong.message, /IP: 127\.0\.0\.1 is not in the cert's list/);
-  await ask(fake.address, { ...options('service'), serverName: 'wxident.internal' });
+  await ask(fake.address, {
+    ...options('service'),
+    serverName: 'wxident.internal',
+  });
   assert.equal(fake.count('BatchGetUsers'), 1);
 });
 
 test('with several addresses the name may be that of any', async (t) => {
   const { fake, options, ask } = await startTls(t, 'DNS:localhost');
-  await ask(`127.0.0.1:${portOf(fake)},localhost:${portOf(fake)}`, options('service'));
+  await ask(
+    `127.0.0.1:${portOf(fake)},localhost:${portOf(fake)}`,
+    options('service'),
+  );
   assert.equal(fake.count('BatchGetUsers'), 1);
 });
 
 test('new certificates are used for the next connection', async (t) => {
   const { at } = await startTls(t, 'DNS:localhost');
   const use = (name: string) => {
-    for (const kind of ['key', 'pem']) fs.copyFileSync(at(`${name}.${kind}`), at(`live.${kind}`));
+    for (const kind of ['key', 'pem'])
+      fs.copyFileSync(at(`${name}.${kind}`), at(`live.${kind}`));
   };
   use('stranger');
   const files = new CertificateFiles({
@@ -114,7 +131,8 @@ test('new certificates are used for the next connection', async (t) => {
 test('a connection that stands survives new certificates', async (t) => {
   const { fake, at } = await startTls(t, 'DNS:localhost');
   const use = (name: string) => {
-    for (const kind of ['key', 'pem']) fs.copyFileSync(at(`${name}.${kind}`), at(`live.${kind}`));
+    for (const kind of ['key', 'pem'])
+      fs.copyFileSync(at(`${name}.${kind}`), at(`live.${kind}`));
   };
   const files = () =>
     new CertificateFiles({
@@ -124,14 +142,21 @@ test('a connection that stands survives new certificates', async (t) => {
     });
   const connect = (certificates: CertificateFiles) => {
     const target = `localhost:${portOf(fake)}`;
-    const channel = new GrpcClient(target, certificates.credentials(['localhost']));
+    const channel = new GrpcClient(
+      target,
+      certificates.credentials(['localhost']),
+    );
     t.after(() => channel.close());
     const method = IdentityServiceService.batchGetUsers;
     const ask = () =>
       new Promise<string>((resolve) =>
-        channel.makeUnaryRequest(method.path, method.requestSerialize,
-          method.responseDeserialize, BatchGetUsersRequest.create(),
-          (error) => resolve(status[error?.code ?? status.OK] as string)),
+        channel.makeUnaryRequest(
+          method.path,
+          method.requestSerialize,
+          method.responseDeserialize,
+          BatchGetUsersRequest.create(),
+          (error) => resolve(status[error?.code ?? status.OK] as string),
+        ),
       );
     return { channel, ask };
   };
@@ -154,5 +179,6 @@ test('a connection that stands survives new certificates', async (t) => {
   use('service');
   second.check();
   // gRPC tries again by itself.
-  while ((await two.ask()) !== 'OK') await new Promise((resolve) => setImmediate(resolve));
+  while ((await two.ask()) !== 'OK')
+    await new Promise((resolve) => setImmediate(resolve));
 });

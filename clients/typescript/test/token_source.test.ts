@@ -7,7 +7,10 @@ import {
   TokenBudgetExhaustedError,
   type AccessToken,
 } from '../src/index.js';
-import { AccessTokenSource, type TokenSourceHooks } from '../src/token_source.js';
+import {
+  AccessTokenSource,
+  type TokenSourceHooks,
+} from '../src/token_source.js';
 import { appId, failureOf, startFake, until } from './support.js';
 
 // A source whose pauses end when the test says so.
@@ -33,7 +36,10 @@ async function startWithApp(t: TestContext): Promise<FakeServer> {
 }
 
 // Until the source has heard of a token.
-async function hold(source: AccessTokenSource, token: AccessToken): Promise<void> {
+async function hold(
+  source: AccessTokenSource,
+  token: AccessToken,
+): Promise<void> {
   while ((await source.get()).accessToken !== token.accessToken) {
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -57,7 +63,10 @@ test('the first token is waited for, as long as the caller likes', async (t) => 
   const { source } = open(t, fake);
   const late = await failureOf(source.get({ timeoutMs: 30 }));
   assert.equal(late.codeName, 'DEADLINE_EXCEEDED');
-  assert.match(late.message, /^AccessTokenSource: no access_token within 30 ms/);
+  assert.match(
+    late.message,
+    /^AccessTokenSource: no access_token within 30 ms/,
+  );
   const controller = new AbortController();
   const given = source.get({ signal: controller.signal });
   controller.abort();
@@ -145,7 +154,9 @@ test('a token that nobody can replace is used to its end', async (t) => {
   fake.failNext('GetAccessToken', 'TOKEN_BUDGET_EXHAUSTED', { times: 2 });
   assert.deepEqual(await source.get(), short);
   clock.ms = short.expireTime.getTime();
-  assert.ok((await failureOf(source.get())) instanceof TokenBudgetExhaustedError);
+  assert.ok(
+    (await failureOf(source.get())) instanceof TokenBudgetExhaustedError,
+  );
 });
 
 test('once what is held has expired, any token will do', async (t) => {
@@ -294,8 +305,11 @@ test('a closed source', async (t) => {
   const waiting = failureOf(source.get());
   source.close();
   source.close();
-  for (const error of [await waiting, await failureOf(source.get()),
-    await failureOf(source.reportRejected('x'))]) {
+  for (const error of [
+    await waiting,
+    await failureOf(source.get()),
+    await failureOf(source.reportRejected('x')),
+  ]) {
     assert.equal(error.codeName, 'CANCELLED');
     assert.match(error.message, /^AccessTokenSource: it is closed/);
   }

@@ -86,7 +86,11 @@ export function statusOf(failure: Failure): Partial<ServiceError> {
     };
     packed.push(any('RetryInfo', RetryInfo.encode({ retryDelay }).finish()));
   }
-  const bytes = Status.encode({ code, message: details, details: packed }).finish();
+  const bytes = Status.encode({
+    code,
+    message: details,
+    details: packed,
+  }).finish();
   metadata.set('grpc-status-details-bin', Buffer.from(bytes));
   return { code, details, metadata };
 }

@@ -28,7 +28,12 @@ import {
   type User,
   type UserInfo,
 } from '../types.js';
-import { defaultMessage, defaultPushbackMs, statusOf, type Failure } from './failures.js';
+import {
+  defaultMessage,
+  defaultPushbackMs,
+  statusOf,
+  type Failure,
+} from './failures.js';
 
 export type { Failure };
 
@@ -99,7 +104,10 @@ interface App {
   watchers: Set<Watcher>;
 }
 
-type Watcher = ServerWritableStream<WatchAccessTokenRequest, WatchAccessTokenResponse>;
+type Watcher = ServerWritableStream<
+  WatchAccessTokenRequest,
+  WatchAccessTokenResponse
+>;
 
 interface Person {
   user: User;
@@ -131,7 +139,9 @@ const tokenLifeMs = 2 * 3600 * 1000;
 /** A person in the fake, who uses one app. */
 export class FakeUser {
   readonly #fake: FakeServer;
+  /** The app. */
   readonly appId: string;
+  /** What the person was called in `addUser`. */
   readonly name: string;
 
   /** `FakeServer.addUser` makes them. */
@@ -173,12 +183,16 @@ export class FakeUser {
 
   /** The phone number as a getPhoneNumber event of old gives it. */
   encryptedPhone(): EncryptedData {
-    return this.#fake.seal(JSON.stringify({ phone: this.#fake.personOf(this.name).phone }));
+    return this.#fake.seal(
+      JSON.stringify({ phone: this.#fake.personOf(this.name).phone }),
+    );
   }
 
   /** What getUserInfo says of the person from now on. */
   setProfile(profile: Partial<UserInfo>): void {
-    this.#fake.personOf(this.name).profiles.set(this.appId, { ...emptyProfile(), ...profile });
+    this.#fake
+      .personOf(this.name)
+      .profiles.set(this.appId, { ...emptyProfile(), ...profile });
   }
 
   /** Logs the person in without a call, and gives the session token. */
@@ -220,7 +234,8 @@ export class FakeServer {
 
   /** Starts one. */
   static async start(options: FakeOptions = {}): Promise<FakeServer> {
-    const { port = 0, credentials = ServerCredentials.createInsecure() } = options;
+    const { port = 0, credentials = ServerCredentials.createInsecure() } =
+      options;
     const server = new Server();
     const bound = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${port}`, credentials, (error, free) =>
@@ -255,7 +270,11 @@ export class FakeServer {
     let person = this.#people.get(name);
     if (!person) {
       person = {
-        user: { userId: randomUUID(), createTime: new Date(), phoneLinked: false },
+        user: {
+          userId: randomUUID(),
+          createTime: new Date(),
+          phoneLinked: false,
+        },
         identities: [],
         profiles: new Map(),
         phone: `138${String(this.#people.size).padStart(8, '0')}`,
@@ -310,7 +329,11 @@ export class FakeServer {
    * Fails the next call of an RPC with a reason, or with the bare status code
    * UNAVAILABLE, UNAUTHENTICATED or PERMISSION_DENIED.
    */
-  failNext(rpc: RpcName, reason: Failure['reason'], options: FailOptions = {}): void {
+  failNext(
+    rpc: RpcName,
+    reason: Failure['reason'],
+    options: FailOptions = {},
+  ): void {
     const { times = 1, ...rest } = options;
     const queue = this.#failures.get(rpc) ?? [];
     for (let i = 0; i < times; i++) queue.push({ reason, ...rest });
@@ -342,14 +365,20 @@ export class FakeServer {
   /** @internal */
   personOf(name: string): Person {
     const person = this.#people.get(name);
-    if (!person) throw new Error(`FakeServer: nobody is called ${name}; addUser first`);
+    if (!person)
+      throw new Error(`FakeServer: nobody is called ${name}; addUser first`);
     return person;
   }
 
   /** @internal */
   identityOf(appId: string, name: string): Identity {
-    const found = this.personOf(name).identities.find((one) => one.appId === appId);
-    if (!found) throw new Error(`FakeServer: ${name} does not use ${appId}; addUser first`);
+    const found = this.personOf(name).identities.find(
+      (one) => one.appId === appId,
+    );
+    if (!found)
+      throw new Error(
+        `FakeServer: ${name} does not use ${appId}; addUser first`,
+      );
     return found;
   }
 
@@ -402,7 +431,8 @@ export class FakeServer {
 
   #appOf(appId: string): App {
     const app = this.#apps.get(appId);
-    if (!app) throw new Error(`FakeServer: there is no app ${appId}; addApp first`);
+    if (!app)
+      throw new Error(`FakeServer: there is no app ${appId}; addApp first`);
     return app;
   }
 
@@ -413,7 +443,8 @@ export class FakeServer {
         this.#known(appId);
         const code = miniProgramCode ?? oauthCode;
         required(code, 'credential');
-        const kind = miniProgramCode === undefined ? 'oauthCode' : 'miniProgramCode';
+        const kind =
+          miniProgramCode === undefined ? 'oauthCode' : 'miniProgramCode';
         const entry = this.#codes.get(code);
         if (!entry || entry.appId !== appId || entry.kind !== kind) {
           throw fail('LOGIN_CODE_INVALID', { errcode: '40029' });
@@ -421,7 +452,9 @@ export class FakeServer {
         const person = this.personOf(entry.name);
         const newUser = !person.loggedIn;
         person.loggedIn = true;
-        const lifeMs = sessionTtl ? sessionTtl.seconds * 1000 + sessionTtl.nanos / 1e6 : undefined;
+        const lifeMs = sessionTtl
+          ? sessionTtl.seconds * 1000 + sessionTtl.nanos / 1e6
+          : undefined;
         entry.sessionToken ??= this.newSession(appId, entry.name, lifeMs);
         const session = this.#sessions.get(entry.sessionToken);
         if (!session) throw fail('LOGIN_CODE_CONSUMED');
@@ -438,7 +471,10 @@ export class FakeServer {
         const session = this.#active(sessionToken);
         if (!session) return { active: false, session: undefined };
         const { person, identity, createTime, expireTime } = session;
-        return { active: true, session: { user: person.user, identity, createTime, expireTime } };
+        return {
+          active: true,
+          session: { user: person.user, identity, createTime, expireTime },
+        };
       }),
       refreshSession: this.#unary('RefreshSession', ({ sessionToken }) => {
         // The old token goes on working, as it does for a while on the server.
@@ -448,69 +484,101 @@ export class FakeServer {
         this.#sessions.set(next, session);
         return { sessionToken: next, expireTime: session.expireTime };
       }),
-      revokeSession: this.#unary('RevokeSession', ({ sessionToken, userId }) => {
-        required(sessionToken ?? userId, 'target');
-        if (sessionToken === undefined) return { revokedCount: this.revokeUser(userId ?? '') };
-        return { revokedCount: this.revokeSession(sessionToken) };
-      }),
+      revokeSession: this.#unary(
+        'RevokeSession',
+        ({ sessionToken, userId }) => {
+          required(sessionToken ?? userId, 'target');
+          if (sessionToken === undefined)
+            return { revokedCount: this.revokeUser(userId ?? '') };
+          return { revokedCount: this.revokeSession(sessionToken) };
+        },
+      ),
       checkSessionKey: this.#unary('CheckSessionKey', ({ sessionToken }) => {
         this.#mustBeActive(sessionToken);
         return { valid: true };
       }),
-      decryptPhone: this.#unary('DecryptPhone', ({ sessionToken, encrypted, phoneCode }) => {
-        const { person, identity } = this.#mustBeActive(sessionToken);
-        required(phoneCode ?? encrypted?.encryptedData, 'source');
-        let phone: string;
-        if (encrypted) {
-          phone = (JSON.parse(this.#opened(encrypted)) as { phone?: string }).phone ?? '';
-          if (!phone) throw fail('DECRYPT_REJECTED');
-        } else {
-          const entry = this.#codes.get(phoneCode ?? '');
-          if (entry?.kind !== 'phoneCode' || entry.appId !== identity.appId) {
-            throw fail('LOGIN_CODE_INVALID', { errcode: '40029' });
+      decryptPhone: this.#unary(
+        'DecryptPhone',
+        ({ sessionToken, encrypted, phoneCode }) => {
+          const { person, identity } = this.#mustBeActive(sessionToken);
+          required(phoneCode ?? encrypted?.encryptedData, 'source');
+          let phone: string;
+          if (encrypted) {
+            phone =
+              (JSON.parse(this.#opened(encrypted)) as { phone?: string })
+                .phone ?? '';
+            if (!phone) throw fail('DECRYPT_REJECTED');
+          } else {
+            const entry = this.#codes.get(phoneCode ?? '');
+            if (entry?.kind !== 'phoneCode' || entry.appId !== identity.appId) {
+              throw fail('LOGIN_CODE_INVALID', { errcode: '40029' });
+            }
+            if (entry.used)
+              throw fail('LOGIN_CODE_CONSUMED', { errcode: '40163' });
+            entry.used = true;
+            phone = this.personOf(entry.name).phone;
           }
-          if (entry.used) throw fail('LOGIN_CODE_CONSUMED', { errcode: '40163' });
-          entry.used = true;
-          phone = this.personOf(entry.name).phone;
-        }
-        person.user.phoneLinked = true;
-        return {
-          phone: { phoneNumber: phone, purePhoneNumber: phone, countryCode: '86' },
-          watermarkTime: new Date(),
-        };
-      }),
-      decryptUserData: this.#unary('DecryptUserData', ({ sessionToken, encryptedData, iv }) => {
-        this.#mustBeActive(sessionToken);
-        required(encryptedData, 'encrypted_data');
-        required(iv, 'iv');
-        return { json: this.#opened({ encryptedData, iv }), watermarkTime: new Date() };
-      }),
-      getUserInfo: this.#unary('GetUserInfo', (request): GetUserInfoResponse => {
-        const { sessionToken, identityRef, encryptedProfile, stored, oauth, follower } = request;
-        required(sessionToken ?? identityRef?.openid, 'subject');
-        let source: UserInfoSource = UserInfoSource.ENCRYPTED_PROFILE;
-        if (oauth) source = UserInfoSource.OAUTH;
-        if (follower) source = UserInfoSource.FOLLOWER;
-        required(encryptedProfile ?? stored ?? oauth ?? follower, 'source');
-        const { person, identity } = identityRef
-          ? this.#mustExist(identityRef)
-          : this.#mustBeActive(sessionToken ?? '');
-        if (encryptedProfile) this.#opened(encryptedProfile);
-        const profile = person.profiles.get(identity.appId);
-        if (!profile && stored) throw fail('PROFILE_NOT_FOUND');
-        return {
-          userInfo: profile ?? emptyProfile(),
-          identity,
-          user: person.user,
-          source,
-          fetchTime: new Date(),
-        };
-      }),
+          person.user.phoneLinked = true;
+          return {
+            phone: {
+              phoneNumber: phone,
+              purePhoneNumber: phone,
+              countryCode: '86',
+            },
+            watermarkTime: new Date(),
+          };
+        },
+      ),
+      decryptUserData: this.#unary(
+        'DecryptUserData',
+        ({ sessionToken, encryptedData, iv }) => {
+          this.#mustBeActive(sessionToken);
+          required(encryptedData, 'encrypted_data');
+          required(iv, 'iv');
+          return {
+            json: this.#opened({ encryptedData, iv }),
+            watermarkTime: new Date(),
+          };
+        },
+      ),
+      getUserInfo: this.#unary(
+        'GetUserInfo',
+        (request): GetUserInfoResponse => {
+          const {
+            sessionToken,
+            identityRef,
+            encryptedProfile,
+            stored,
+            oauth,
+            follower,
+          } = request;
+          required(sessionToken ?? identityRef?.openid, 'subject');
+          let source: UserInfoSource = UserInfoSource.ENCRYPTED_PROFILE;
+          if (oauth) source = UserInfoSource.OAUTH;
+          if (follower) source = UserInfoSource.FOLLOWER;
+          required(encryptedProfile ?? stored ?? oauth ?? follower, 'source');
+          const { person, identity } = identityRef
+            ? this.#mustExist(identityRef)
+            : this.#mustBeActive(sessionToken ?? '');
+          if (encryptedProfile) this.#opened(encryptedProfile);
+          const profile = person.profiles.get(identity.appId);
+          if (!profile && stored) throw fail('PROFILE_NOT_FOUND');
+          return {
+            userInfo: profile ?? emptyProfile(),
+            identity,
+            user: person.user,
+            source,
+            fetchTime: new Date(),
+          };
+        },
+      ),
       getAccessToken: this.#unary('GetAccessToken', (request) => {
         const { appId, rejectedAccessToken, web } = request;
         const app = this.#known(appId);
         if (web) {
-          const { identity } = this.#mustExist(web.identityRef ?? { appId, openid: '' });
+          const { identity } = this.#mustExist(
+            web.identityRef ?? { appId, openid: '' },
+          );
           return {
             accessToken: `fake_web_${identity.openid}`,
             expireTime: new Date(Date.now() + tokenLifeMs),
@@ -541,7 +609,8 @@ export class FakeServer {
         required(redirectUri, 'redirect_uri');
         required(scope, 'scope');
         required(state, 'state');
-        const page = scope === 'snsapi_login' ? 'qrconnect' : 'oauth2/authorize';
+        const page =
+          scope === 'snsapi_login' ? 'qrconnect' : 'oauth2/authorize';
         return {
           url:
             `https://open.weixin.qq.com/connect/${page}?appid=${appId}` +
@@ -554,39 +623,58 @@ export class FakeServer {
         const person = this.#find(
           (one) => one.user.userId === userId,
           (identity) =>
-            identityRef ? same(identity, identityRef) : identity.unionid === unionRef?.unionid,
+            identityRef
+              ? same(identity, identityRef)
+              : identity.unionid === unionRef?.unionid,
         );
         if (!person) throw fail('USER_NOT_FOUND');
         return { user: person.user, identities: person.identities };
       }),
-      batchGetUsers: this.#unary('BatchGetUsers', ({ identityRefs, userIds }) => {
-        const answer = (person: Person | undefined): FoundUser =>
-          person
-            ? { found: true, user: person.user, identities: person.identities }
-            : { found: false, user: undefined, identities: [] };
-        return {
-          users: [
-            ...identityRefs.map((ref) => answer(this.#find(never, (one) => same(one, ref)))),
-            ...userIds.map((id) => answer(this.#find((one) => one.user.userId === id, never))),
-          ],
-        };
-      }),
+      batchGetUsers: this.#unary(
+        'BatchGetUsers',
+        ({ identityRefs, userIds }) => {
+          const answer = (person: Person | undefined): FoundUser =>
+            person
+              ? {
+                  found: true,
+                  user: person.user,
+                  identities: person.identities,
+                }
+              : { found: false, user: undefined, identities: [] };
+          return {
+            users: [
+              ...identityRefs.map((ref) =>
+                answer(this.#find(never, (one) => same(one, ref))),
+              ),
+              ...userIds.map((id) =>
+                answer(this.#find((one) => one.user.userId === id, never)),
+              ),
+            ],
+          };
+        },
+      ),
     };
   }
 
   // The handler of one RPC: counts the call, fails or hangs it if that was
   // ordered, and turns what it throws into a status.
-  #unary<Req, Res>(rpc: RpcName, work: (request: Req) => Res): handleUnaryCall<Req, Res> {
+  #unary<Req, Res>(
+    rpc: RpcName,
+    work: (request: Req) => Res,
+  ): handleUnaryCall<Req, Res> {
     return async (call: ServerUnaryCall<Req, Res>, done) => {
       this.#note(rpc, call);
       await this.#hanging.get(rpc)?.shift();
       if (call.cancelled) return;
       try {
         const ordered = this.#failures.get(rpc)?.shift();
-        if (ordered) throw new Refusal({ pushbackMs: defaultPushbackMs, ...ordered });
+        if (ordered)
+          throw new Refusal({ pushbackMs: defaultPushbackMs, ...ordered });
         done(null, work(call.request));
       } catch (error) {
-        done(statusOf(error instanceof Refusal ? error.failure : internalFault));
+        done(
+          statusOf(error instanceof Refusal ? error.failure : internalFault),
+        );
       }
     };
   }
@@ -635,7 +723,9 @@ export class FakeServer {
 
   #active(sessionToken: string): FakeSession | undefined {
     const session = this.#sessions.get(sessionToken);
-    return session && session.expireTime.getTime() > Date.now() ? session : undefined;
+    return session && session.expireTime.getTime() > Date.now()
+      ? session
+      : undefined;
   }
 
   #mustBeActive(sessionToken: string): FakeSession {
@@ -679,7 +769,10 @@ const internalFault: Failure = { reason: 'INTERNAL_FAULT' };
 
 const never = () => false;
 
-function fail(reason: ErrorReason, more: Omit<Failure, 'reason'> = {}): Refusal {
+function fail(
+  reason: ErrorReason,
+  more: Omit<Failure, 'reason'> = {},
+): Refusal {
   return new Refusal({ reason, ...more });
 }
 
