@@ -2,10 +2,13 @@ package wxidentfake_test
 
 import (
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -456,20 +459,27 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// The codes are those that error_reason.proto names.
+// Each reason comes with the code that error_reason.proto names.
 func TestFailNextWithEachReason(t *testing.T) {
+	text, err := os.ReadFile("../../../protos/wxident/v1/error_reason.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := regexp.MustCompile(`(?:^|\n)\n  // ([A-Z_]+)\. (?:.*\n  // )*.*\n  (ERROR_REASON_[A-Z_]+) = `).
+		FindAllStringSubmatch(string(text), -1)
+	if want := len(wxidentv1.ErrorReason_name) - 1; len(reasons) != want {
+		t.Fatalf("the file has %d reasons, want %d", len(reasons), want)
+	}
 	fake := wxidentfake.New(t)
-	for number, name := range wxidentv1.ErrorReason_name {
-		reason := wxidentv1.ErrorReason(number)
-		if reason == wxidentv1.ErrorReason_ERROR_REASON_UNSPECIFIED {
-			continue
-		}
+	for _, match := range reasons {
+		name := match[2]
 		t.Run(name, func(t *testing.T) {
+			reason := wxidentv1.ErrorReason(wxidentv1.ErrorReason_value[name])
 			fake.FailNext("GetUser", reason)
 			_, err := fake.Client().GetUser(t.Context(), &wxidentv1.GetUserRequest{})
 			var e *wxident.Error
-			if !errors.As(err, &e) || e.Reason != reason || e.Code == codes.OK {
-				t.Errorf("it ended with %v", err)
+			if !errors.As(err, &e) || e.Reason != reason || code.Code(e.Code).String() != match[1] {
+				t.Errorf("it ended with %v, want code %s", err, match[1])
 			}
 		})
 	}
