@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { FakeServer } from '../src/fake/index.js';
@@ -119,18 +120,37 @@ test('with no token at all, get hears why', async (t) => {
 });
 
 test('while the server is away, get waits for the stream', async (t) => {
-  const fake = await startWithApp(t);
-  fake.failNext('WatchAccessToken', 'STORE_UNAVAILABLE');
-  fake.failNext('GetAccessToken', 'STORE_UNAVAILABLE', { times: 2 });
-  const { source, pauses } = open(t, fake);
-  await until(() => pauses.length === 1);
-  const late = await failureOf(source.get({ timeoutMs: 100 }));
-  assert.ok(late instanceof StoreUnavailableError);
+  const token: AccessToken = {
+    accessToken: 'token',
+    expireTime: new Date(Date.now() + 7_200_000),
+    generation: 1,
+    kind: 'ACCESS_TOKEN_KIND_APP',
+  };
+  const away = new StoreUnavailableError('away', { code: status.UNAVAILABLE });
+  let asked = 0;
+  let back = false;
+  let end = () => {};
+  const client = {
+    getAccessToken: async () => {
+      asked += 1;
+      throw away;
+    },
+    async *watchAccessToken() {
+      if (!back) throw away;
+      yield token;
+    },
+  };
+  const source = new AccessTokenSource(client, appId, {
+    pause: () => new Promise<void>((resolve) => (end = resolve)),
+  });
+  t.after(() => source.close());
+  assert.equal(await failureOf(source.get({ timeoutMs: 20 })), away);
   const waiting = source.get();
-  await until(() => fake.count('GetAccessToken') === 2);
-  pauses[0]?.end();
-  assert.equal((await waiting).generation, 1);
-  assert.equal(fake.count('GetAccessToken'), 2);
+  await until(() => asked === 2);
+  back = true;
+  end();
+  assert.equal(await waiting, token);
+  assert.equal(asked, 2);
 });
 
 test('a stream that does not come gets a head start of half a second', async (t) => {
