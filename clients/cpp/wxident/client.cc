@@ -1,0 +1,136 @@
+#include "clients/cpp/wxident/client.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "clients/cpp/wxident/channel.h"
+#include "clients/cpp/wxident/error.h"
+
+namespace wxident::client {
+namespace {
+
+constexpr absl::Duration kOfDatabase = absl::Seconds(2);
+constexpr absl::Duration kOfBatch = absl::Seconds(3);
+constexpr absl::Duration kOfWechat = absl::Seconds(5);
+constexpr absl::Duration kOfManyFollowers = absl::Seconds(10);
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+ClientOptions ClientOptions::FromEnv() {
+  ClientOptions options;
+  options.address = Variable("WXIDENT_GRPC_ADDR");
+  options.ca_file = Variable("WXIDENT_TLS_CA_FILE");
+  options.cert_file = Variable("WXIDENT_TLS_CERT_FILE");
+  options.key_file = Variable("WXIDENT_TLS_KEY_FILE");
+  options.server_name = Variable("WXIDENT_TLS_SERVER_NAME");
+  options.insecure = Variable("WXIDENT_INSECURE") == "true";
+  return options;
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = OpenChannel(options);
+  if (!channel.ok()) return channel.status();
+  return std::unique_ptr<Client>(
+      new Client(*std::move(channel), std::move(options.trace_context)));
+}
+
+void Client::Prepare(grpc::ClientContext& context) const {
+  if (trace_context_ == nullptr) return;
+  const TraceContext trace = trace_context_();
+  if (trace.traceparent.empty()) return;
+  context.AddMetadata("traceparent", trace.traceparent);
+  if (!trace.tracestate.empty())
+    context.AddMetadata("tracestate", trace.tracestate);
+}
+
+template <typename Request, typename Response>
+absl::StatusOr<Response> Client::Call(
+    grpc::Status (v1::IdentityService::Stub::*method)(grpc::ClientContext*,
+                                                      const Request&,
+                                                      Response*),
+    const Request& request, absl::Duration usual, const CallOptions& options) {
+  grpc::ClientContext context;
+  Prepare(context);
+  context.set_deadline(
+      absl::ToChronoTime(absl::Now() + options.deadline.value_or(usual)));
+  Response response;
+  const grpc::Status status = ((*stub_).*method)(&context, request, &response);
+  if (!status.ok()) return FromGrpc(status);
+  return response;
+}
+
+using Stub = v1::IdentityService::Stub;
+
+absl::StatusOr<v1::LoginResponse> Client::Login(const v1::LoginRequest& request,
+                                                const CallOptions& options) {
+  return Call(&Stub::Login, request, kOfWechat, options);
+}
+
+absl::StatusOr<v1::ValidateSessionResponse> Client::ValidateSession(
+    const v1::ValidateSessionRequest& request, const CallOptions& options) {
+  return Call(&Stub::ValidateSession, request, kOfDatabase, options);
+}
+
+absl::StatusOr<v1::RefreshSessionResponse> Client::RefreshSession(
+    const v1::RefreshSessionRequest& request, const CallOptions& options) {
+  return Call(&Stub::RefreshSession, request, kOfDatabase, options);
+}
+
+absl::StatusOr<v1::RevokeSessionResponse> Client::RevokeSession(
+    const v1::RevokeSessionRequest& request, const CallOptions& options) {
+  return Call(&Stub::RevokeSession, request, kOfDatabase, options);
+}
+
+absl::StatusOr<v1::CheckSessionKeyResponse> Client::CheckSessionKey(
+    const v1::CheckSessionKeyRequest& request, const CallOptions& options) {
+  return Call(&Stub::CheckSessionKey, request, kOfWechat, options);
+}
+
+absl::StatusOr<v1::DecryptPhoneResponse> Client::DecryptPhone(
+    const v1::DecryptPhoneRequest& request, const CallOptions& options) {
+  return Call(&Stub::DecryptPhone, request, kOfWechat, options);
+}
+
+absl::StatusOr<v1::DecryptUserDataResponse> Client::DecryptUserData(
+    const v1::DecryptUserDataRequest& request, const CallOptions& options) {
+  return Call(&Stub::DecryptUserData, request, kOfWechat, options);
+}
+
+absl::StatusOr<v1::GetUserInfoResponse> Client::GetUserInfo(
+    const v1::GetUserInfoRequest& request, const CallOptions& options) {
+  return Call(&Stub::GetUserInfo, request, kOfWechat, options);
+}
+
+absl::StatusOr<v1::GetAccessTokenResponse> Client::GetAccessToken(
+    const v1::GetAccessTokenRequest& request, const CallOptions& options) {
+  return Call(&Stub::GetAccessToken, request, kOfWechat, options);
+}
+
+absl::StatusOr<v1::GetJsapiSignatureResponse> Client::GetJsapiSignature(
+    const v1::GetJsapiSignatureRequest& request, const CallOptions& options) {
+  return Call(&Stub::GetJsapiSignature, request, kOfWechat, options);
+}
+
+absl::StatusOr<v1::GetAuthorizeUrlResponse> Client::GetAuthorizeUrl(
+    const v1::GetAuthorizeUrlRequest& request, const CallOptions& options) {
+  return Call(&Stub::GetAuthorizeUrl, request, kOfDatabase, options);
+}
+
+absl::StatusOr<v1::GetUserResponse> Client::GetUser(
+    const v1::GetUserRequest& request, const CallOptions& options) {
+  return Call(&Stub::GetUser, request, kOfDatabase, options);
+}
+
+absl::StatusOr<v1::BatchGetUsersResponse> Client::BatchGetUsers(
+    const v1::BatchGetUsersRequest& request, const CallOptions& options) {
+  return Call(&Stub::BatchGetUsers, request,
+              request.refresh_followers() ? kOfManyFollowers : kOfBatch,
+              options);
+}
+
+}  // namespace wxident::client

@@ -1,0 +1,132 @@
+#ifndef WXIDENT_CLIENTS_CPP_WXIDENT_CLIENT_H_
+#define WXIDENT_CLIENTS_CPP_WXIDENT_CLIENT_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "wxident/v1/identity_service.grpc.pb.h"
+
+namespace wxident::client {
+
+// The W3C trace context that a call carries.
+struct TraceContext {
+  std::string traceparent;
+  // May be empty.
+  std::string tracestate;
+};
+
+struct ClientOptions {
+  // Required. "host:port", several by comma, or "dns:///name:port". Several
+  // addresses are used in turn, those that do not say that they serve are left
+  // out; host names among several are looked up once, at the start.
+  std::string address;
+
+  // PEM files. Empty ca_file: the system's CAs. cert_file and key_file: both or
+  // none. They are read again every 10 s, for new connections.
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  // The name that the server's certificate must have. Empty: the address's.
+  std::string server_name;
+
+  // Plain text, to loopback addresses only.
+  bool insecure = false;
+
+  // Called at each call, on the caller's thread; may be empty.
+  std::function<TraceContext()> trace_context;
+
+  // From WXIDENT_GRPC_ADDR, WXIDENT_TLS_CA_FILE, WXIDENT_TLS_CERT_FILE,
+  // WXIDENT_TLS_KEY_FILE, WXIDENT_TLS_SERVER_NAME and WXIDENT_INSECURE=true.
+  static ClientOptions FromEnv();
+};
+
+struct CallOptions {
+  // Unset: 2 s for what the database answers (BatchGetUsers 3 s, with
+  // refresh_followers 10 s), 5 s for what may ask WeChat.
+  std::optional<absl::Duration> deadline;
+};
+
+// Calls wxident. Each call blocks until its answer or its deadline; a failing
+// one's status is described in error.h. What may be sent again is sent again
+// after UNAVAILABLE, at most twice and as the server advises. Thread-safe; one
+// for the whole process is best, for it keeps one connection to each address.
+class Client {
+ public:
+  // Does not wait for a connection. kInvalidArgument names the option and its
+  // variable.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options);
+  static absl::StatusOr<std::unique_ptr<Client>> FromEnv() {
+    return Create(ClientOptions::FromEnv());
+  }
+
+  absl::StatusOr<v1::LoginResponse> Login(const v1::LoginRequest& request,
+                                          const CallOptions& options = {});
+  absl::StatusOr<v1::ValidateSessionResponse> ValidateSession(
+      const v1::ValidateSessionRequest& request,
+      const CallOptions& options = {});
+  absl::StatusOr<v1::RefreshSessionResponse> RefreshSession(
+      const v1::RefreshSessionRequest& request,
+      const CallOptions& options = {});
+  absl::StatusOr<v1::RevokeSessionResponse> RevokeSession(
+      const v1::RevokeSessionRequest& request, const CallOptions& options = {});
+  absl::StatusOr<v1::CheckSessionKeyResponse> CheckSessionKey(
+      const v1::CheckSessionKeyRequest& request,
+      const CallOptions& options = {});
+  absl::StatusOr<v1::DecryptPhoneResponse> DecryptPhone(
+      const v1::DecryptPhoneRequest& request, const CallOptions& options = {});
+  absl::StatusOr<v1::DecryptUserDataResponse> DecryptUserData(
+      const v1::DecryptUserDataRequest& request,
+      const CallOptions& options = {});
+  absl::StatusOr<v1::GetUserInfoResponse> GetUserInfo(
+      const v1::GetUserInfoRequest& request, const CallOptions& options = {});
+  absl::StatusOr<v1::GetAccessTokenResponse> GetAccessToken(
+      const v1::GetAccessTokenRequest& request,
+      const CallOptions& options = {});
+  absl::StatusOr<v1::GetJsapiSignatureResponse> GetJsapiSignature(
+      const v1::GetJsapiSignatureRequest& request,
+      const CallOptions& options = {});
+  absl::StatusOr<v1::GetAuthorizeUrlResponse> GetAuthorizeUrl(
+      const v1::GetAuthorizeUrlRequest& request,
+      const CallOptions& options = {});
+  absl::StatusOr<v1::GetUserResponse> GetUser(const v1::GetUserRequest& request,
+                                              const CallOptions& options = {});
+  absl::StatusOr<v1::BatchGetUsersResponse> BatchGetUsers(
+      const v1::BatchGetUsersRequest& request, const CallOptions& options = {});
+
+  // The generated stub, for WatchAccessToken and calls that must not block. Its
+  // calls have no deadline unless their context has.
+  v1::IdentityService::Stub& stub() { return *stub_; }
+
+  // Adds what a call of this client carries to the context of a call made with
+  // stub().
+  void Prepare(grpc::ClientContext& context) const;
+
+ private:
+  Client(std::shared_ptr<grpc::Channel> channel,
+         std::function<TraceContext()> trace_context)
+      : channel_(std::move(channel)),
+        stub_(v1::IdentityService::NewStub(channel_)),
+        trace_context_(std::move(trace_context)) {}
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(
+      grpc::Status (v1::IdentityService::Stub::*method)(grpc::ClientContext*,
+                                                        const Request&,
+                                                        Response*),
+      const Request& request, absl::Duration usual, const CallOptions& options);
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::IdentityService::Stub> stub_;
+  const std::function<TraceContext()> trace_context_;
+};
+
+}  // namespace wxident::client
+
+#endif  // WXIDENT_CLIENTS_CPP_WXIDENT_CLIENT_H_

@@ -1,0 +1,86 @@
+#include "clients/cpp/wxident/error.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "bazel/google_rpc/error_info.pb.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace wxident::client {
+namespace {
+
+constexpr char kDomain[] = "wxident";
+constexpr char kPrefix[] = "ERROR_REASON_";
+
+// One detail of a status, by the type URL that google.protobuf.Any gives it.
+template <typename Detail>
+std::optional<Detail> DetailOf(const absl::Status& status) {
+  const std::optional<absl::Cord> payload = [&]() -> std::optional<absl::Cord> {
+    auto found = status.GetPayload(absl::StrCat(
+        "type.googleapis.com/", Detail::descriptor()->full_name()));
+    if (!found.has_value()) return std::nullopt;
+    return *found;
+  }();
+  Detail detail;
+  if (!payload.has_value() || !detail.ParseFromString(std::string(*payload)))
+    return std::nullopt;
+  return detail;
+}
+
+}  // namespace
+
+v1::ErrorReason ReasonOf(const absl::Status& status) {
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+  if (info.has_value() && info->domain() == kDomain)
+    v1::ErrorReason_Parse(absl::StrCat(kPrefix, info->reason()), &reason);
+  return reason;
+}
+
+bool Is(const absl::Status& status, v1::ErrorReason reason) {
+  return !status.ok() && ReasonOf(status) == reason;
+}
+
+std::string ReasonName(v1::ErrorReason reason) {
+  if (reason == v1::ERROR_REASON_UNSPECIFIED) return "";
+  return v1::ErrorReason_Name(reason).substr(sizeof(kPrefix) - 1);
+}
+
+std::string MetadataOf(const absl::Status& status, const std::string& name) {
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  if (!info.has_value() || info->domain() != kDomain) return "";
+  auto found = info->metadata().find(name);
+  return found == info->metadata().end() ? "" : found->second;
+}
+
+std::vector<std::pair<std::string, std::string>> ViolationsOf(
+    const absl::Status& status) {
+  std::vector<std::pair<std::string, std::string>> violations;
+  if (const auto bad = DetailOf<google::rpc::BadRequest>(status);
+      bad.has_value())
+    for (const auto& violation : bad->field_violations())
+      violations.emplace_back(violation.field(), violation.description());
+  return violations;
+}
+
+std::optional<absl::Duration> RetryAfter(const absl::Status& status) {
+  const auto retry = DetailOf<google::rpc::RetryInfo>(status);
+  if (!retry.has_value()) return std::nullopt;
+  return absl::Seconds(retry->retry_delay().seconds()) +
+         absl::Nanoseconds(retry->retry_delay().nanos());
+}
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  // The two enumerations have the same numbers.
+  absl::Status out(static_cast<absl::StatusCode>(status.error_code()),
+                   status.error_message());
+  google::rpc::Status wire;
+  if (wire.ParseFromString(status.error_details()))
+    for (const auto& detail : wire.details())
+      out.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+  return out;
+}
+
+}  // namespace wxident::client
