@@ -1,0 +1,193 @@
+package dev.wxident.client;
+
+import dev.wxident.v1.IdentityServiceGrpc;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ChannelCredentials;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.ClientInterceptors;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.MethodType;
+import io.grpc.Status.Code;
+import io.grpc.stub.ClientCalls;
+import io.grpc.stub.StreamObserver;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/** What all views of one client share: the channel, a timer, the token sources. */
+final class Connection {
+  private static final long KEEPALIVE_SECONDS = 60;
+  private static final long KEEPALIVE_TIMEOUT_SECONDS = 10;
+  private static final int MAX_RECEIVE_SIZE = 4 << 20;
+
+  /** A server that comes back is found within this time; gRPC alone takes up to two minutes. */
+  private static final long MAX_RECONNECT_SECONDS = 5;
+
+  private final ManagedChannel channel;
+  private final Channel intercepted;
+  private final ScheduledThreadPoolExecutor timer;
+  private final Set<AccessTokenSource> sources = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
+
+  Connection(
+      Address address,
+      boolean insecure,
+      ChannelCredentials tls,
+      String serverName,
+      List<ClientInterceptor> interceptors) {
+    ManagedChannelBuilder<?> builder =
+        Grpc.newChannelBuilder(
+                address.target(), insecure ? InsecureChannelCredentials.create() : tls)
+            .defaultServiceConfig(serviceConfig())
+            .disableServiceConfigLookUp()
+            .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+            .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
+            .keepAliveWithoutCalls(false)
+            .maxInboundMessageSize(MAX_RECEIVE_SIZE)
+            .userAgent("wxident-java/" + WxidentClient.VERSION);
+    if (serverName != null) {
+      builder.overrideAuthority(serverName);
+    }
+    channel = builder.build();
+    intercepted = ClientInterceptors.intercept(channel, interceptors);
+    timer =
+        new ScheduledThreadPoolExecutor(
+            1,
+            task -> {
+              Thread thread = new Thread(task, "wxident-timer");
+              thread.setDaemon(true);
+              return thread;
+            });
+    timer.setRemoveOnCancelPolicy(true);
+    timer.scheduleWithFixedDelay(
+        channel::resetConnectBackoff, MAX_RECONNECT_SECONDS, MAX_RECONNECT_SECONDS, TimeUnit.SECONDS);
+  }
+
+  /**
+   * Balancing over healthy servers, and retries. Each unary call may be repeated; where that is not
+   * so, the server's grpc-retry-pushback-ms says it. WatchAccessToken is not among them:
+   * AccessTokenSource opens it again.
+   */
+  static Map<String, Object> serviceConfig() {
+    List<Map<String, Object>> names = new ArrayList<>();
+    for (MethodDescriptor<?, ?> method : IdentityServiceGrpc.getServiceDescriptor().getMethods()) {
+      if (method.getType() == MethodType.UNARY) {
+        names.add(
+            Map.of("service", method.getServiceName(), "method", method.getBareMethodName()));
+      }
+    }
+    Map<String, Object> retryPolicy =
+        Map.of(
+            "maxAttempts", 3.0,
+            "initialBackoff", "0.1s",
+            "maxBackoff", "1s",
+            "backoffMultiplier", 2.0,
+            "retryableStatusCodes", List.of("UNAVAILABLE"));
+    return Map.of(
+        "loadBalancingConfig", List.of(Map.of("round_robin", Map.of())),
+        "healthCheckConfig", Map.of("serviceName", IdentityServiceGrpc.SERVICE_NAME),
+        "retryThrottling", Map.of("maxTokens", 10.0, "tokenRatio", 0.1),
+        "methodConfig", List.of(Map.of("name", names, "retryPolicy", retryPolicy)));
+  }
+
+  Channel channel() {
+    return intercepted;
+  }
+
+  ScheduledExecutorService timer() {
+    return timer;
+  }
+
+  <Q, A> A call(MethodDescriptor<Q, A> method, Duration timeout, Q request) {
+    try {
+      return ClientCalls.blockingUnaryCall(intercepted, method, options(timeout), request);
+    } catch (RuntimeException e) {
+      throw failed(method, e);
+    }
+  }
+
+  <Q, A> CompletableFuture<A> callAsync(MethodDescriptor<Q, A> method, Duration timeout, Q request) {
+    CompletableFuture<A> result = new CompletableFuture<>();
+    try {
+      ClientCall<Q, A> call = intercepted.newCall(method, options(timeout));
+      ClientCalls.asyncUnaryCall(
+          call,
+          request,
+          new StreamObserver<A>() {
+            private A response;
+
+            @Override
+            public void onNext(A value) {
+              response = value;
+            }
+
+            @Override
+            public void onError(Throwable failure) {
+              result.completeExceptionally(failed(method, failure));
+            }
+
+            @Override
+            public void onCompleted() {
+              result.complete(response);
+            }
+          });
+      result.whenComplete(
+          (response, failure) -> {
+            if (result.isCancelled()) {
+              call.cancel("the future was cancelled", null);
+            }
+          });
+    } catch (RuntimeException e) {
+      result.completeExceptionally(failed(method, e));
+    }
+    return result;
+  }
+
+  WxidentException failed(MethodDescriptor<?, ?> method, Throwable failure) {
+    WxidentException error = WxidentException.of(method.getBareMethodName(), failure);
+    if (closed && error.reasonName().isEmpty()) {
+      return WxidentException.of(
+          method.getBareMethodName(), Code.CANCELLED, "the client is closed; make another one");
+    }
+    return error;
+  }
+
+  private static CallOptions options(Duration timeout) {
+    return CallOptions.DEFAULT.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+  }
+
+  /** Closes the source with the client; false: that is closed already. */
+  boolean add(AccessTokenSource source) {
+    sources.add(source);
+    return !closed;
+  }
+
+  void remove(AccessTokenSource source) {
+    sources.remove(source);
+  }
+
+  void close() {
+    closed = true;
+    sources.forEach(AccessTokenSource::close);
+    timer.shutdownNow();
+    channel.shutdownNow();
+    try {
+      channel.awaitTermination(1, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

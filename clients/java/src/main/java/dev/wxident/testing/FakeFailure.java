@@ -1,0 +1,78 @@
+package dev.wxident.testing;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.Duration;
+import com.google.rpc.BadRequest;
+import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import dev.wxident.client.Reason;
+import io.grpc.Metadata;
+import io.grpc.Status.Code;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.util.Map;
+
+/** Errors as wxident makes them. */
+final class FakeFailure {
+  private static final Metadata.Key<String> PUSHBACK =
+      Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
+
+  private FakeFailure() {}
+
+  static StatusRuntimeException of(Reason reason, String message) {
+    return make(reason, message, Map.of(), null, null);
+  }
+
+  static StatusRuntimeException of(Reason reason, String message, Map<String, String> metadata) {
+    return make(reason, message, metadata, null, null);
+  }
+
+  static StatusRuntimeException wrongField(Reason reason, String field, String what) {
+    Any violation =
+        Any.pack(
+            BadRequest.newBuilder()
+                .addFieldViolations(
+                    BadRequest.FieldViolation.newBuilder().setField(field).setDescription(what))
+                .build());
+    return make(reason, field + " " + what, Map.of(), violation, null);
+  }
+
+  /** A failure that was asked for: the client does not try again by itself. */
+  static StatusRuntimeException asked(
+      Reason reason, Map<String, String> metadata, java.time.Duration retryAfter) {
+    Any wait = null;
+    if (retryAfter != null) {
+      wait =
+          Any.pack(
+              RetryInfo.newBuilder()
+                  .setRetryDelay(
+                      Duration.newBuilder()
+                          .setSeconds(retryAfter.getSeconds())
+                          .setNanos(retryAfter.getNano()))
+                  .build());
+    }
+    return make(reason, "as the test asked for; " + reason.advice(), metadata, wait, "-1");
+  }
+
+  private static StatusRuntimeException make(
+      Reason reason, String message, Map<String, String> metadata, Any more, String pushback) {
+    Code code = reason.code();
+    com.google.rpc.Status.Builder status =
+        com.google.rpc.Status.newBuilder().setCode(code.value()).setMessage(message);
+    status.addDetails(
+        Any.pack(
+            ErrorInfo.newBuilder()
+                .setReason(reason.name())
+                .setDomain("wxident")
+                .putAllMetadata(metadata)
+                .build()));
+    if (more != null) {
+      status.addDetails(more);
+    }
+    Metadata trailers = new Metadata();
+    if (pushback != null) {
+      trailers.put(PUSHBACK, pushback);
+    }
+    return StatusProto.toStatusRuntimeException(status.build(), trailers);
+  }
+}
