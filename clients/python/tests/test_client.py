@@ -337,7 +337,9 @@ def test_calls_go_round_and_leave_who_is_not_serving():
         address = f"{one.address},{two.address}"
         with wxident.Client(address, insecure=True) as client:
             # A server takes part from when its health is known.
+            end = time.monotonic() + 10
             while not (one.calls() and two.calls()):
+                assert time.monotonic() < end
                 client.validate_session("x")
             before = len(one.calls()), len(two.calls())
             for _ in range(10):
@@ -347,7 +349,9 @@ def test_calls_go_round_and_leave_who_is_not_serving():
 
             one.set_serving(False)
             quiet = 0
+            end = time.monotonic() + 10
             while quiet < 10:
+                assert time.monotonic() < end
                 seen = len(one.calls())
                 client.validate_session("x")
                 quiet = quiet + 1 if len(one.calls()) == seen else 0

@@ -175,7 +175,9 @@ class AccessTokenSource:
 
         async def fetch() -> AccessToken:
             answer = await self._client._unary(call, None)
-            return token_of(answer)
+            token = token_of(answer)
+            self._holding.take(token, self._now())
+            return token
 
         left = end - time.monotonic()
         answer = await self._fetches.get(rejected, fetch, left, call.method)
