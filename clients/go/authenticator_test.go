@@ -150,10 +150,15 @@ func TestAuthenticatorSharesACall(t *testing.T) {
 // for a call.
 func TestAuthenticatorWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, _ := asked(func(token string) (*wxidentv1.Session, error) {
-			time.Sleep(time.Second)
-			return active(token)
-		})
+		a := NewAuthenticator(nil)
+		a.validate = func(ctx context.Context, token string) (*wxidentv1.Session, error) {
+			select {
+			case <-time.After(time.Second):
+				return active(token)
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
 		hasty, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() {

@@ -72,6 +72,11 @@ func newAuthority(t *testing.T, name string) *authority {
 
 func (a *authority) issue(t *testing.T, name string, life time.Duration) issued {
 	t.Helper()
+	return a.issueFor(t, name, life, []string{"localhost", name + ".example"}, []net.IP{net.IPv4(127, 0, 0, 1)})
+}
+
+func (a *authority) issueFor(t *testing.T, name string, life time.Duration, names []string, ips []net.IP) issued {
+	t.Helper()
 	key := newKey(t)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
@@ -80,8 +85,8 @@ func (a *authority) issue(t *testing.T, name string, life time.Duration) issued 
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: name},
-		DNSNames:     []string{"localhost", name + ".example"},
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:     names,
+		IPAddresses:  ips,
 		NotBefore:    time.Now().Add(-2 * time.Hour),
 		NotAfter:     time.Now().Add(life),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
@@ -224,6 +229,28 @@ func TestTLS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each server of a list is known by its own host.
+func TestTLSOfSeveralHosts(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	byName := startTLSServer(t, ca.issueFor(t, "one", time.Hour, []string{"localhost"}, nil), &tls.Config{})
+	byIP := startTLSServer(t, ca.issueFor(t, "two", time.Hour, nil, []net.IP{net.IPv4(127, 0, 0, 1)}), &tls.Config{})
+	_, port, _ := net.SplitHostPort(byName.addr)
+	client, err := wxident.New("localhost:"+port+","+byIP.addr,
+		wxident.WithCAFile(write(t, t.TempDir(), "ca.pem", ca.pem)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	answered := map[string]bool{}
+	eventually(t, "both servers answer", func() bool {
+		var p peer.Peer
+		if _, err := client.GetUser(t.Context(), &wxidentv1.GetUserRequest{}, grpc.Peer(&p)); err == nil {
+			answered[p.Addr.String()] = true
+		}
+		return len(answered) == 2
+	})
 }
 
 func mutual(ca *authority) *tls.Config {
