@@ -34,8 +34,8 @@ options=(
   # The versions of protoc differ between machines; what they make does not.
   annotateFilesWithVersion=false
 )
-# ErrorInfo is missing in Debian's copy; server/rpc has it.
-protoc -Iprotos -Iserver/rpc -I"$work/google" \
+# ErrorInfo is missing in Debian's copy; bazel/google_rpc has it.
+protoc -Iprotos -Ibazel/google_rpc -I"$work/google" \
   --plugin=protoc-gen-ts_proto="$plugin" \
   --ts_proto_out="$work/gen" \
   --ts_proto_opt="$(IFS=, && echo "${options[*]}")" \

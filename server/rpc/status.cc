@@ -2,10 +2,10 @@
 
 #include <string>
 
+#include "bazel/google_rpc/error_info.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/identity/error.h"
-#include "server/rpc/error_info.pb.h"
 
 namespace wxident {
 

@@ -15,8 +15,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "bazel/google_rpc/error_info.pb.h"
 #include "server/crypto/base64.h"
-#include "server/rpc/error_info.pb.h"
 
 namespace wxident {
 namespace {

@@ -12,13 +12,13 @@
 #include <string>
 #include <type_traits>
 
+#include "bazel/google_rpc/error_info.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/base/metrics.h"
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
 #include "server/rpc/admin_service.h"
-#include "server/rpc/error_info.pb.h"
 #include "server/rpc/identity_service.h"
 #include "tests/base/fake_clock.h"
 #include "tests/base/fake_timer.h"
