@@ -144,10 +144,9 @@ public final class WxidentException extends RuntimeException {
       }
     }
     String message = status.getDescription() == null ? "no message" : status.getDescription();
-    // What wxident says ends with what to do; what others say does not.
-    String advice = reasonName.isEmpty() ? ADVICE.get(status.getCode()) : null;
-    if (advice != null) {
-      message = status.getDescription() == null ? advice : message + "; " + advice;
+    if (reasonName.isEmpty()) {
+      // What wxident says ends with what to do; what others say does not.
+      message = elaborate(status);
     }
     return new WxidentException(
         method,
@@ -158,6 +157,27 @@ public final class WxidentException extends RuntimeException {
         List.copyOf(violations),
         retryAfter,
         cause);
+  }
+
+  /** What gRPC says, why where it knows, and what to do. */
+  private static String elaborate(Status status) {
+    StringBuilder message = new StringBuilder();
+    if (status.getDescription() != null) {
+      // Further lines tell of its inside.
+      message.append(status.getDescription().lines().findFirst().orElse(""));
+    }
+    Throwable root = status.getCause();
+    while (root != null && root.getCause() != null) {
+      root = root.getCause();
+    }
+    if (root != null && root.getMessage() != null) {
+      message.append(" (").append(root.getMessage().lines().findFirst().orElse("")).append(')');
+    }
+    String advice = ADVICE.get(status.getCode());
+    if (advice != null) {
+      message.append(message.length() == 0 ? "" : "; ").append(advice);
+    }
+    return message.length() == 0 ? "no message" : message.toString();
   }
 
   private static List<Any> details(Throwable failure) {

@@ -3,6 +3,7 @@ package dev.wxident.client;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.wxident.v1.IdentityServiceGrpc;
 import dev.wxident.v1.ValidateSessionRequest;
@@ -112,19 +113,7 @@ class TlsTest {
         NettyServerBuilder.forAddress(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), tls.build())
             .addService(health.getHealthService())
-            .intercept(
-                new ServerInterceptor() {
-                  @Override
-                  public <Q, A> ServerCall.Listener<Q> interceptCall(
-                      ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-                    if (call.getMethodDescriptor()
-                        .getBareMethodName()
-                        .equals("ValidateSession")) {
-                      callers.add(name(call));
-                    }
-                    return next.startCall(call, headers);
-                  }
-                })
+            .intercept(new Recorder())
             .addService(
                 new IdentityServiceGrpc.IdentityServiceImplBase() {
                   @Override
@@ -138,6 +127,18 @@ class TlsTest {
             .build()
             .start();
     return "localhost:" + server.getPort();
+  }
+
+  /** Notes who calls. */
+  private final class Recorder implements ServerInterceptor {
+    @Override
+    public <Q, A> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+      if (call.getMethodDescriptor().getBareMethodName().equals("ValidateSession")) {
+        callers.add(name(call));
+      }
+      return next.startCall(call, headers);
+    }
   }
 
   private static String name(ServerCall<?, ?> call) {
@@ -159,10 +160,12 @@ class TlsTest {
         .getActive();
   }
 
-  private static void assertUnavailable(WxidentClient.Builder builder) {
+  private static String assertUnavailable(WxidentClient.Builder builder) {
     try (WxidentClient client = builder.timeout(Duration.ofSeconds(20)).build()) {
       WxidentException e = assertThrows(WxidentException.class, () -> call(client));
       assertEquals(Code.UNAVAILABLE, e.code(), e.getMessage());
+      assertEquals(1, e.getMessage().lines().count(), e.getMessage());
+      return e.getMessage();
     }
   }
 
@@ -174,7 +177,10 @@ class TlsTest {
       assertFalse(call(client));
       assertEquals("nobody", callers.take());
     }
-    assertUnavailable(WxidentClient.builder(address).caFile(file("other-ca.pem")));
+    String message =
+        assertUnavailable(WxidentClient.builder(address).caFile(file("other-ca.pem")));
+    assertTrue(message.contains("certification path"), message);
+    assertTrue(message.contains("check the address and TLS settings"), message);
     assertUnavailable(WxidentClient.builder(address));
   }
 
@@ -239,7 +245,7 @@ class TlsTest {
                 WxidentClient.builder(address)
                     .clientCertificate(file("caller-one.pem"), file("caller-two.key"))
                     .build());
-    assertEquals(true, e.getMessage().contains("the key is not that of the certificate"));
+    assertTrue(e.getMessage().contains("the key is not that of the certificate"));
   }
 
   private void put(String from, String to) throws IOException {
@@ -294,19 +300,7 @@ class TlsTest {
                     .clientAuth(TlsServerCredentials.ClientAuth.REQUIRE)
                     .build())
             .addServices(server.getServices())
-            .intercept(
-                new ServerInterceptor() {
-                  @Override
-                  public <Q, A> ServerCall.Listener<Q> interceptCall(
-                      ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-                    if (call.getMethodDescriptor()
-                        .getBareMethodName()
-                        .equals("ValidateSession")) {
-                      callers.add(name(call));
-                    }
-                    return next.startCall(call, headers);
-                  }
-                })
+            .intercept(new Recorder())
             .build()
             .start();
     server = successor;
