@@ -31,7 +31,7 @@ _OTHERS = {
     "server": set(),
     "postgres": set(),
     "once": set(),
-    "counting": {"is", "do"},
+    "counting": {"is", "do", "until_s"},
     "equal": set(),
     "different": set(),
     "rises": set(),
@@ -255,14 +255,7 @@ class Player:
             for names in self._open.values():
                 if name in names:
                     names.remove(name)
-        end = time.monotonic() + self._fill(step.get("until_s", 0))
-        while True:
-            try:
-                return self._attempt(op, args, step)
-            except Failed:
-                if time.monotonic() >= end:
-                    raise
-                time.sleep(0.05)
+        _until(step.get("until_s", 0), lambda: self._attempt(op, args, step))
 
     def _attempt(self, op, args, step):
         times = step.get("times", 1)
@@ -440,15 +433,20 @@ class Player:
                 return self._world.servers[what["server"]].calls(what["rpc"])
             return self._world.sim.calls(
                 what["path"], what.get("app_id") or self._only_app())
-        before = count()
-        for inner in step["do"]:
-            self._step(inner)
-        got = count() - before
-        wanted = self._fill(step["is"])
-        least, most = wanted if isinstance(wanted, list) else (wanted, wanted)
-        if not least <= got <= most:
-            raise Failed(f"wanted {wanted} calls of "
-                         f"{what.get('rpc') or what['path']}, counted {got}")
+
+        def attempt():
+            before = count()
+            for inner in step["do"]:
+                self._step(inner)
+            got = count() - before
+            wanted = step["is"]
+            least, most = wanted if isinstance(wanted, list) \
+                else (wanted, wanted)
+            if not least <= got <= most:
+                raise Failed(f"wanted {wanted} calls of "
+                             f"{what.get('rpc') or what['path']}, "
+                             f"counted {got}")
+        _until(step.get("until_s", 0), attempt)
 
     def _do_equal(self, values, _):
         if values[0] != values[1]:
@@ -461,6 +459,18 @@ class Player:
     def _do_rises(self, values, _):
         if not int(values[0]) < int(values[1]):
             raise Failed(f"wanted it to rise, got {_short(values)}")
+
+
+def _until(seconds, attempt):
+    """Tries again and again until the time is over."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return attempt()
+        except Failed:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.05)
 
 
 def _at(value, path):

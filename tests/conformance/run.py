@@ -14,12 +14,16 @@ import os
 import pathlib
 import queue
 import re
+import shlex
 import signal
 import sys
 import threading
 import time
 
 import yaml
+
+# A checkout stays as it is.
+sys.dont_write_bytecode = True
 
 import player
 import report
@@ -28,15 +32,15 @@ import stack
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent.parent
 
-# How each client's runner is started, from the root of the checkout. Building
-# it is the command's own business.
+# How each client's runner is started, from the root of the checkout; a variable
+# such as CONFORMANCE_GO stands in for it. Building is the command's business.
 CLIENTS = {
     "go": ["clients/go/conformance/run.sh"],
     "python": ["bash", "-c", 'exec "${WXIDENT_TOOLS_DIR:-.tools}/python/bin/'
                'python" clients/python/conformance/runner.py'],
     "java": ["clients/java/conformance/run.sh"],
     "typescript": ["clients/typescript/conformance/run.sh"],
-    "cpp": ["clients/cpp/conformance/run.sh"],
+    "cpp": ["clients/cpp/conformance/runner"],
 }
 
 # How many scenarios one client plays at a time.
@@ -164,8 +168,9 @@ class Run:
     def _start_runners(self):
         environment = stack.clean_environment()
         for client in self._clients:
+            given = os.environ.get(f"CONFORMANCE_{client.upper()}")
             self._runners[client] = runner.Runner(
-                client, CLIENTS[client],
+                client, shlex.split(given) if given else CLIENTS[client],
                 f"{self._world.dir}/runner-{client}.log", environment, ROOT)
 
     def _greet(self, client):

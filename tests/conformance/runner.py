@@ -10,6 +10,8 @@ import time
 
 # How long one answer may take.
 PATIENCE_S = 15
+# After so many requests in a row without an answer nothing more is asked.
+MOST_UNANSWERED = 6
 
 
 class NoAnswer(Exception):
@@ -25,6 +27,7 @@ class Runner:
         self._lock = threading.Lock()
         self._waiting = {}
         self._last_id = 0
+        self._unanswered = 0
         self._ended = ""
         self._process = None
         try:
@@ -57,6 +60,10 @@ class Runner:
         if not answer.there.wait(patience):
             with self._lock:
                 self._waiting.pop(number, None)
+                self._unanswered += 1
+                if self._unanswered >= MOST_UNANSWERED and not self._ended:
+                    self._ended = (f"the runner left {self._unanswered} "
+                                   "requests in a row without an answer")
             raise NoAnswer(f"{op}: no answer within {patience} s")
         if answer.value is None:
             raise NoAnswer(self._ended)
@@ -76,6 +83,7 @@ class Runner:
                 break
             with self._lock:
                 answer = self._waiting.pop(number, None)
+                self._unanswered = 0
             if answer is not None:
                 answer.value = value
                 answer.there.set()
