@@ -18,8 +18,8 @@ import java.util.random.RandomGenerator;
 
 /**
  * Hands out the current access_token of one app from memory. It keeps a WatchAccessToken stream
- * open, and opens it again when it ends; meanwhile it asks GetAccessToken when the token that it has
- * is about to expire. It may be used by many threads.
+ * open, and opens it again when it ends; meanwhile it asks GetAccessToken when the token that it
+ * has is about to expire. It may be used by many threads.
  *
  * <pre>{@code
  * AccessTokenSource tokens = client.accessTokenSource("wx0a1b2c3d4e5f6071");
@@ -173,8 +173,8 @@ public final class AccessTokenSource implements AutoCloseable {
   }
 
   /**
-   * Tells that WeChat refused a token (40001, 40014, 42001), and returns the one to use instead. The
-   * server replaces it only if it is still the current one. Callers that report the same token at
+   * Tells that WeChat refused a token (40001, 40014, 42001), and returns the one to use instead.
+   * The server replaces it only if it is still the current one. Callers that report the same token at
    * once share one call. It waits up to 5 s.
    *
    * @param token the refused one

@@ -22,8 +22,11 @@ record Address(String target, List<String> hosts) {
       hosts.add(hostOf(one.strip()));
       all.add(one.strip());
     }
-    return new Address(
-        all.size() == 1 ? DNS + AddressListResolver.escape(all.get(0)) : AddressListResolver.target(all), List.copyOf(hosts));
+    String target =
+        all.size() == 1
+            ? DNS + AddressListResolver.escape(all.get(0))
+            : AddressListResolver.target(all);
+    return new Address(target, List.copyOf(hosts));
   }
 
   private static String hostOf(String address) {

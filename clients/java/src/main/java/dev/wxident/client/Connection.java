@@ -73,7 +73,10 @@ final class Connection {
             });
     timer.setRemoveOnCancelPolicy(true);
     timer.scheduleWithFixedDelay(
-        channel::resetConnectBackoff, MAX_RECONNECT_SECONDS, MAX_RECONNECT_SECONDS, TimeUnit.SECONDS);
+        channel::resetConnectBackoff,
+        MAX_RECONNECT_SECONDS,
+        MAX_RECONNECT_SECONDS,
+        TimeUnit.SECONDS);
   }
 
   /**
@@ -119,7 +122,8 @@ final class Connection {
     }
   }
 
-  <Q, A> CompletableFuture<A> callAsync(MethodDescriptor<Q, A> method, Duration timeout, Q request) {
+  <Q, A> CompletableFuture<A> callAsync(
+      MethodDescriptor<Q, A> method, Duration timeout, Q request) {
     CompletableFuture<A> result = new CompletableFuture<>();
     try {
       ClientCall<Q, A> call = intercepted.newCall(method, options(timeout));

@@ -122,7 +122,8 @@ final class PemFiles {
         return sequence(EC_ALGORITHM, Arrays.copyOfRange(sec1, i + 2, i + 2 + length));
       }
     }
-    throw new InvalidKeyException("its EC key names no curve; convert it with openssl pkcs8 -topk8");
+    throw new InvalidKeyException(
+        "its EC key names no curve; convert it with openssl pkcs8 -topk8");
   }
 
   private static byte[] sequence(byte[]... parts) {

@@ -6,7 +6,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Why the server refused or failed a call, and what to do then: {@link WxidentException#reason}. */
+/** Why a call failed, and what to do then: {@link WxidentException#reason}. */
 public enum Reason {
   /**
    * The answer did not come from wxident itself: no connection, the caller's own deadline, a
@@ -25,14 +25,16 @@ public enum Reason {
    * The server is not configured with this app_id. Check the id, or add the app to the server's
    * configuration.
    */
-  APP_UNKNOWN(Code.INVALID_ARGUMENT, "Check the app_id, or add the app to the server's configuration."),
+  APP_UNKNOWN(
+      Code.INVALID_ARGUMENT, "Check the app_id, or add the app to the server's configuration."),
 
   /**
    * Encrypted data did not open, or what it held was not what WeChat makes for this app. The
    * same answer covers every cause. Log in again (wx.login first), then ask WeChat for the data
    * again.
    */
-  DECRYPT_REJECTED(Code.INVALID_ARGUMENT, "Log in again (wx.login first), then ask WeChat for the data again."),
+  DECRYPT_REJECTED(
+      Code.INVALID_ARGUMENT, "Log in again (wx.login first), then ask WeChat for the data again."),
 
   /**
    * WeChat does not know this code: it is mistyped, older than 5 minutes, or of another app. Get
@@ -53,7 +55,8 @@ public enum Reason {
    * No session_key that could open the data is kept. Log in again (wx.login first), then ask
    * WeChat for the data again.
    */
-  SESSION_KEY_STALE(Code.FAILED_PRECONDITION, "Log in again (wx.login first), then ask WeChat for the data again."),
+  SESSION_KEY_STALE(
+      Code.FAILED_PRECONDITION, "Log in again (wx.login first), then ask WeChat for the data again."),
 
   /**
    * WeChat shows this person a snapshot page with made-up ids; nothing was stored. Ask the
@@ -71,19 +74,22 @@ public enum Reason {
    * The person authorised snsapi_base only, which gives no profile. Send the person through
    * GetAuthorizeUrl with snsapi_userinfo.
    */
-  OAUTH_SCOPE_INSUFFICIENT(Code.FAILED_PRECONDITION, "Send the person through getAuthorizeUrl with snsapi_userinfo."),
+  OAUTH_SCOPE_INSUFFICIENT(
+      Code.FAILED_PRECONDITION, "Send the person through getAuthorizeUrl with snsapi_userinfo."),
 
   /**
    * WeChat refuses the app's own settings: app secret, IP list, binding. Callers cannot mend it;
    * tell the operator the errcode.
    */
-  APP_MISCONFIGURED(Code.FAILED_PRECONDITION, "Tell the operator the errcode; callers cannot mend it."),
+  APP_MISCONFIGURED(
+      Code.FAILED_PRECONDITION, "Tell the operator the errcode; callers cannot mend it."),
 
   /** WeChat has blocked, frozen or flagged this user. Do not retry. */
   USER_BLOCKED(Code.PERMISSION_DENIED, "Do not retry; WeChat has blocked the user."),
 
   /** The app's account may not use this WeChat API. Tell the operator the errcode. */
-  API_UNAUTHORIZED(Code.PERMISSION_DENIED, "Tell the operator the errcode; the app's account may not use this WeChat API."),
+  API_UNAUTHORIZED(
+      Code.PERMISSION_DENIED, "Tell the operator the errcode; the app's account may not use this WeChat API."),
 
   /** No user has this user_id, identity or unionid. */
   USER_NOT_FOUND(Code.NOT_FOUND, "Check the id, or let the person log in first."),
@@ -146,7 +152,8 @@ public enum Reason {
    * WeChat refused the form of our request: a defect of this server. Report it with the errcode
    * and rid.
    */
-  WECHAT_REQUEST_REJECTED(Code.INTERNAL, "Report it with the errcode and rid; it is a defect of the server."),
+  WECHAT_REQUEST_REJECTED(
+      Code.INTERNAL, "Report it with the errcode and rid; it is a defect of the server."),
 
   /** Something that must not happen happened. Report it. */
   INTERNAL_FAULT(Code.INTERNAL, "Report it; it is a defect of the server."),

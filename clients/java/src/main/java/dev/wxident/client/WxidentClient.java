@@ -62,8 +62,8 @@ import java.util.function.Supplier;
  * <p>The methods here block; {@link #async} has the same ones with futures. Each call has a
  * deadline, which {@link #withTimeout} replaces; a deadline of the current {@link Context} that is
  * earlier wins. A call that ends with UNAVAILABLE is tried up to three times within its deadline,
- * unless the server says that it must not be. Calls go to all addresses in turn, but for those whose
- * servers do not answer, or say that they are not serving. Each failed call ends with a {@link
+ * unless the server says that it must not be. Calls go to all addresses in turn, but for those
+ * whose servers do not answer, or say that they are not serving. Each failed call ends with a {@link
  * WxidentException}.
  */
 public final class WxidentClient implements AutoCloseable {

@@ -85,7 +85,8 @@ public final class WxidentException extends RuntimeException {
       List<FieldViolation> violations,
       Duration retryAfter,
       Throwable cause) {
-    super(method + ": " + (reasonName.isEmpty() ? code.name() : reasonName) + ": " + message, cause);
+    super(
+        method + ": " + (reasonName.isEmpty() ? code.name() : reasonName) + ": " + message, cause);
     this.method = method;
     this.reason = Reason.named(reasonName);
     this.reasonName = reasonName;
