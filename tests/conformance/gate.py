@@ -33,14 +33,16 @@ class Gate:
     A client that comes through a gate of its own shares nothing with others,
     and the driver sees what it sends. With `watch` false the server seems to
     be one that does not know WatchAccessToken: its name is misspelt on the way.
+    The connection that first carries a header `cut` is lost with the answer.
     """
 
-    def __init__(self, target, watch=True):
+    def __init__(self, target, watch=True, cut=None):
         self._target = target
         self._swaps = [] if watch else [
             (_WATCH.encode(), _NO_WATCH.encode()),
             (huffman(_WATCH), huffman(_NO_WATCH)),
         ]
+        self._cut = [cut.encode(), huffman(cut)] if cut else []
         self._lock = threading.Lock()
         self._open = threading.Event()
         self._open.set()
@@ -86,25 +88,38 @@ class Gate:
                 continue
             with self._lock:
                 self._sockets |= {client, server}
-            for source, sink, keep in ((client, server, True),
-                                       (server, client, False)):
+            doomed = threading.Event()
+            for pump, source, sink in ((self._to_server, client, server),
+                                       (self._to_client, server, client)):
                 threading.Thread(target=self._pump, daemon=True,
-                                 args=(source, sink, keep)).start()
+                                 args=(pump, source, sink, doomed)).start()
 
-    def _pump(self, source, sink, from_client):
+    def _pump(self, pump, source, sink, doomed):
         try:
-            while data := source.recv(1 << 16):
-                if from_client:
-                    for known, unknown in self._swaps:
-                        data = data.replace(known, unknown)
-                    with self._lock:
-                        self._seen += data
-                self._open.wait()
-                sink.sendall(data)
+            pump(source, sink, doomed)
         except OSError:
             pass
         _end(source)
         _end(sink)
+
+    def _to_server(self, source, sink, doomed):
+        while data := source.recv(1 << 16):
+            for known, unknown in self._swaps:
+                data = data.replace(known, unknown)
+            with self._lock:
+                self._seen += data
+                if any(each in data for each in self._cut):
+                    self._cut = []
+                    doomed.set()
+            self._open.wait()
+            sink.sendall(data)
+
+    def _to_client(self, source, sink, doomed):
+        while data := source.recv(1 << 16):
+            if doomed.is_set():
+                return
+            self._open.wait()
+            sink.sendall(data)
 
 
 class DeadEnds:

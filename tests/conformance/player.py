@@ -153,6 +153,7 @@ class Player:
             "language": hello["language"],
             "version": hello["client_version"],
             "user": f"{runner.name}-{scenario['name']}",
+            "long": 600 * "x",
             "certs": world.certs,
             "work": f"{world.dir}/{runner.name}-{scenario['name']}",
             "closed": ends.closed,
@@ -397,7 +398,7 @@ class Player:
 
     def _do_gate(self, what, _):
         made = gate.Gate(self._world.servers[what["to"]].target,
-                         what.get("watch", True))
+                         what.get("watch", True), what.get("cut"))
         self._gates[what["name"]] = made
         self._variables[what["name"]] = made.address
 

@@ -18,10 +18,19 @@ def table(clients, scenarios, results):
 
 
 def failures(clients, scenarios, results):
-    """Each failure with what was wanted and what came."""
-    return "\n".join(f"FAIL {client} {name}\n     {results[client, name]}"
-                     for name in scenarios for client in clients
-                     if results[client, name] is not None)
+    """Each failure with what was wanted and what came; once, where a client
+    fails several scenarios for one reason, such as that it is not there."""
+    lines = []
+    for client in clients:
+        names = {}
+        for name in scenarios:
+            if results[client, name] is not None:
+                names.setdefault(results[client, name], []).append(name)
+        for text, failed in names.items():
+            what = failed[0] if len(failed) == 1 else \
+                f"{len(failed)} scenarios, {failed[0]} among them"
+            lines.append(f"FAIL {client} {what}\n     {text}")
+    return "\n".join(lines)
 
 
 def junit(clients, scenarios, results, took):
