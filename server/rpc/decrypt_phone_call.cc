@@ -89,6 +89,7 @@ class DecryptPhoneCall final : public UnaryCall {
     CallWithAppToken<Phone>(
         services_.tokens, **app,
         [this, app = *app](const Secret& token, Done<Phone> done) {
+          code_sent_ = true;
           services_.wechat.GetPhoneNumber(
               *app, token, Secret(request_.phone_code()), identity_.openid,
               deadline(), std::move(done));
@@ -102,7 +103,9 @@ class DecryptPhoneCall final : public UnaryCall {
     // WeChat compares the openid only here, and ours is right.
     if (HasReason(phone.status(), Reason::kRequestInvalid))
       return Fail(FieldError("phone_code", "is not one of this person's"));
-    if (!phone.ok()) return Fail(phone.status());
+    // Before it was sent, the error is of the access_token alone.
+    if (!phone.ok())
+      return code_sent_ ? FailSpent(phone.status()) : Fail(phone.status());
     Save(app, std::move(identity_), *std::move(phone));
   }
 
@@ -123,6 +126,7 @@ class DecryptPhoneCall final : public UnaryCall {
   v1::DecryptPhoneResponse& response_;
   OpenDataFields fields_;
   Identity identity_;
+  bool code_sent_ = false;
 };
 
 }  // namespace

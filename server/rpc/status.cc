@@ -47,4 +47,22 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   return {code, message, wire.SerializeAsString()};
 }
 
+std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
+                                       Repeat repeat, absl::Duration left) {
+  constexpr int64_t kGiveUp = -1;
+  const ErrorDetails details = DetailsOf(status);
+  const bool maybe_taken = details.reason == Reason::kWechatBusy ||
+                           details.reason == Reason::kWechatBadResponse ||
+                           details.reason == Reason::kOutcomeUnknown ||
+                           details.reason == Reason::kWechatRateLimited;
+  if (repeat == Repeat::kSpends && maybe_taken) return kGiveUp;
+  const absl::StatusCode code = ReasonCode(details.reason);
+  if (!details.retry_after.has_value() ||
+      (code != absl::StatusCode::kUnavailable &&
+       code != absl::StatusCode::kResourceExhausted))
+    return std::nullopt;
+  if (*details.retry_after > left) return kGiveUp;
+  return absl::ToInt64Milliseconds(*details.retry_after);
+}
+
 }  // namespace wxident
