@@ -12,21 +12,22 @@ namespace {
 // WeChat's own words about stable_token; nothing here counts against it.
 constexpr int kStableFetchesPerDay = 500'000;
 
-void Fill(absl::Duration duration, google::protobuf::Duration& message) {
-  const int64_t seconds =
-      absl::IDivDuration(duration, absl::Seconds(1), &duration);
-  message.set_seconds(seconds);
+google::protobuf::Duration ToMessage(absl::Duration duration) {
+  google::protobuf::Duration message;
+  message.set_seconds(
+      absl::IDivDuration(duration, absl::Seconds(1), &duration));
   message.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+  return message;
 }
 
-void Fill(const CredentialState& state, absl::Time now,
-          v1::CredentialStatus& message) {
+void FillStatus(const CredentialState& state, absl::Time now,
+                v1::CredentialStatus& message) {
   message.set_generation(state.generation);
   if (state.generation > 0) {
     // The moment of the answer by the clock that all these times are of.
     now = state.expires_at - state.life;
     Fill(state.fetched_at, *message.mutable_fetch_time());
-    Fill(now - state.fetched_at, *message.mutable_age());
+    *message.mutable_age() = ToMessage(now - state.fetched_at);
     Fill(state.expires_at, *message.mutable_expire_time());
     Fill(state.refresh_at, *message.mutable_refresh_time());
   }
@@ -72,7 +73,7 @@ void Fill(const App& app, const TokenKeeper::AppState& state, absl::Time now,
           v1::GetAppStatusResponse& message) {
   Fill(app, *message.mutable_app());
   v1::CredentialStatus& token = *message.mutable_access_token();
-  Fill(state.token, now, token);
+  FillStatus(state.token, now, token);
   if (app.token_mode == TokenMode::kStable) {
     token.mutable_fetches()->set_limit(kStableFetchesPerDay);
     token.mutable_forced_fetches()->set_used(state.token.forced_today);
@@ -81,7 +82,7 @@ void Fill(const App& app, const TokenKeeper::AppState& state, absl::Time now,
     token.mutable_fetches()->set_limit(kOrdinaryFetchesPerDay);
   }
   if (state.ticket.has_value())
-    Fill(*state.ticket, now, *message.mutable_jsapi_ticket());
+    FillStatus(*state.ticket, now, *message.mutable_jsapi_ticket());
 }
 
 void Fill(const WechatApi::Breaker& breaker, v1::Breaker& message) {
@@ -93,7 +94,8 @@ void Fill(const WechatApi::Breaker& breaker, v1::Breaker& message) {
       return message.set_state(v1::Breaker::STATE_HALF_OPEN);
     case State::kOpen:
       message.set_state(v1::Breaker::STATE_OPEN);
-      return Fill(breaker.retry_in, *message.mutable_retry_delay());
+      *message.mutable_retry_delay() = ToMessage(breaker.retry_in);
+      return;
   }
 }
 
