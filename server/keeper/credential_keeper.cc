@@ -239,6 +239,11 @@ void CredentialKeeper::OnLease(FlightPtr flight,
 
 void CredentialKeeper::OnDenied(FlightPtr flight, const CredentialState& state,
                                 bool learned) {
+  if (flight->after_lost_write && state.generation != flight->known) {
+    // What the other one has fetched is what is in doubt.
+    flight->known = state.generation;
+    return Acquire(std::move(flight));
+  }
   // Another replica was faster.
   if (learned || state.generation != flight->known)
     return Land(std::move(flight), absl::OkStatus());
@@ -425,8 +430,10 @@ void CredentialKeeper::LostWrite(FlightPtr flight) {
       {{"app_id", key_.app_id}, {"kind", NameOf(key_.kind)}});
   parts_.metrics.Count("wxident_keeper_lost_writes_total",
                        {{"app_id", key_.app_id}, {"kind", NameOf(key_.kind)}});
+  // A process that was stopped has nothing left of its time.
+  flight->give_up = parts_.clock.Monotonic() + kLongestWait;
   if (key_.kind != CredentialKind::kOrdinaryToken || flight->after_lost_write)
-    return Land(std::move(flight), absl::OkStatus());
+    return WaitForOther(std::move(flight));
   flight->after_lost_write = true;
   flight->replace = true;
   {

@@ -218,8 +218,7 @@ TEST_P(StableTokenKeeperTest, ForcedFetchesKeepTheirDistance) {
   EXPECT_TRUE(HasReason(soon.status(), Reason::kTokenBudgetExhausted));
   EXPECT_EQ(*DetailsOf(soon.status()).retry_after, absl::Seconds(30));
   auto refreshed = world_.Refresh(GetParam());
-  EXPECT_TRUE(
-      HasReason((*refreshed)->status(), Reason::kTokenBudgetExhausted));
+  EXPECT_TRUE(HasReason((*refreshed)->status(), Reason::kTokenBudgetExhausted));
 }
 
 INSTANTIATE_TEST_SUITE_P(StableMode, StableTokenKeeperTest,
