@@ -171,7 +171,7 @@ absl::Status Server::Parts::BuildWechat() {
   options.queue_limit = config.wechat.queue_limit;
   WX_ASSIGN_OR_RETURN(http, CurlHttpClient::Create(options, clock, metrics));
   wechat = std::make_unique<WechatClient>(*http, config.wechat.base_urls, clock,
-                                          metrics);
+                                          random, metrics);
   return absl::OkStatus();
 }
 
