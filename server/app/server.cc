@@ -274,6 +274,8 @@ void Server::Housekeep() {
 void Server::AnnounceStop() {
   parts_->stopping = true;
   parts_->SetServing(false);
+  // Streams that no deadline ends.
+  parts_->tokens->EndWatches();
 }
 
 void Server::Stop() {

@@ -31,7 +31,7 @@ class RefreshAccessTokenCall final : public UnaryCall {
 
  private:
   void OnToken(absl::StatusOr<AccessToken> token) {
-    if (!token.ok()) return FailSpent(token.status());
+    if (!token.ok()) return Fail(token.status(), Repeat::kMaySpend);
     Log(LogLevel::kInfo, "access_token replaced by an operator",
         {{"app_id", request_.app_id()},
          {"generation", absl::StrCat(token->generation)}});

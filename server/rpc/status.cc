@@ -8,6 +8,17 @@
 #include "server/rpc/error_info.pb.h"
 
 namespace wxident {
+namespace {
+
+// Whether WeChat may have acted on a request that failed so.
+bool MayHaveTaken(Reason reason) {
+  return reason == Reason::kWechatBusy ||
+         reason == Reason::kWechatBadResponse ||
+         reason == Reason::kOutcomeUnknown ||
+         reason == Reason::kWechatRateLimited;
+}
+
+}  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
@@ -51,16 +62,14 @@ std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
                                        Repeat repeat, absl::Duration left) {
   constexpr int64_t kGiveUp = -1;
   const ErrorDetails details = DetailsOf(status);
-  const bool maybe_taken = details.reason == Reason::kWechatBusy ||
-                           details.reason == Reason::kWechatBadResponse ||
-                           details.reason == Reason::kOutcomeUnknown ||
-                           details.reason == Reason::kWechatRateLimited;
-  if (repeat == Repeat::kSpends && maybe_taken) return kGiveUp;
   const absl::StatusCode code = ReasonCode(details.reason);
-  if (!details.retry_after.has_value() ||
-      (code != absl::StatusCode::kUnavailable &&
-       code != absl::StatusCode::kResourceExhausted))
+  if (code != absl::StatusCode::kUnavailable &&
+      code != absl::StatusCode::kResourceExhausted)
     return std::nullopt;
+  if (repeat == Repeat::kSpent ||
+      (repeat == Repeat::kMaySpend && MayHaveTaken(details.reason)))
+    return kGiveUp;
+  if (!details.retry_after.has_value()) return std::nullopt;
   if (*details.retry_after > left) return kGiveUp;
   return absl::ToInt64Milliseconds(*details.retry_after);
 }

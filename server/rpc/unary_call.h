@@ -14,8 +14,8 @@
 namespace wxident {
 
 // One unary RPC on its way. A subclass is made by its service method and has
-// one method per step; exactly one step ends with Succeed or a Fail, after
-// which nothing of the call may be touched. The call deletes itself when gRPC
+// one method per step; exactly one step ends with Succeed or Fail, after which
+// nothing of the call may be touched. The call deletes itself when gRPC
 // is done with it. gRPC's threads and the stores' run the steps, one at a time.
 class UnaryCall : public grpc::ServerUnaryReactor {
  protected:
@@ -25,10 +25,8 @@ class UnaryCall : public grpc::ServerUnaryReactor {
       : services_(services), record_(services, rpc, context) {}
 
   void Succeed() { Finish(record_.End(absl::OkStatus())); }
-  void Fail(const absl::Status& error) { Finish(record_.End(error)); }
-  // When WeChat may have taken something that works once: see Repeat::kSpends.
-  void FailSpent(const absl::Status& error) {
-    Finish(record_.End(error, Repeat::kSpends));
+  void Fail(const absl::Status& error, Repeat repeat = Repeat::kSafe) {
+    Finish(record_.End(error, repeat));
   }
 
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.

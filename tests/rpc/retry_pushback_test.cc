@@ -24,7 +24,7 @@ absl::Status Failure(Reason reason, absl::Duration wait) {
 TEST(RetryPushbackMsTest, IsTheWaitOfWhatMayBeRetried) {
   for (Reason reason : {Reason::kStoreUnavailable, Reason::kWechatUnreachable,
                         Reason::kOverloaded, Reason::kTokenBudgetExhausted}) {
-    for (Repeat repeat : {Repeat::kSafe, Repeat::kSpends})
+    for (Repeat repeat : {Repeat::kSafe, Repeat::kMaySpend})
       EXPECT_EQ(RetryPushbackMs(Failure(reason, absl::Milliseconds(250)),
                                 repeat, kLeft),
                 250);
@@ -36,7 +36,7 @@ TEST(RetryPushbackMsTest, IsTheWaitOfWhatMayBeRetried) {
                       Repeat::kSafe, kLeft),
       std::nullopt);
   EXPECT_EQ(
-      RetryPushbackMs(absl::UnavailableError("x"), Repeat::kSpends, kLeft),
+      RetryPushbackMs(absl::UnavailableError("x"), Repeat::kMaySpend, kLeft),
       std::nullopt);
 }
 
@@ -51,13 +51,19 @@ TEST(RetryPushbackMsTest, NobodyWaitsBeyondTheDeadline) {
 TEST(RetryPushbackMsTest, WhatMayBeSpentIsNotRepeated) {
   for (Reason reason : {Reason::kWechatBusy, Reason::kWechatBadResponse,
                         Reason::kOutcomeUnknown, Reason::kWechatRateLimited}) {
-    EXPECT_EQ(RetryPushbackMs(Failure(reason), Repeat::kSpends, kLeft), -1);
+    EXPECT_EQ(RetryPushbackMs(Failure(reason), Repeat::kMaySpend, kLeft), -1);
     EXPECT_EQ(RetryPushbackMs(Failure(reason, absl::Seconds(1)),
-                              Repeat::kSpends, kLeft),
+                              Repeat::kMaySpend, kLeft),
               -1);
     EXPECT_EQ(RetryPushbackMs(Failure(reason), Repeat::kSafe, kLeft),
               std::nullopt);
   }
+  EXPECT_EQ(
+      RetryPushbackMs(Failure(Reason::kStoreUnavailable, absl::Milliseconds(1)),
+                      Repeat::kSpent, kLeft),
+      -1);
+  EXPECT_EQ(RetryPushbackMs(Failure(Reason::kTampered), Repeat::kSpent, kLeft),
+            std::nullopt);
 }
 
 class RetryPushbackTest : public ServiceTest {
@@ -134,6 +140,14 @@ TEST_F(RetryPushbackTest, APhoneCodeIsSpentOnceItWasSent) {
   wechat_.FailNextAt("getuserphonenumber", Failure(Reason::kOutcomeUnknown));
   EXPECT_EQ(Pushback(&Identity::DecryptPhone, PhoneCode(token)), "-1");
   EXPECT_EQ(wechat_.calls("getuserphonenumber"), 1);
+  wechat_.AddPhoneCode("phone", "o_alice",
+                       {.phone_number = Secret("13912345678"),
+                        .pure_phone_number = Secret("13912345678"),
+                        .country_code = "86",
+                        .watermark_time = clock_.Now()});
+  profiles_.FailWith(
+      Failure(Reason::kStoreUnavailable, absl::Milliseconds(100)));
+  EXPECT_EQ(Pushback(&Identity::DecryptPhone, PhoneCode(token)), "-1");
 }
 
 TEST_F(RetryPushbackTest, WhatIsSafeFollowsTheClientsPolicy) {
