@@ -2,7 +2,6 @@
 #define WXIDENT_SERVER_KEEPER_CREDENTIAL_KEEPER_H_
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -12,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
@@ -22,6 +22,7 @@
 #include "server/crypto/secret.h"
 #include "server/keeper/access_token.h"
 #include "server/keeper/flights.h"
+#include "server/keeper/held_credential.h"
 #include "server/store/credential_store.h"
 #include "server/wechat/wechat_api.h"
 
@@ -97,19 +98,14 @@ class CredentialKeeper {
     absl::Duration asked_store;
     absl::Duration asked_wechat;
     absl::Duration give_up;
-    absl::Duration poll;
+    // How long to wait before the store is asked again.
+    absl::Duration poll = absl::Milliseconds(20);
   };
   using FlightPtr = std::shared_ptr<Flight>;
   using Waiters = std::vector<Waiter>;
 
-  // The decisions; with mutex_ held.
-  absl::Duration LifeLeft() const;
-  bool Usable(absl::Duration least_life) const;
-  bool Paused() const;
-  bool IsFormer(const Secret& value) const;
-  bool Learn(CredentialState& state, absl::Duration asked);
-  void Hold(AccessToken token, absl::Duration dies_at);
-  void Pause(const absl::Status& error, absl::Duration pause);
+  // These want mutex_ held.
+  bool Learn(const CredentialState& state, absl::Duration asked);
   FlightPtr TakeOff(bool forced);
 
   // The steps of a flight, in the order of time, without mutex_.
@@ -130,15 +126,17 @@ class CredentialKeeper {
   // Without the store.
   void FetchAlone(FlightPtr flight, absl::Status store_error);
   void OnFetchedAlone(FlightPtr flight, absl::StatusOr<FetchedToken> answer);
+  void HoldAlone(Secret value, absl::Duration dies_at);
   void SaveLate(FlightPtr flight, Unsaved unsaved);
   void Land(FlightPtr flight, absl::Status error);
 
   // Answers waiters after a flight; gives back those that need another one.
   Waiters Answer(Waiters waiters, bool forced, const absl::Status& error);
-  absl::Duration RefreshIn(absl::Duration life);
-  absl::Duration NextPause(int failures, const absl::Status& error) const;
-  absl::Status OutOfBudget(const CredentialState& state, bool forced) const;
-  void Count(const char* outcome);
+  void Pause(const absl::Status& error, absl::Duration pause);
+  absl::Duration Now() const { return parts_.clock.Monotonic(); }
+  absl::Duration FetchBudget() const;
+  MetricLabels Labels() const;
+  void Count(absl::string_view outcome);
 
   const CredentialKey key_;
   const Fetch fetch_;
@@ -146,26 +144,9 @@ class CredentialKeeper {
   const std::function<void()> on_new_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const AccessToken> held_;
-  // On Clock::Monotonic(), whose steps no one can make.
-  absl::Duration dies_at_ = absl::ZeroDuration();
-  absl::Duration due_at_ = absl::ZeroDuration();
-  // The newest generation of the store that is known here. held_ may be one of
-  // generation 0 beside it.
-  int64_t known_ = 0;
-  // When the store was last asked for what is known here.
-  absl::Duration learned_at_ = -absl::InfiniteDuration();
-  // Callers have reported held_ as refused.
-  bool refused_ = false;
-  // The values before held_, the newest first.
-  std::deque<Secret> former_;
-  absl::Duration pause_until_ = -absl::InfiniteDuration();
-  absl::Status last_error_;
-  int failures_ = 0;
+  HeldCredential held_;
   bool flying_ = false;
   Waiters waiters_;
-  // The stored value does not open here.
-  bool unreadable_ = false;
   // While the store cannot be asked: before this, this replica fetches no
   // further value for itself.
   absl::Duration alone_not_before_ = -absl::InfiniteDuration();

@@ -57,8 +57,10 @@ class Replicas {
   void Pass(absl::Duration time) {
     const absl::Duration end = clock.Monotonic() + time;
     // Hours need not pass in small steps.
-    const absl::Duration step =
-        time > absl::Minutes(1) ? absl::Seconds(2) : absl::Milliseconds(200);
+    const absl::Duration step = time > absl::Hours(1) ? absl::Seconds(20)
+                                : time >= absl::Minutes(1)
+                                    ? absl::Seconds(2)
+                                    : absl::Milliseconds(200);
     while (clock.Monotonic() < end) {
       clock.Advance(std::min(step, end - clock.Monotonic()));
       timer.RunDue();
