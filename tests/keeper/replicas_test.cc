@@ -51,7 +51,7 @@ TEST_P(KeeperReplicasTest, OneFetchesForAll) {
 
 TEST_P(KeeperReplicasTest, OneFetchPerEpoch) {
   Token(0);
-  for (int epoch = 2; epoch < 30; ++epoch) {
+  for (int epoch = 2; epoch < 12; ++epoch) {
     world_.wechat.RotateToken();
     world_.Pass(absl::Minutes(119));
     ExpectAgreement();
@@ -249,12 +249,12 @@ TEST_P(KeeperReplicasTest, LostRepliesDoNotBurnTheBudget) {
   world_.Pass(absl::Hours(2));
   for (int i = 0; i < 5000; ++i) world_.wechat.FailNext(Lost());
   const int before = fetches();
-  for (int minute = 0; minute < 6 * 60; ++minute) {
+  for (int minute = 0; minute < 3 * 60; ++minute) {
     for (int i = 0; i < world_.count(); ++i) Get(i);
     world_.Pass(absl::Minutes(1));
   }
   // Two minutes apart for cgi-bin/token; stable_token counts no repetition.
-  EXPECT_LE(fetches() - before, IsStable() ? 6 * 120 + 6 : 6 * 30 + 8);
+  EXPECT_LE(fetches() - before, IsStable() ? 3 * 120 + 6 : 3 * 30 + 8);
 }
 
 INSTANTIATE_TEST_SUITE_P(BothModes, KeeperReplicasTest,
