@@ -167,7 +167,7 @@ void CredentialKeeper::OnFailed(FlightPtr flight, const absl::Status& error,
   failure.outcome_unknown = OutcomeUnknown(error);
   Log(LogLevel::kWarning, "credential not fetched",
       {{"app_id", key_.app_id},
-       {"kind", std::string(NameOf(key_.kind))},
+       {"kind", NameOf(key_.kind)},
        {"reason", failure.reason},
        {"errcode", failure.errcode}});
   Count("failed");
@@ -243,7 +243,7 @@ void CredentialKeeper::OnSaved(FlightPtr flight,
 // is: a third fetch, under a new lease, ends the doubt.
 void CredentialKeeper::LostWrite(FlightPtr flight) {
   Log(LogLevel::kWarning, "lease lost: another replica fetched meanwhile",
-      {{"app_id", key_.app_id}, {"kind", std::string(NameOf(key_.kind))}});
+      {{"app_id", key_.app_id}, {"kind", NameOf(key_.kind)}});
   parts_.metrics.Count("wxident_keeper_lost_writes_total", Labels());
   // A process that was stopped has nothing left of its time.
   flight->give_up = Now() + kWaitForWinner;

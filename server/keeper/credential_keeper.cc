@@ -192,7 +192,7 @@ bool CredentialKeeper::Learn(const CredentialState& state,
   if (held_.unreadable() && !was_unreadable) {
     Log(LogLevel::kError, "stored credential not read; a new one is fetched",
         {{"app_id", key_.app_id},
-         {"kind", std::string(NameOf(key_.kind))},
+         {"kind", NameOf(key_.kind)},
          {"reason",
           std::string(ReasonName(DetailsOf(state.value.status()).reason))}});
   }
@@ -213,7 +213,7 @@ void CredentialKeeper::Pause(const absl::Status& error, absl::Duration pause) {
 }
 
 MetricLabels CredentialKeeper::Labels() const {
-  return {{"app_id", key_.app_id}, {"kind", std::string(NameOf(key_.kind))}};
+  return {{"app_id", key_.app_id}, {"kind", NameOf(key_.kind)}};
 }
 
 void CredentialKeeper::Count(absl::string_view outcome) {

@@ -27,18 +27,6 @@ bool IsLasting(const absl::Status& error) {
 
 }  // namespace
 
-absl::string_view NameOf(CredentialKind kind) {
-  switch (kind) {
-    case CredentialKind::kStableToken:
-      return "stable_token";
-    case CredentialKind::kOrdinaryToken:
-      return "ordinary_token";
-    case CredentialKind::kJsapiTicket:
-      return "jsapi_ticket";
-  }
-  return "";
-}
-
 absl::Duration RefreshIn(CredentialKind kind, absl::Duration life,
                          Random& random) {
   const std::string bytes = random.Bytes(1);

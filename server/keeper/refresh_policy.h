@@ -2,7 +2,6 @@
 #define WXIDENT_SERVER_KEEPER_REFRESH_POLICY_H_
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/crypto/random.h"
 #include "server/store/credential_store.h"
@@ -10,9 +9,6 @@
 namespace wxident {
 
 // When credentials are fetched, and when not. docs/adr/0004 tells why.
-
-// "stable_token": for logs and metrics.
-absl::string_view NameOf(CredentialKind kind);
 
 // How long after it was got a value with so much life is to be replaced: 5
 // minutes before its end, a little earlier or later by chance, and never at

@@ -19,6 +19,19 @@ namespace wxident {
 // access_token of either endpoint, and the jsapi_ticket.
 enum class CredentialKind { kStableToken, kOrdinaryToken, kJsapiTicket };
 
+// "stable_token": in the database, logs and metrics.
+inline const char* NameOf(CredentialKind kind) {
+  switch (kind) {
+    case CredentialKind::kStableToken:
+      return "stable_token";
+    case CredentialKind::kOrdinaryToken:
+      return "ordinary_token";
+    case CredentialKind::kJsapiTicket:
+      return "jsapi_ticket";
+  }
+  return "";
+}
+
 struct CredentialKey {
   std::string app_id;
   CredentialKind kind;

@@ -41,18 +41,6 @@ CredentialState CredentialAt(const SqlRow& row, size_t first,
   return state;
 }
 
-const char* NameOf(CredentialKind kind) {
-  switch (kind) {
-    case CredentialKind::kStableToken:
-      return "stable_token";
-    case CredentialKind::kOrdinaryToken:
-      return "ordinary_token";
-    case CredentialKind::kJsapiTicket:
-      return "jsapi_ticket";
-  }
-  return "";
-}
-
 Place PlaceOf(const CredentialKey& key) {
   return {"app_credentials", "value", {key.app_id, NameOf(key.kind)}};
 }

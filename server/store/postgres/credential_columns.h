@@ -58,9 +58,6 @@ inline constexpr char kCredentialColumns[] = R"sql(
 CredentialState CredentialAt(const SqlRow& row, size_t first,
                              const CredentialKey& key, Aead& aead);
 
-// As app_credentials.kind has it.
-const char* NameOf(CredentialKind kind);
-
 // The place of a value.
 Place PlaceOf(const CredentialKey& key);
 
