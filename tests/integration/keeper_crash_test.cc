@@ -201,6 +201,8 @@ TEST_F(KeeperCrashTest, ASuccessorFetchesWhenTheHolderIsKilled) {
     EXPECT_TRUE(IsLeased(pair));
   fleet_.Kill(0);
   const Clock::time_point killed = Clock::now();
+  // The database does not notice, and gives up what the dead one waits for.
+  EXPECT_TRUE(Eventually(absl::Seconds(5), [&] { return !Waits(); }));
   block->abort();
   ContinueOthers();
   {

@@ -110,16 +110,12 @@ bool Eventually(absl::Duration limit, const std::function<bool()>& condition) {
   return true;
 }
 
-Fleet::Fleet(World& world, size_t size, const How& how)
-    : servers_(size), living_(size, true) {
-  std::vector<std::thread> starters;
+Fleet::Fleet(World& world, size_t size, const How& how) : living_(size, true) {
   for (size_t i = 0; i < size; ++i)
-    starters.emplace_back([&, i] {
-      servers_[i] = std::make_unique<Wxidentd>(
-          world, how.flags,
-          how.environment ? how.environment(i) : std::vector<std::string>());
-    });
-  for (std::thread& starter : starters) starter.join();
+    servers_.push_back(Wxidentd::Launch(
+        world, how.flags,
+        how.environment ? how.environment(i) : std::vector<std::string>()));
+  for (const auto& server : servers_) server->WaitUntilListening();
 }
 
 Fleet::~Fleet() {
@@ -217,7 +213,7 @@ double Fleet::Metric(const std::string& name) {
 std::vector<WorldApp> MakeTokenApps(size_t count) {
   std::vector<WorldApp> apps;
   for (size_t i = 0; i < count; ++i)
-    apps.push_back({absl::StrCat("wxkeeper", absl::Dec(i, absl::kZeroPad10)),
+    apps.push_back({absl::StrCat("wxfeed", absl::Dec(i, absl::kZeroPad12)),
                     "mini_program", i % 2 == 0 ? "stable" : "ordinary"});
   return apps;
 }
@@ -254,8 +250,7 @@ void ExpireTogether(World& world, Fleet& fleet,
         "UPDATE app_credentials SET refresh_at = now() + interval '",
         absl::ToInt64Milliseconds(kAhead),
         " ms', expires_at = now() + interval '60 s' + interval '",
-        absl::ToInt64Milliseconds(kAhead),
-        " ms' WHERE app_id LIKE 'wxkeeper%'"));
+        absl::ToInt64Milliseconds(kAhead), " ms' WHERE app_id LIKE 'wxfeed%'"));
     std::this_thread::sleep_until(due +
                                   std::chrono::microseconds(random() % 20'000));
 

@@ -148,7 +148,7 @@ TEST_F(KeeperOutageTest, WechatAwayForAnHourIsNoticedWhenTheTokenExpires) {
   EXPECT_TRUE(Eventually(absl::Seconds(5), [&] {
     return world_.Count(
                "SELECT count(*) FROM app_credentials WHERE failures > 0 AND "
-               "app_id LIKE 'wxkeeper%'") == 2;
+               "app_id LIKE 'wxfeed%'") == 2;
   })) << "no refresh was tried";
   passes(absl::Seconds(20));
   world_.PassTime(absl::Seconds(40));

@@ -100,10 +100,11 @@ int Simulator::Calls(const std::string& path, const std::string& app_id) {
 
 std::vector<nlohmann::json> Simulator::TokenCalls(const std::string& app_id) {
   std::vector<nlohmann::json> calls;
-  for (nlohmann::json& call : Get("journal?app_id=" + app_id).at("calls"))
+  const nlohmann::json journal = Get("journal?app_id=" + app_id);
+  for (const nlohmann::json& call : journal.at("calls"))
     if (call.at("path") == "/cgi-bin/token" ||
         call.at("path") == "/cgi-bin/stable_token")
-      calls.push_back(std::move(call));
+      calls.push_back(call);
   return calls;
 }
 

@@ -142,16 +142,23 @@ int World::Orphans() {
   return Count(sql);
 }
 
-Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags,
-                   const std::vector<std::string>& environment) {
+Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags)
+    : Wxidentd(std::move(*Launch(world, flags, {}))) {
+  WaitUntilListening();
+}
+
+std::unique_ptr<Wxidentd> Wxidentd::Launch(
+    World& world, const std::vector<std::string>& flags,
+    const std::vector<std::string>& environment) {
   std::vector<std::string> argv = {
       "/usr/bin/env", "LSAN_OPTIONS=suppressions=" + world.dir() + "/leaks"};
   argv.insert(argv.end(), environment.begin(), environment.end());
   argv.insert(argv.end(), {Runfile("server/wxidentd"), "serve", "--config",
                            world.config_file()});
   argv.insert(argv.end(), flags.begin(), flags.end());
-  process_ = std::make_unique<Process>(std::move(argv));
-  WaitUntilListening();
+  std::unique_ptr<Wxidentd> server(new Wxidentd());
+  server->process_ = std::make_unique<Process>(std::move(argv));
+  return server;
 }
 
 void Wxidentd::WaitUntilListening() {

@@ -73,10 +73,14 @@ class World {
 // A running wxidentd over a World.
 class Wxidentd {
  public:
-  // `flags` are added to the command line, `environment` ("NAME=value") to what
-  // it inherits.
-  explicit Wxidentd(World& world, const std::vector<std::string>& flags = {},
-                    const std::vector<std::string>& environment = {});
+  // `flags` are added to the command line.
+  explicit Wxidentd(World& world, const std::vector<std::string>& flags = {});
+
+  // Does not wait until it listens. `environment` ("NAME=value") is added to
+  // what it inherits.
+  static std::unique_ptr<Wxidentd> Launch(
+      World& world, const std::vector<std::string>& flags,
+      const std::vector<std::string>& environment);
 
   // Waits until it listens, and connects. Fails the test if it does not.
   void WaitUntilListening();
@@ -93,6 +97,8 @@ class Wxidentd {
   void Kill();
 
  private:
+  Wxidentd() = default;
+
   std::unique_ptr<Process> process_;
   std::string addr_;
   std::string admin_addr_;
