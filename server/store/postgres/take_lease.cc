@@ -102,8 +102,9 @@ WITH input AS (
   UNION ALL SELECT l.* FROM locked l WHERE NOT EXISTS (
     SELECT FROM changed d WHERE d.app_id = l.app_id AND d.kind = l.kind)
 )
-SELECT input.n, CASE WHEN c.lease_attempt = input.attempt
-    AND c.fence <> c.finished_fence AND c.lease_until > m.at THEN c.fence END,)sql",
+SELECT input.n,
+  CASE WHEN c.lease_attempt = input.attempt AND c.fence <> c.finished_fence
+    AND c.lease_until > m.at THEN c.fence END,)sql",
       kCredentialColumns, R"sql(
 FROM input CROSS JOIN moment m
 LEFT JOIN present c ON c.app_id = input.app_id AND c.kind = input.kind)sql"));
