@@ -187,7 +187,10 @@ class CredentialStore {
                     FetchedCredential fetched, Deadline deadline,
                     Done<SaveAnswer> done) = 0;
 
-  // Ends the lease without. Does nothing under a former lease.
+  // Ends the lease without. Under a former lease only an unknown outcome of
+  // kOrdinaryToken matters: the call may have had its effect after the present
+  // value was fetched, whose life is shortened to kOrdinaryOverlap from then,
+  // and whose refresh is due.
   virtual void Fail(CredentialKey key, int64_t fence, CredentialFailure failure,
                     Deadline deadline, DoneStatus done) = 0;
 };

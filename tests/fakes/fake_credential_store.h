@@ -148,9 +148,16 @@ class FakeCredentialStore final : public CredentialStore, public FakeFailure {
             const CredentialFailure& failure) {
     std::lock_guard<std::mutex> lock(data_.mutex);
     Row row = RowOf(key);
+    const bool doubtful =
+        failure.outcome_unknown && key.kind == CredentialKind::kOrdinaryToken;
+    if (doubtful && row.fence > fence && row.generation > 0) {
+      row.expires_at =
+          std::min(row.expires_at, row.fetched_at + kOrdinaryOverlap);
+      row.refresh_at = std::min(row.refresh_at, data_.clock.Now());
+      data_.credentials[key] = row;
+    }
     if (!Holds(row, fence)) return;
-    if (failure.outcome_unknown && key.kind == CredentialKind::kOrdinaryToken)
-      Shorten(row);
+    if (doubtful) Shorten(row);
     row.finished_fence = fence;
     ++row.failures;
     row.pause_until = data_.clock.Now() + failure.pause;

@@ -74,6 +74,32 @@ TEST_P(CredentialStoreContract, AnUnknownOutcomeEndsAnOrdinaryTokensLife) {
   }
 }
 
+TEST_P(CredentialStoreContract, AnUnknownOutcomeMayComeLate) {
+  CredentialFailure unknown = Failure();
+  unknown.outcome_unknown = true;
+  for (const CredentialKey& key : {Stable(), Ordinary(), Ticket()}) {
+    Fetch(key, 0, "first");
+    const int64_t former = MustAcquire(AskToReplace(key, 1));
+    harness_->PassTime(kTerm);
+    Fetch(key, 1, "successor's");
+    harness_->PassTime(absl::Minutes(1));
+    Fail(key, former, Failure());
+    EXPECT_TRUE(About(Read(key).life, kLife - absl::Minutes(1)));
+    Fail(key, former, unknown);
+    const CredentialState state = Read(key);
+    EXPECT_EQ(ValueOf(state), "successor's");
+    EXPECT_EQ(state.failures, 0);
+    EXPECT_EQ(state.pause_left, absl::ZeroDuration());
+    if (key.kind == CredentialKind::kOrdinaryToken) {
+      EXPECT_TRUE(About(state.life, kOrdinaryOverlap - absl::Minutes(1)));
+      EXPECT_TRUE(Acquire(Ask(key, 2)).fence);
+    } else {
+      EXPECT_TRUE(About(state.life, kLife - absl::Minutes(1)));
+      EXPECT_FALSE(Acquire(Ask(key, 2)).fence);
+    }
+  }
+}
+
 TEST_P(CredentialStoreContract, AKnownOutcomeEndsNothing) {
   Fetch(Ordinary(), 0, "token");
   Fail(Ordinary(), MustAcquire(AskToReplace(Ordinary(), 1)), Failure());

@@ -65,7 +65,17 @@ WITH input AS (
               $6::bigint[], $7::bigint[])
     AS t (app_id, kind, fence, reason, errcode, pause_us, unknown)
 ),)sql",
-      kLockThenLook, R"sql(
+      kLockThenLook, R"sql(, doubted AS (
+  UPDATE app_credentials c SET
+    expires_at = least(c.expires_at, c.fetched_at + interval ')sql",
+      ToMicros(kOrdinaryOverlap), R"sql( microseconds'),
+    refresh_at = least(c.refresh_at, m.at)
+  FROM input
+  JOIN locked l ON l.app_id = input.app_id AND l.kind = input.kind
+  CROSS JOIN moment m
+  WHERE c.app_id = l.app_id AND c.kind = l.kind
+    AND input.doubtful AND l.fence > input.fence AND c.value IS NOT NULL
+)
 UPDATE app_credentials c SET
   expires_at = CASE WHEN input.doubtful AND c.value IS NOT NULL
     THEN least(c.expires_at, c.leased_at + interval ')sql",
