@@ -48,8 +48,8 @@ TcpProxy::~TcpProxy() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     ending_ = true;
+    Wake();
   }
-  if (write(wake_[1], "x", 1) != 1) std::abort();
   thread_.join();
   Cut();
   if (listener_ >= 0) close(listener_);
@@ -71,16 +71,21 @@ void TcpProxy::Listen() {
   port_ = ntohs(address.sin_port);
 }
 
-void TcpProxy::Set(Way way) {
+void TcpProxy::Close() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (way_ == Way::kSilent || way == Way::kClosed) Cut();
-  way_ = way;
-  if (way == Way::kClosed && listener_ >= 0) {
-    close(listener_);
-    listener_ = -1;
-  } else if (way != Way::kClosed && listener_ < 0) {
-    Listen();
-  }
+  Cut();
+  if (listener_ >= 0) close(listener_);
+  listener_ = -1;
+  Wake();
+}
+
+void TcpProxy::Open() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (listener_ < 0) Listen();
+  Wake();
+}
+
+void TcpProxy::Wake() {
   if (write(wake_[1], "x", 1) != 1 && errno != EAGAIN) std::abort();
 }
 
@@ -99,11 +104,10 @@ void TcpProxy::Run() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (ending_) return;
-      if (way_ == Way::kOpen)
-        for (const Pair& pair : pairs_) {
-          waits.push_back({pair.client, POLLIN, 0});
-          waits.push_back({pair.server, POLLIN, 0});
-        }
+      for (const Pair& pair : pairs_) {
+        waits.push_back({pair.client, POLLIN, 0});
+        waits.push_back({pair.server, POLLIN, 0});
+      }
       if (listener_ >= 0) waits.push_back({listener_, POLLIN, 0});
     }
     poll(waits.data(), waits.size(), -1);
@@ -114,17 +118,16 @@ void TcpProxy::Run() {
     std::array<char, 64> drained;
     while (read(wake_[0], drained.data(), drained.size()) > 0) {
     }
-    if (way_ == Way::kOpen)
-      for (auto pair = pairs_.begin(); pair != pairs_.end();) {
-        if (Move(pair->client, pair->server) &&
-            Move(pair->server, pair->client)) {
-          ++pair;
-          continue;
-        }
-        CloseHard(pair->client);
-        CloseHard(pair->server);
-        pair = pairs_.erase(pair);
+    for (auto pair = pairs_.begin(); pair != pairs_.end();) {
+      if (Move(pair->client, pair->server) &&
+          Move(pair->server, pair->client)) {
+        ++pair;
+        continue;
       }
+      CloseHard(pair->client);
+      CloseHard(pair->server);
+      pair = pairs_.erase(pair);
+    }
     if (listener_ < 0) continue;
     const int client =
         accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);

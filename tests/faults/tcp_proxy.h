@@ -22,15 +22,9 @@ class TcpProxy {
   // Where it listens, on 127.0.0.1; stays the same.
   uint16_t port() const { return port_; }
 
-  enum class Way {
-    kOpen,
-    // Nobody is let in, and who was in is cut.
-    kClosed,
-    // Everybody is let in, and no byte moves; the next Set cuts them.
-    kSilent,
-  };
-  // Holds when it returns.
-  void Set(Way way);
+  // Nobody is let in, and who was in is cut, until Open. Holds when it returns.
+  void Close();
+  void Open();
 
  private:
   struct Pair {
@@ -39,6 +33,7 @@ class TcpProxy {
   };
 
   void Listen();
+  void Wake();
   void Run();
   // False: the pair has ended.
   static bool Move(int from, int to);
@@ -49,7 +44,6 @@ class TcpProxy {
   int wake_[2] = {-1, -1};
   std::mutex mutex_;
   // The rest is guarded by mutex_.
-  Way way_ = Way::kOpen;
   bool ending_ = false;
   int listener_ = -1;
   std::list<Pair> pairs_;

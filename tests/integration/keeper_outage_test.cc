@@ -57,10 +57,7 @@ class KeeperOutageTest : public testing::Test {
   World world_;
 };
 
-class DatabaseAwayTest : public KeeperOutageTest,
-                         public testing::WithParamInterface<TcpProxy::Way> {};
-
-TEST_P(DatabaseAwayTest, TokensInMemoryServeAndEachServerFetchesOnceAtMost) {
+TEST_F(KeeperOutageTest, WithoutTheDatabaseEachServerFetchesOnceAtMost) {
   int port = 0;
   ASSERT_TRUE(absl::SimpleAtoi(pqxx::connection(world_.postgres().url()).port(),
                                &port));
@@ -87,7 +84,7 @@ TEST_P(DatabaseAwayTest, TokensInMemoryServeAndEachServerFetchesOnceAtMost) {
   }));
   for (const WorldApp& app : apps_) calls.push_back(CallsOf(app));
 
-  proxy.Set(GetParam());
+  proxy.Close();
   const Clock::time_point away = Clock::now();
   bool alone = false;
   while (SecondsSince(away) < (alone ? 8 : 20)) {
@@ -102,7 +99,7 @@ TEST_P(DatabaseAwayTest, TokensInMemoryServeAndEachServerFetchesOnceAtMost) {
   for (size_t app = 0; app < apps_.size(); ++app)
     EXPECT_LE(CallsOf(apps_[app]), calls[app] + static_cast<int>(kServers));
 
-  proxy.Set(TcpProxy::Way::kOpen);
+  proxy.Open();
   const Clock::time_point back = Clock::now();
   for (const WorldApp& app : apps_) {
     const v1::GetAccessTokenResponse token = fleet.Agreed(app.id, 2);
@@ -116,15 +113,6 @@ TEST_P(DatabaseAwayTest, TokensInMemoryServeAndEachServerFetchesOnceAtMost) {
     EXPECT_LE(CallsOf(apps_[app]), calls[app] + static_cast<int>(kServers) + 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, DatabaseAwayTest,
-                         testing::Values(TcpProxy::Way::kClosed,
-                                         TcpProxy::Way::kSilent),
-                         [](const auto& info) {
-                           return info.param == TcpProxy::Way::kClosed
-                                      ? "Refusing"
-                                      : "Silent";
-                         });
-
 TEST_F(KeeperOutageTest, WechatAwayForAnHourIsNoticedWhenTheTokenExpires) {
   const std::string& url = world_.sim().url();
   int port = 0;
@@ -137,7 +125,7 @@ TEST_F(KeeperOutageTest, WechatAwayForAnHourIsNoticedWhenTheTokenExpires) {
   for (const WorldApp& app : apps_) fleet.Agreed(app.id, 1);
   world_.PassTime(absl::Seconds(3550));
 
-  proxy.Set(TcpProxy::Way::kClosed);
+  proxy.Close();
   const auto passes = [&](absl::Duration time) {
     world_.PassTime(time);
     // Until all servers know, and a while longer where the refresh is due.
@@ -167,7 +155,7 @@ TEST_F(KeeperOutageTest, WechatAwayForAnHourIsNoticedWhenTheTokenExpires) {
           << answer.status.error_message();
     }
 
-  proxy.Set(TcpProxy::Way::kOpen);
+  proxy.Open();
   for (const WorldApp& app : apps_) fleet.Agreed(app.id, 2, absl::Seconds(60));
 }
 

@@ -62,8 +62,7 @@ TEST(KeeperPoolerTest, TransactionModeIsEnough) {
   World world(PrivatePostgres::Durability::kNone, apps);
   Pooler pooler(world);
   Fleet fleet(world, 4, {{"--database-url", pooler.url()}, nullptr});
-  const std::vector<WorldApp> reported = {apps[0], apps[1]};
-  for (const WorldApp& app : reported) ReportDeadToken(world, fleet, app, 200);
+  for (size_t i = 0; i < 2; ++i) ReportDeadToken(world, fleet, apps[i], 200);
   apps.erase(apps.begin(), apps.begin() + 2);
   ExpireTogether(world, fleet, apps, 8);
 }
