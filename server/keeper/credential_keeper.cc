@@ -188,7 +188,7 @@ CredentialKeeper::Waiters CredentialKeeper::Answer(Waiters waiters, bool forced,
 bool CredentialKeeper::Learn(const CredentialState& state,
                              absl::Duration asked) {
   const bool was_unreadable = held_.unreadable();
-  const bool is_new = held_.Learn(state, asked);
+  const bool is_new = held_.Learn(state, asked, parts_.clock.Monotonic());
   if (held_.unreadable() && !was_unreadable) {
     Log(LogLevel::kError, "stored credential not read; a new one is fetched",
         {{"app_id", key_.app_id},

@@ -49,10 +49,15 @@ void HeldCredential::Hold(AccessToken token, absl::Duration dies_at) {
   due_at_ = dies_at - kLeastLife;
 }
 
-bool HeldCredential::Learn(const CredentialState& state, absl::Duration asked) {
-  // An answer to an older question tells nothing any more.
-  if (asked < learned_at_) return false;
-  learned_at_ = asked;
+bool HeldCredential::Learn(const CredentialState& state, absl::Duration asked,
+                           absl::Duration now) {
+  // Generations only rise, but for a database that was set back. So a lower one
+  // is believed only of an answer to a question that was put after the higher
+  // one was heard of; others were on their way meanwhile, and may lack the
+  // value as already known.
+  if (state.generation < known_ && asked < known_at_) return false;
+  if (state.generation <= known_ && asked < learned_at_) return false;
+  learned_at_ = std::max(learned_at_, asked);
   failures_ = state.failures;
   if (state.pause_left > absl::ZeroDuration()) {
     pause_until_ = std::max(pause_until_, asked + state.pause_left);
@@ -65,6 +70,7 @@ bool HeldCredential::Learn(const CredentialState& state, absl::Duration asked) {
   if (state.generation == 0) return false;
   const bool is_new = state.generation != known_;
   known_ = state.generation;
+  if (is_new) known_at_ = now;
   if (is_new && !state.value.ok()) {
     unreadable_ = true;
     return false;

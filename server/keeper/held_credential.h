@@ -47,8 +47,10 @@ class HeldCredential {
   // Takes a value over whose life ends at `dies_at`.
   void Hold(AccessToken token, absl::Duration dies_at);
   // Takes over what the store answered to a question put at `asked`. True: a
-  // new value.
-  bool Learn(const CredentialState& state, absl::Duration asked);
+  // new value. Answers may come in another order than the store's: what is
+  // older than what is known changes nothing.
+  bool Learn(const CredentialState& state, absl::Duration asked,
+             absl::Duration now);
   // Nothing is to be fetched until `until`.
   void Pause(const absl::Status& error, absl::Duration until);
 
@@ -63,6 +65,8 @@ class HeldCredential {
   std::deque<Secret> former_;
   // When the store was asked for what is known here.
   absl::Duration learned_at_ = -absl::InfiniteDuration();
+  // When known_ was heard of.
+  absl::Duration known_at_ = -absl::InfiniteDuration();
   absl::Duration pause_until_ = -absl::InfiniteDuration();
   absl::Status last_error_;
   int failures_ = 0;
