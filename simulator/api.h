@@ -1,11 +1,13 @@
 #ifndef WXIDENT_SIMULATOR_API_H_
 #define WXIDENT_SIMULATOR_API_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "simulator/http.h"
+#include "simulator/journal.h"
 #include "simulator/json.h"
 #include "simulator/world.h"
 
@@ -15,9 +17,10 @@ namespace wxident::simulator {
 struct ApiCall {
   const HttpRequest& request;
 
-  // What the journal tells of the caller; filled in as it becomes known.
+  // What the journal tells of the call; filled in as it becomes known.
   std::string app_id;
   std::string user;
+  std::optional<Journal::Given> given;
 };
 
 // What an endpoint decides. The rid and the wording around it are added later.

@@ -138,15 +138,17 @@ absl::StatusOr<Json> GetState(State& state, const HttpRequest&, const Json&) {
     shown.erase("secret");
     shown["users"] = world.users.CountMembers(app_id);
     const Tokens::Status tokens = world.tokens.StatusOf(app_id, now);
-    const auto line = [now](uint64_t issued, absl::Time expires_at) {
-      Json out = {{"issued", issued}};
-      if (expires_at > now) out["expires_at"] = TimeText(expires_at);
+    const auto line = [now](const Tokens::LineStatus& status) {
+      Json out = {{"issued", status.issued},
+                  {"newest", status.newest},
+                  {"accepted", status.accepted}};
+      if (status.expires_at > now)
+        out["expires_at"] = TimeText(status.expires_at);
       return out;
     };
-    shown["ordinary_token"] =
-        line(tokens.ordinary_issued, tokens.ordinary_expires_at);
-    shown["stable_token"] =
-        line(tokens.stable_issued, tokens.stable_expires_at);
+    shown["ordinary_token"] = line(tokens.ordinary);
+    shown["stable_token"] = line(tokens.stable);
+    shown["jsapi_ticket"] = line(tokens.jsapi_ticket);
     shown["stable_token"]["forced_today"] = tokens.forced_today;
     apps.push_back(std::move(shown));
   }

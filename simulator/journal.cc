@@ -19,6 +19,10 @@ Json EntryToJson(const Journal::Entry& entry) {
   if (entry.errcode.has_value()) out["errcode"] = *entry.errcode;
   if (entry.http_status != 0) out["http_status"] = entry.http_status;
   out["effect"] = entry.effect;
+  if (entry.given.has_value())
+    out["given"] = {{"digest", entry.given->digest},
+                    {"issued", entry.given->issued},
+                    {"forced", entry.given->forced}};
   if (!entry.fault.empty()) out["fault"] = entry.fault;
   return out;
 }

@@ -15,6 +15,17 @@ namespace wxident::simulator {
 // no secret, code, token or openid. Not thread-safe.
 class Journal {
  public:
+  // Which of an app's tokens or tickets a call gave, or would have given if a
+  // fault had not taken the answer.
+  struct Given {
+    // Of DigestOf in tokens.h.
+    std::string digest;
+    // Made by this call; false: it was there before.
+    bool issued = false;
+    // The call asked for force_refresh.
+    bool forced = false;
+  };
+
   struct Entry {
     uint64_t seq = 0;
     absl::Time time;
@@ -31,6 +42,7 @@ class Journal {
     int http_status = 0;
     // Whether the endpoint did its work.
     bool effect = false;
+    std::optional<Given> given;
     // What a fault rule did; empty: none.
     std::string fault;
   };

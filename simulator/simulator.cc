@@ -185,7 +185,7 @@ HttpReply Simulator::NormalAnswer(const Call& call, Journal::Entry& entry) {
   }
 
   reply.content_type = ContentType(request.path);
-  ApiCall api{request, entry.app_id, ""};
+  ApiCall api{request, entry.app_id, "", std::nullopt};
   Answer answer;
   if (endpoint->method == "POST" && request.method != "POST") {
     answer = Refuse(kPostRequired);
@@ -198,6 +198,7 @@ HttpReply Simulator::NormalAnswer(const Call& call, Journal::Entry& entry) {
   }
   entry.app_id = Shortened(api.app_id);
   entry.user = Shortened(api.user);
+  entry.given = std::move(api.given);
   entry.errcode = answer.errcode;
   reply.body = WriteJson(
       answer.ok() ? answer.body

@@ -29,8 +29,13 @@ Answer CheckCredentials(World& world, ApiCall& call,
   return {};
 }
 
-Answer TokenAnswer(const Tokens::Issued& issued) {
+void Note(ApiCall& call, const Tokens::Issued& issued, bool forced) {
+  call.given = Journal::Given{DigestOf(issued.value), issued.is_new, forced};
+}
+
+Answer TokenAnswer(ApiCall& call, const Tokens::Issued& issued, bool forced) {
   if (issued.errcode != 0) return Refuse(issued.errcode);
+  Note(call, issued, forced);
   return Succeed({{"access_token", issued.value},
                   {"expires_in", absl::ToInt64Seconds(issued.expires_in)}});
 }
@@ -44,8 +49,9 @@ Answer OrdinaryToken(World& world, ApiCall& call) {
                        {request.Query("grant_type"), request.Query("appid"),
                         request.Query("secret")});
   if (!checked.ok()) return checked;
-  return TokenAnswer(
-      world.tokens.IssueOrdinary(call.app_id, world.clock.Now()));
+  return TokenAnswer(call,
+                     world.tokens.IssueOrdinary(call.app_id, world.clock.Now()),
+                     /*forced=*/false);
 }
 
 Answer StableToken(World& world, ApiCall& call) {
@@ -63,8 +69,10 @@ Answer StableToken(World& world, ApiCall& call) {
   if (!force.is_boolean()) return Refuse(kBodyNotJson);
   checked = CheckCredentials(world, call, credentials);
   if (!checked.ok()) return checked;
-  return TokenAnswer(world.tokens.IssueStable(call.app_id, force.get<bool>(),
-                                              world.clock.Now()));
+  const bool forced = force.get<bool>();
+  return TokenAnswer(
+      call, world.tokens.IssueStable(call.app_id, forced, world.clock.Now()),
+      forced);
 }
 
 Answer GetTicket(World& world, ApiCall& call) {
@@ -74,6 +82,7 @@ Answer GetTicket(World& world, ApiCall& call) {
   if (type != "jsapi" && type != "wx_card") return Refuse(kInvalidArgs);
   const Tokens::Issued issued =
       world.tokens.IssueTicket(call.app_id, type, world.clock.Now());
+  Note(call, issued, /*forced=*/false);
   Json body = OkBody();
   body["ticket"] = issued.value;
   body["expires_in"] = absl::ToInt64Seconds(issued.expires_in);

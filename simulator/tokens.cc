@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/escaping.h"
+#include "server/crypto/hash.h"
+
 namespace wxident::simulator {
 namespace {
 
@@ -9,6 +12,10 @@ namespace {
 constexpr size_t kMaxKnown = 100000;
 
 }  // namespace
+
+std::string DigestOf(absl::string_view value) {
+  return absl::BytesToHexString(Sha256(value).substr(0, 8));
+}
 
 int64_t ChinaDay(absl::Time now) {
   return absl::ToUnixSeconds(now + absl::Hours(8)) / 86400;
@@ -23,8 +30,14 @@ void Tokens::Remember(const std::string& token, Token state) {
   }
 }
 
+bool Tokens::Works(const std::string& token, absl::Time now) const {
+  auto found = known_.find(token);
+  return found != known_.end() && now < found->second.valid_until;
+}
+
 void Tokens::Next(const std::string& app_id, absl::string_view kind, Line& line,
-                  absl::Time expires_at, absl::Time previous_until) {
+                  absl::Time now, absl::Time expires_at,
+                  absl::Time previous_until) {
   if (!line.current.empty()) {
     auto current = known_.find(line.current);
     if (current != known_.end()) {
@@ -32,8 +45,10 @@ void Tokens::Next(const std::string& app_id, absl::string_view kind, Line& line,
       token.replaced = token.valid_until != previous_until;
       token.valid_until = previous_until;
     }
+    line.previous.push_back(std::move(line.current));
   }
-  line.previous = std::move(line.current);
+  while (!line.previous.empty() && !Works(line.previous.front(), now))
+    line.previous.pop_front();
   line.current = maker_.AccessToken(kind, app_id, ++line.issued);
   line.expires_at = expires_at;
   Remember(line.current, {app_id, expires_at});
@@ -44,9 +59,9 @@ Tokens::Issued Tokens::IssueOrdinary(const std::string& app_id,
   Line& line = by_app_[app_id].ordinary;
   const absl::Time previous_until =
       std::min(line.expires_at, now + settings_.ordinary_token_overlap);
-  Next(app_id, "ordinary", line, now + settings_.ordinary_token_lifetime,
+  Next(app_id, "ordinary", line, now, now + settings_.ordinary_token_lifetime,
        previous_until);
-  return {0, line.current, settings_.ordinary_token_lifetime};
+  return {0, line.current, settings_.ordinary_token_lifetime, true};
 }
 
 Tokens::Issued Tokens::IssueStable(const std::string& app_id, bool force,
@@ -55,6 +70,7 @@ Tokens::Issued Tokens::IssueStable(const std::string& app_id, bool force,
   Line& line = app.stable;
   const absl::Time expires_at = now + settings_.stable_token_lifetime;
   const absl::Duration left = line.expires_at - now;
+  const uint64_t issued_before = line.issued;
   const bool early =
       now - app.last_force_at < settings_.stable_force_min_interval;
 
@@ -68,17 +84,19 @@ Tokens::Issued Tokens::IssueStable(const std::string& app_id, bool force,
       return {static_cast<int>(settings_.stable_force_day_errcode)};
     ++app.forced;
     app.last_force_at = now;
-    // Force leaves one live token, so one that overlaps dies with it.
-    if (auto old = known_.find(line.previous); old != known_.end())
-      old->second.valid_until = std::min(old->second.valid_until, now);
-    Next(app_id, "stable", line, expires_at, std::min(line.expires_at, now));
+    // Force leaves one live token, so those that overlap die with it.
+    for (const std::string& old : line.previous)
+      if (auto token = known_.find(old); token != known_.end())
+        token->second.valid_until = std::min(token->second.valid_until, now);
+    Next(app_id, "stable", line, now, expires_at,
+         std::min(line.expires_at, now));
   } else if (left <= absl::ZeroDuration()) {
-    Next(app_id, "stable", line, expires_at, line.expires_at);
+    Next(app_id, "stable", line, now, expires_at, line.expires_at);
   } else if (left < settings_.stable_token_overlap) {
-    Next(app_id, "stable", line, expires_at,
+    Next(app_id, "stable", line, now, expires_at,
          now + settings_.stable_token_overlap);
   }
-  return {0, line.current, line.expires_at - now};
+  return {0, line.current, line.expires_at - now, line.issued != issued_before};
 }
 
 Tokens::Issued Tokens::IssueTicket(const std::string& app_id,
@@ -86,13 +104,15 @@ Tokens::Issued Tokens::IssueTicket(const std::string& app_id,
   const AppTokens& app = by_app_[app_id];
   const uint64_t tokens = app.ordinary.issued + app.stable.issued;
   Ticket& ticket = tickets_[{app_id, type}];
-  if (now >= ticket.expires_at ||
-      (!settings_.ticket_survives_token_rotation && ticket.tokens != tokens)) {
+  const bool is_new =
+      now >= ticket.expires_at ||
+      (!settings_.ticket_survives_token_rotation && ticket.tokens != tokens);
+  if (is_new) {
     ticket.value = maker_.JsapiTicket(type, app_id, ++ticket.issued);
     ticket.expires_at = now + settings_.ticket_lifetime;
     ticket.tokens = tokens;
   }
-  return {0, ticket.value, ticket.expires_at - now};
+  return {0, ticket.value, ticket.expires_at - now, is_new};
 }
 
 Tokens::State Tokens::Check(const std::string& token, absl::Time now,
@@ -109,9 +129,27 @@ Tokens::Status Tokens::StatusOf(const std::string& app_id,
   auto found = by_app_.find(app_id);
   if (found == by_app_.end()) return {};
   const AppTokens& app = found->second;
-  return {app.ordinary.issued, app.ordinary.expires_at, app.stable.issued,
-          app.stable.expires_at,
-          app.forced_day == ChinaDay(now) ? app.forced : 0};
+  Status status{StatusOf(app.ordinary, now), StatusOf(app.stable, now),
+                app.forced_day == ChinaDay(now) ? app.forced : 0};
+  if (auto ticket = tickets_.find({app_id, "jsapi"});
+      ticket != tickets_.end()) {
+    const std::string digest = DigestOf(ticket->second.value);
+    status.jsapi_ticket = {
+        ticket->second.issued, ticket->second.expires_at, digest, {}};
+    if (now < ticket->second.expires_at)
+      status.jsapi_ticket.accepted.push_back(digest);
+  }
+  return status;
+}
+
+Tokens::LineStatus Tokens::StatusOf(const Line& line, absl::Time now) const {
+  LineStatus status{line.issued, line.expires_at};
+  if (line.issued == 0) return status;
+  status.newest = DigestOf(line.current);
+  for (const std::string& old : line.previous)
+    if (Works(old, now)) status.accepted.push_back(DigestOf(old));
+  if (Works(line.current, now)) status.accepted.push_back(status.newest);
+  return status;
 }
 
 }  // namespace wxident::simulator

@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -28,6 +29,8 @@ class Tokens {
     int errcode = 0;
     std::string value;
     absl::Duration expires_in;
+    // Made by this call; false: it was there before.
+    bool is_new = false;
   };
 
   Issued IssueOrdinary(const std::string& app_id, absl::Time now);
@@ -43,12 +46,20 @@ class Tokens {
               std::string* app_id) const;
 
   // What the app has, without any secret.
+  struct LineStatus {
+    uint64_t issued = 0;
+    // Of the newest.
+    absl::Time expires_at = absl::InfinitePast();
+    // DigestOf the newest; empty: none was issued.
+    std::string newest;
+    // Of those that work now, oldest first.
+    std::vector<std::string> accepted;
+  };
   struct Status {
-    uint64_t ordinary_issued = 0;
-    absl::Time ordinary_expires_at = absl::InfinitePast();
-    uint64_t stable_issued = 0;
-    absl::Time stable_expires_at = absl::InfinitePast();
+    LineStatus ordinary;
+    LineStatus stable;
     int64_t forced_today = 0;
+    LineStatus jsapi_ticket;
   };
   Status StatusOf(const std::string& app_id, absl::Time now) const;
 
@@ -62,7 +73,8 @@ class Tokens {
   // A line of tokens of which the newest is the current one.
   struct Line {
     std::string current;
-    std::string previous;
+    // Older ones that may still work, oldest first.
+    std::deque<std::string> previous;
     absl::Time expires_at = absl::InfinitePast();
     uint64_t issued = 0;
   };
@@ -84,7 +96,9 @@ class Tokens {
   // Makes the line's next token current; the one before it works until
   // `previous_until`.
   void Next(const std::string& app_id, absl::string_view kind, Line& line,
-            absl::Time expires_at, absl::Time previous_until);
+            absl::Time now, absl::Time expires_at, absl::Time previous_until);
+  bool Works(const std::string& token, absl::Time now) const;
+  LineStatus StatusOf(const Line& line, absl::Time now) const;
   void Remember(const std::string& token, Token state);
 
   const Maker& maker_;
@@ -94,6 +108,10 @@ class Tokens {
   std::unordered_map<std::string, Token> known_;
   std::deque<std::string> oldest_first_;
 };
+
+// Names a token or ticket without telling it: the first 16 hexadecimal digits
+// of its SHA-256.
+std::string DigestOf(absl::string_view value);
 
 // Days change at midnight in China, whatever the machine's time zone.
 int64_t ChinaDay(absl::Time now);

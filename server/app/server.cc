@@ -37,7 +37,7 @@
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/postgres/pg_profile_store.h"
 #include "server/store/postgres/pg_session_store.h"
-#include "server/store/postgres/pg_token_store.h"
+#include "server/store/postgres/pg_credential_store.h"
 #include "server/store/postgres/schema.h"
 #include "server/wechat/wechat_client.h"
 
@@ -109,7 +109,7 @@ struct Server::Parts {
   std::unique_ptr<PgSessionStore> sessions;
   std::unique_ptr<PgProfileStore> profiles;
   std::unique_ptr<PgGrantStore> grant_store;
-  std::unique_ptr<PgTokenStore> token_store;
+  std::unique_ptr<PgCredentialStore> credential_store;
 
   std::unique_ptr<CurlHttpClient> http;
   std::unique_ptr<WechatClient> wechat;
@@ -159,7 +159,7 @@ absl::Status Server::Parts::BuildStores() {
   sessions = std::make_unique<PgSessionStore>(*pool, *key_ring);
   profiles = std::make_unique<PgProfileStore>(*pool, *key_ring, *phone_index);
   grant_store = std::make_unique<PgGrantStore>(*pool, *key_ring);
-  token_store = std::make_unique<PgTokenStore>(*pool, *key_ring);
+  credential_store = std::make_unique<PgCredentialStore>(*pool, *key_ring);
   SeeDatabase();
   return absl::OkStatus();
 }
@@ -171,14 +171,15 @@ absl::Status Server::Parts::BuildWechat() {
   options.queue_limit = config.wechat.queue_limit;
   WX_ASSIGN_OR_RETURN(http, CurlHttpClient::Create(options, clock, metrics));
   wechat = std::make_unique<WechatClient>(*http, config.wechat.base_urls, clock,
-                                          metrics);
+                                          random, metrics);
   return absl::OkStatus();
 }
 
 void Server::Parts::BuildFlows() {
   timer = std::make_unique<ThreadTimer>();
   tokens =
-      std::make_unique<TokenKeeper>(apps, *wechat, *token_store, clock, random);
+      std::make_unique<TokenKeeper>(apps, *wechat, *credential_store, *timer,
+                                    clock, random, metrics);
   logins =
       std::make_unique<CodeLogins>(*wechat, *identities, *timer, clock, random);
   session_checks = std::make_unique<SessionChecks>(*sessions, clock);
@@ -252,13 +253,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
   WX_RETURN_IF_ERROR(parts->BuildStores());
   WX_RETURN_IF_ERROR(parts->BuildWechat());
   parts->BuildFlows();
+  parts->tokens->Start();
   WX_RETURN_IF_ERROR(parts->Listen());
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
 void Server::Housekeep() {
   Parts& parts = *parts_;
-  parts.tokens->RefreshDue();
   parts.sweeper->Sweep();
   parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
                    [&parts](absl::Status answered) {
@@ -273,6 +274,8 @@ void Server::Housekeep() {
 void Server::AnnounceStop() {
   parts_->stopping = true;
   parts_->SetServing(false);
+  // Streams that no deadline ends.
+  parts_->tokens->EndWatches();
 }
 
 void Server::Stop() {

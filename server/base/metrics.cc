@@ -66,6 +66,14 @@ struct Metrics::State {
     std::unordered_map<std::string, Series*> series_;
   };
 
+  prometheus::Gauge& Gauge(const std::string& name,
+                           const MetricLabels& labels) {
+    return gauges.Get(name, labels, [&]() -> prometheus::Gauge& {
+      return prometheus::BuildGauge().Name(name).Register(*registry).Add(
+          ToLabels(labels));
+    });
+  }
+
   std::shared_ptr<prometheus::Registry> registry =
       std::make_shared<prometheus::Registry>();
   Found<prometheus::Counter> counters;
@@ -91,15 +99,12 @@ void Metrics::Count(const std::string& name, const MetricLabels& labels,
 
 void Metrics::Set(const std::string& name, const MetricLabels& labels,
                   double value) {
-  state_->gauges
-      .Get(name, labels,
-           [&]() -> prometheus::Gauge& {
-             return prometheus::BuildGauge()
-                 .Name(name)
-                 .Register(*state_->registry)
-                 .Add(ToLabels(labels));
-           })
-      .Set(value);
+  state_->Gauge(name, labels).Set(value);
+}
+
+void Metrics::Add(const std::string& name, const MetricLabels& labels,
+                  double by) {
+  state_->Gauge(name, labels).Increment(by);
 }
 
 void Metrics::Observe(const std::string& name, const MetricLabels& labels,

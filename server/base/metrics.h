@@ -24,6 +24,8 @@ class Metrics {
   void Count(const std::string& name, const MetricLabels& labels,
              double by = 1);
   void Set(const std::string& name, const MetricLabels& labels, double value);
+  // Moves what Set sets, from 0.
+  void Add(const std::string& name, const MetricLabels& labels, double by);
   // Into buckets from 0.5 ms to 10 s.
   void Observe(const std::string& name, const MetricLabels& labels,
                absl::Duration took);

@@ -34,8 +34,9 @@ class CurlHttpClient final : public HttpClient {
     // Name look-up, TCP and TLS together. Half of what is left of the deadline
     // when that is less, so that time for another host remains.
     absl::Duration connect_timeout = absl::Seconds(1);
-    // Bytes; also the limit for an answer's headers.
-    size_t max_body = 64 * 1024;
+    // Bytes; also the limit for an answer's headers. A hundred followers with
+    // long remarks and many tags, WeChat's largest answer, stay below 150 KiB.
+    size_t max_body = 256 * 1024;
     // A connection idle for longer is not used again.
     absl::Duration keep_alive = absl::Seconds(60);
   };

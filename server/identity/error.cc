@@ -82,6 +82,12 @@ constexpr absl::string_view kMetadata = "wxident/metadata/";
 
 absl::string_view ReasonName(Reason reason) { return Find(reason).name; }
 
+std::optional<Reason> ReasonNamed(absl::string_view name) {
+  for (const Entry& entry : kTable)
+    if (entry.name == name) return entry.reason;
+  return std::nullopt;
+}
+
 absl::StatusCode ReasonCode(Reason reason) { return Find(reason).code; }
 
 Error::Error(Reason reason, absl::string_view message)

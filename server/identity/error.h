@@ -49,6 +49,9 @@ enum class Reason {
 // "LOGIN_CODE_INVALID": what ErrorInfo.reason carries.
 absl::string_view ReasonName(Reason reason);
 
+// nullopt for a name that no reason has.
+std::optional<Reason> ReasonNamed(absl::string_view name);
+
 // The status code that goes with a reason, always the same one.
 absl::StatusCode ReasonCode(Reason reason);
 

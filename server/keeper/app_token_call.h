@@ -11,8 +11,8 @@
 #include "server/base/done.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
+#include "server/keeper/access_token.h"
 #include "server/keeper/token_keeper.h"
-#include "server/store/token_store.h"
 #include "server/wechat/wechat_api.h"
 
 namespace wxident {

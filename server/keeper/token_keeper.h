@@ -1,17 +1,17 @@
 #ifndef WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
 #define WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
 
-#include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/base/metrics.h"
 #include "server/base/timer.h"
@@ -19,6 +19,8 @@
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
 #include "server/keeper/access_token.h"
+#include "server/keeper/credential_keeper.h"
+#include "server/keeper/flights.h"
 #include "server/store/credential_store.h"
 #include "server/wechat/wechat_api.h"
 
@@ -96,8 +98,21 @@ class TokenKeeper {
   void Stop();
 
  private:
-  class Impl;
-  std::shared_ptr<Impl> impl_;
+  class Watchers;
+  struct Kept;
+
+  Kept& KeptOf(const App& app);
+  void FollowLater();
+  void Follow();
+
+  CredentialStore& store_;
+  Timer& timer_;
+  Clock& clock_;
+  const std::shared_ptr<Flights> flights_;
+  // By app id.
+  std::map<std::string, std::unique_ptr<Kept>> kept_;
+  // Every keeper of kept_.
+  std::vector<CredentialKeeper*> keepers_;
 };
 
 }  // namespace wxident

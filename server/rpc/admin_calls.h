@@ -11,6 +11,20 @@ namespace wxident {
 
 // The same as calls.h, of admin_service.proto.
 
+grpc::ServerUnaryReactor* StartListApps(const Services& services,
+                                        grpc::CallbackServerContext& context,
+                                        const v1::ListAppsRequest& request,
+                                        v1::ListAppsResponse& response);
+
+grpc::ServerUnaryReactor* StartGetAppStatus(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::GetAppStatusRequest& request, v1::GetAppStatusResponse& response);
+
+grpc::ServerUnaryReactor* StartRefreshAccessToken(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::RefreshAccessTokenRequest& request,
+    v1::RefreshAccessTokenResponse& response);
+
 grpc::ServerUnaryReactor* StartEraseUser(const Services& services,
                                          grpc::CallbackServerContext& context,
                                          const v1::EraseUserRequest& request,

@@ -1,4 +1,7 @@
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -6,6 +9,7 @@
 #include "server/base/status_macros.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
+#include "server/rpc/follower_refresh.h"
 #include "server/rpc/messages.h"
 #include "server/rpc/unary_call.h"
 
@@ -28,13 +32,15 @@ class BatchGetUsersCall final : public UnaryCall {
     absl::StatusOr<std::vector<UserQuery>> queries = Queries();
     if (!queries.ok()) return Fail(queries.status());
     if (queries->empty()) return Succeed();  // asked for nobody
-    services_.identities.FindUsers(
-        *std::move(queries), deadline(),
-        [this](absl::StatusOr<std::vector<std::optional<UserWithIdentities>>>
-                   found) { OnFound(std::move(found)); });
+    Find(*std::move(queries), [this](const Found& found) {
+      if (request_.refresh_followers()) return Refresh(found);
+      Answer(found);
+    });
   }
 
  private:
+  using Found = std::vector<std::optional<UserWithIdentities>>;
+
   absl::StatusOr<std::vector<UserQuery>> Queries() {
     if (request_.identity_refs_size() > kMost)
       return FieldError("identity_refs", "has more than 500 entries");
@@ -42,6 +48,8 @@ class BatchGetUsersCall final : public UnaryCall {
       return FieldError("user_ids", "has more than 500 entries");
     if (request_.identity_refs_size() > 0 && request_.user_ids_size() > 0)
       return FieldError("user_ids", "must be empty when identity_refs is not");
+    if (request_.user_ids_size() > 0 && request_.refresh_followers())
+      return FieldError("refresh_followers", "needs identity_refs");
     std::vector<UserQuery> queries;
     for (int i = 0; i < request_.identity_refs_size(); ++i) {
       const v1::IdentityRef& ref = request_.identity_refs(i);
@@ -57,10 +65,37 @@ class BatchGetUsersCall final : public UnaryCall {
     return queries;
   }
 
-  void OnFound(
-      absl::StatusOr<std::vector<std::optional<UserWithIdentities>>> found) {
-    if (!found.ok()) return Fail(found.status());
-    for (const std::optional<UserWithIdentities>& user : *found) {
+  // Goes on with `next` if the store answers.
+  template <typename Next>
+  void Find(std::vector<UserQuery> queries, Next next) {
+    services_.identities.FindUsers(std::move(queries), deadline(),
+                                   [this, next](absl::StatusOr<Found> found) {
+                                     if (!found.ok())
+                                       return Fail(found.status());
+                                     next(*found);
+                                   });
+  }
+
+  // Asks WeChat only about who is known: nothing is stored of others, and one
+  // openid that WeChat does not know would spoil all.
+  void Refresh(const Found& found) {
+    std::map<const App*, std::set<std::string>> openids;
+    for (int i = 0; i < request_.identity_refs_size(); ++i) {
+      const v1::IdentityRef& ref = request_.identity_refs(i);
+      const App* app = services_.apps.Find(ref.app_id());
+      if (found[i].has_value() && app->kind == AppKind::kOfficialAccount)
+        openids[app].insert(ref.openid());
+    }
+    if (openids.empty()) return Answer(found);
+    RefreshFollowers(
+        services_, openids, deadline(), [this](const absl::Status& refreshed) {
+          if (!refreshed.ok()) return Fail(refreshed);
+          Find(*Queries(), [this](const Found& now) { Answer(now); });
+        });
+  }
+
+  void Answer(const Found& found) {
+    for (const std::optional<UserWithIdentities>& user : found) {
       v1::FoundUser& answer = *response_.add_users();
       if (!user.has_value()) continue;
       answer.set_found(true);

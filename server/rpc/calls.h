@@ -41,6 +41,15 @@ grpc::ServerUnaryReactor* StartGetAccessToken(
     const v1::GetAccessTokenRequest& request,
     v1::GetAccessTokenResponse& response);
 
+grpc::ServerWriteReactor<v1::WatchAccessTokenResponse>* StartWatchAccessToken(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::WatchAccessTokenRequest& request);
+
+grpc::ServerUnaryReactor* StartGetJsapiSignature(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::GetJsapiSignatureRequest& request,
+    v1::GetJsapiSignatureResponse& response);
+
 grpc::ServerUnaryReactor* StartGetUser(const Services& services,
                                        grpc::CallbackServerContext& context,
                                        const v1::GetUserRequest& request,

@@ -89,6 +89,7 @@ class DecryptPhoneCall final : public UnaryCall {
     CallWithAppToken<Phone>(
         services_.tokens, **app,
         [this, app = *app](const Secret& token, Done<Phone> done) {
+          repeat_ = Repeat::kMaySpend;
           services_.wechat.GetPhoneNumber(
               *app, token, Secret(request_.phone_code()), identity_.openid,
               deadline(), std::move(done));
@@ -102,7 +103,8 @@ class DecryptPhoneCall final : public UnaryCall {
     // WeChat compares the openid only here, and ours is right.
     if (HasReason(phone.status(), Reason::kRequestInvalid))
       return Fail(FieldError("phone_code", "is not one of this person's"));
-    if (!phone.ok()) return Fail(phone.status());
+    if (!phone.ok()) return Fail(phone.status(), repeat_);
+    repeat_ = Repeat::kSpent;
     Save(app, std::move(identity_), *std::move(phone));
   }
 
@@ -115,7 +117,7 @@ class DecryptPhoneCall final : public UnaryCall {
   }
 
   void OnSaved(absl::Status saved) {
-    if (!saved.ok()) return Fail(saved);
+    if (!saved.ok()) return Fail(saved, repeat_);
     Succeed();
   }
 
@@ -123,6 +125,9 @@ class DecryptPhoneCall final : public UnaryCall {
   v1::DecryptPhoneResponse& response_;
   OpenDataFields fields_;
   Identity identity_;
+  // What has become of a phone_code. Until it is sent, errors are of the
+  // access_token alone.
+  Repeat repeat_ = Repeat::kSafe;
 };
 
 }  // namespace

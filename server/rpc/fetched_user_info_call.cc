@@ -2,9 +2,9 @@
 #include <string>
 #include <utility>
 
-#include "server/identity/error.h"
 #include "server/keeper/app_token_call.h"
 #include "server/rpc/fields.h"
+#include "server/rpc/follower_refresh.h"
 #include "server/rpc/messages.h"
 #include "server/rpc/unary_call.h"
 #include "server/rpc/user_info.h"
@@ -101,18 +101,13 @@ class FetchedUserInfoCall final : public UnaryCall {
 
   void OnFollower(absl::StatusOr<FetchedProfile> fetched) {
     if (!fetched.ok()) return Fail(fetched.status());
-    if (fetched->openid != identity_.openid)
-      return Fail(Error(Reason::kWechatBadResponse,
-                        "WeChat answered for another openid; retry")
-                      .ToStatus());
-    if (!fetched->profile.subscribe) {
-      // WeChat tells nothing of who does not follow, so nothing is learned.
+    const absl::StatusOr<bool> follows = LearnFollower(*fetched, identity_);
+    if (!follows.ok()) return Fail(follows.status());
+    if (!*follows) {
       FillUserInfo(identity_, fetched->profile, response_);
       Fill(user_, *response_.mutable_user());
       return Succeed();
     }
-    if (!fetched->unionid.empty())
-      identity_.unionid = std::move(fetched->unionid);
     Save(std::move(identity_), std::move(fetched->profile));
   }
 

@@ -49,6 +49,17 @@ class IdentityService final : public v1::IdentityService::CallbackService {
     return StartGetAccessToken(services_, *context, *request, *response);
   }
 
+  grpc::ServerWriteReactor<v1::WatchAccessTokenResponse>* WatchAccessToken(
+      Context* context, const v1::WatchAccessTokenRequest* request) override {
+    return StartWatchAccessToken(services_, *context, *request);
+  }
+
+  Reactor* GetJsapiSignature(Context* context,
+                             const v1::GetJsapiSignatureRequest* request,
+                             v1::GetJsapiSignatureResponse* response) override {
+    return StartGetJsapiSignature(services_, *context, *request, *response);
+  }
+
   Reactor* GetUser(Context* context, const v1::GetUserRequest* request,
                    v1::GetUserResponse* response) override {
     return StartGetUser(services_, *context, *request, *response);

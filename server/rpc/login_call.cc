@@ -73,7 +73,7 @@ class LoginCall final : public UnaryCall {
   }
 
   void OnLoggedIn(absl::StatusOr<CodeLogins::Answer> answer) {
-    if (!answer.ok()) return Fail(answer.status());
+    if (!answer.ok()) return Fail(answer.status(), Repeat::kMaySpend);
     const Session& session = answer->signed_in.session;
     response_.set_session_token(answer->session_token.Expose());
     Fill(session.expires_at, *response_.mutable_expire_time());

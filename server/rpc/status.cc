@@ -8,6 +8,17 @@
 #include "server/identity/error.h"
 
 namespace wxident {
+namespace {
+
+// Whether WeChat may have acted on a request that failed so.
+bool MayHaveTaken(Reason reason) {
+  return reason == Reason::kWechatBusy ||
+         reason == Reason::kWechatBadResponse ||
+         reason == Reason::kOutcomeUnknown ||
+         reason == Reason::kWechatRateLimited;
+}
+
+}  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
@@ -45,6 +56,22 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     wire.add_details()->PackFrom(retry);
   }
   return {code, message, wire.SerializeAsString()};
+}
+
+std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
+                                       Repeat repeat, absl::Duration left) {
+  constexpr int64_t kGiveUp = -1;
+  const ErrorDetails details = DetailsOf(status);
+  const absl::StatusCode code = ReasonCode(details.reason);
+  if (code != absl::StatusCode::kUnavailable &&
+      code != absl::StatusCode::kResourceExhausted)
+    return std::nullopt;
+  if (repeat == Repeat::kSpent ||
+      (repeat == Repeat::kMaySpend && MayHaveTaken(details.reason)))
+    return kGiveUp;
+  if (!details.retry_after.has_value()) return std::nullopt;
+  if (*details.retry_after > left) return kGiveUp;
+  return absl::ToInt64Milliseconds(*details.retry_after);
 }
 
 }  // namespace wxident

@@ -3,7 +3,11 @@
 
 #include <grpcpp/support/status.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace wxident {
 
@@ -12,6 +16,25 @@ namespace wxident {
 // for a wait. A status that is no Error of ours becomes INTERNAL with a message
 // that tells nothing of the inside.
 grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// Whether the caller may send a failed request again.
+enum class Repeat {
+  kSafe,
+  // The request holds or costs something that works once, a code or one of the
+  // day's forced refreshes, and the error tells whether WeChat may have taken
+  // it.
+  kMaySpend,
+  // WeChat has taken it.
+  kSpent,
+};
+
+// The value of the trailing metadata grpc-retry-pushback-ms, which gRPC clients
+// that have a retry policy obey: how long to wait, or -1: give up. nullopt: as
+// the policy says. It is -1 where what the request needs may be spent, and
+// where the wait is longer than the `left` of the call: the caller then hears
+// the reason now and not of a passed deadline later.
+std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
+                                       Repeat repeat, absl::Duration left);
 
 }  // namespace wxident
 

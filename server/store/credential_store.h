@@ -19,6 +19,19 @@ namespace wxident {
 // access_token of either endpoint, and the jsapi_ticket.
 enum class CredentialKind { kStableToken, kOrdinaryToken, kJsapiTicket };
 
+// "stable_token": in the database, logs and metrics.
+inline const char* NameOf(CredentialKind kind) {
+  switch (kind) {
+    case CredentialKind::kStableToken:
+      return "stable_token";
+    case CredentialKind::kOrdinaryToken:
+      return "ordinary_token";
+    case CredentialKind::kJsapiTicket:
+      return "jsapi_ticket";
+  }
+  return "";
+}
+
 struct CredentialKey {
   std::string app_id;
   CredentialKind kind;
@@ -58,7 +71,8 @@ struct CredentialState {
   // WeChat may have issued what nobody has.
   bool abandoned = false;
 
-  // Fetches that failed in a row. Nobody may fetch while pause_left is positive.
+  // Fetches that failed in a row. Nobody may fetch while pause_left is
+  // positive.
   int failures = 0;
   absl::Duration pause_left;
   // The last failure: a ReasonName, and WeChat's errcode or "".
@@ -93,7 +107,8 @@ struct LeaseRequest {
   // How long others keep away.
   absl::Duration term;
   // 16 random bytes, new for each request. They make a statement that is run
-  // again after a lost connection find its own lease.
+  // again after a lost connection find its own lease, while that runs; another
+  // lease is not given for them.
   std::string attempt;
 };
 
@@ -108,14 +123,16 @@ struct LeaseAnswer {
 };
 
 struct FetchedCredential {
-  // nullopt: WeChat gave the value of the present generation again, which stays.
+  // nullopt: WeChat gave the value of the present generation again, which
+  // stays, with its fetched_at. Not while the generation is 0: INTERNAL_FAULT.
   std::optional<Secret> value;
   absl::Duration life;
   absl::Duration until_refresh;
 };
 
 struct SaveAnswer {
-  // False: another lease has been given since; nothing was written.
+  // False: another lease has been given since, or Fail has ended this one;
+  // nothing was written.
   bool kept = false;
   // With the value when its generation is not the one that was known.
   CredentialState state;
@@ -127,7 +144,8 @@ struct CredentialFailure {
   // Before any replica may fetch again.
   absl::Duration pause;
   // The call may have had its effect, which for cgi-bin/token means that the
-  // present value dies within kOrdinaryOverlap: shorten its life to that.
+  // present value dies within kOrdinaryOverlap: shorten its life to that, from
+  // when the lease was taken, and make it due. Of no effect for other kinds.
   bool outcome_unknown = false;
 };
 
@@ -148,13 +166,13 @@ class CredentialStore {
   // kOrdinaryFetchesPerDay; other kinds are counted without a limit. Not given
   // either while a lease runs or a pause lasts. Taking over an abandoned lease
   // of kOrdinaryToken shortens the present value's life to kOrdinaryOverlap
-  // from when that lease was taken.
+  // from when that lease was taken, and leaves it due.
   virtual void Acquire(LeaseRequest request, Deadline deadline,
                        Done<LeaseAnswer> done) = 0;
 
-  // A second, forced fetch under the lease `fence`: counted as one, and the
-  // lease's term begins anew. False: not within the budget, or the lease is
-  // another's; `state` tells.
+  // A second, forced fetch under the lease `fence`: counted as one, once, and
+  // the lease's term begins anew. False: not within the budget, or the lease is
+  // another's or has ended; `state`, always with the value, tells.
   struct ForcedAnswer {
     bool allowed = false;
     CredentialState state;
@@ -169,7 +187,10 @@ class CredentialStore {
                     FetchedCredential fetched, Deadline deadline,
                     Done<SaveAnswer> done) = 0;
 
-  // Ends the lease without. Does nothing under a former lease.
+  // Ends the lease without. Under a former lease only an unknown outcome of
+  // kOrdinaryToken matters: the call may have had its effect after the present
+  // value was fetched, whose life is shortened to kOrdinaryOverlap from then,
+  // and whose refresh is due.
   virtual void Fail(CredentialKey key, int64_t fence, CredentialFailure failure,
                     Deadline deadline, DoneStatus done) = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -152,6 +153,13 @@ absl::StatusOr<FetchedToken> ReadToken(const WechatResponse& response) {
   return token;
 }
 
+absl::StatusOr<FetchedToken> ReadTicket(const WechatResponse& response) {
+  FetchedToken token;
+  WX_ASSIGN_OR_RETURN(token.access_token, ReadTokenText(response, "ticket"));
+  WX_ASSIGN_OR_RETURN(token.expires_in, ReadTokenLife(response));
+  return token;
+}
+
 absl::StatusOr<OauthSession> ReadOauthSession(const WechatResponse& response) {
   WX_ASSIGN_OR_RETURN(std::optional<bool> snapshot,
                       response.OptionalFlag("is_snapshotuser"));
@@ -232,6 +240,28 @@ absl::StatusOr<FetchedProfile> ReadFollower(const WechatResponse& response,
   fetched.profile.source = ProfileSource::kFollower;
   fetched.profile.fetched_at = Storable(now);
   return fetched;
+}
+
+absl::StatusOr<std::vector<FetchedProfile>> ReadFollowers(
+    const WechatResponse& response, const std::vector<std::string>& openids,
+    absl::Time now) {
+  WX_ASSIGN_OR_RETURN(
+      std::vector<WechatResponse> infos,
+      response.Objects("user_info_list", WechatApi::kMostFollowers));
+  std::map<std::string, FetchedProfile> known;
+  for (const WechatResponse& info : infos) {
+    WX_ASSIGN_OR_RETURN(std::string openid, ReadOpenid(info));
+    WX_ASSIGN_OR_RETURN(known[openid], ReadFollower(info, openid, now));
+  }
+  // WeChat does not promise the order.
+  std::vector<FetchedProfile> followers;
+  for (const std::string& openid : openids) {
+    const auto found = known.find(openid);
+    if (found == known.end())
+      return BadResponse("user_info_list leaves out an openid");
+    followers.push_back(found->second);
+  }
+  return followers;
 }
 
 absl::StatusOr<Phone> ReadPhoneInfo(const WechatResponse& response,

@@ -1,6 +1,9 @@
 #ifndef WXIDENT_SERVER_WECHAT_ANSWERS_H_
 #define WXIDENT_SERVER_WECHAT_ANSWERS_H_
 
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -17,6 +20,9 @@ absl::StatusOr<CodeSession> ReadCodeSession(const WechatResponse& response);
 
 absl::StatusOr<FetchedToken> ReadToken(const WechatResponse& response);
 
+// The ticket, as the answer's access_token.
+absl::StatusOr<FetchedToken> ReadTicket(const WechatResponse& response);
+
 // SNAPSHOT_USER before anything else is read.
 absl::StatusOr<OauthSession> ReadOauthSession(const WechatResponse& response);
 
@@ -31,6 +37,11 @@ absl::StatusOr<FetchedProfile> ReadOauthProfile(const WechatResponse& response,
 absl::StatusOr<FetchedProfile> ReadFollower(const WechatResponse& response,
                                             absl::string_view openid,
                                             absl::Time now);
+
+// One for each of `openids`, in their order.
+absl::StatusOr<std::vector<FetchedProfile>> ReadFollowers(
+    const WechatResponse& response, const std::vector<std::string>& openids,
+    absl::Time now);
 
 // The phone must carry `app_id`'s watermark.
 absl::StatusOr<Phone> ReadPhoneInfo(const WechatResponse& response,

@@ -193,6 +193,20 @@ absl::StatusOr<std::vector<int64_t>> WechatResponse::OptionalIntegers(
   return numbers;
 }
 
+absl::StatusOr<std::vector<WechatResponse>> WechatResponse::Objects(
+    const char* name, size_t max_count) const {
+  const Json* list = FindMember(json_, name);
+  if (list == nullptr) return BadField(name, "is missing");
+  if (!list->is_array()) return BadField(name, "is not a list");
+  if (list->size() > max_count) return BadField(name, "is too long");
+  std::vector<WechatResponse> objects;
+  for (const Json& item : *list) {
+    if (!item.is_object()) return BadField(name, "holds what is no object");
+    objects.push_back(WechatResponse(item, errcode_, rid_));
+  }
+  return objects;
+}
+
 absl::StatusOr<const Json*> WechatResponse::Object(const char* name) const {
   const Json* value = FindMember(json_, name);
   if (value == nullptr) return BadField(name, "is missing");

@@ -51,6 +51,10 @@ class WechatResponse {
                                                          size_t max_size) const;
   absl::StatusOr<std::vector<int64_t>> OptionalIntegers(const char* name,
                                                         size_t max_count) const;
+  // A list of objects without which the answer is worth nothing, each to be
+  // read like an answer of its own.
+  absl::StatusOr<std::vector<WechatResponse>> Objects(const char* name,
+                                                      size_t max_count) const;
   // An object without which the answer is worth nothing. Lives as long as this.
   absl::StatusOr<const Json*> Object(const char* name) const;
 

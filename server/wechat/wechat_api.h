@@ -77,8 +77,8 @@ class WechatApi {
   virtual void FetchToken(const App& app, bool force, Deadline deadline,
                           Done<FetchedToken> done) = 0;
 
-  // GET /cgi-bin/ticket/getticket?type=jsapi with the app's token. `access_token`
-  // of the answer is the ticket; see IsTokenRefused.
+  // GET /cgi-bin/ticket/getticket?type=jsapi with the app's token.
+  // `access_token` of the answer is the ticket; see IsTokenRefused.
   virtual void FetchTicket(const App& app, Secret access_token,
                            Deadline deadline, Done<FetchedToken> done) = 0;
 
@@ -107,8 +107,8 @@ class WechatApi {
                            Deadline deadline, Done<FetchedProfile> done) = 0;
 
   // POST /cgi-bin/user/info/batchget with the app's token: at most
-  // kMostFollowers openids, answered in their order. One that is malformed or of
-  // another app fails all with WECHAT_REQUEST_REJECTED; see IsTokenRefused.
+  // kMostFollowers openids, answered in their order. One that is malformed or
+  // of another app fails all with REQUEST_INVALID (40003); see IsTokenRefused.
   static constexpr size_t kMostFollowers = 100;
   virtual void BatchGetFollowers(const App& app, Secret access_token,
                                  std::vector<std::string> openids,

@@ -7,10 +7,13 @@
 
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/crypto/random.h"
 #include "server/http/http_client.h"
 #include "server/wechat/wechat_api.h"
 
 namespace wxident {
+
+class WechatCaller;
 
 // WechatApi over HTTPS.
 //
@@ -18,21 +21,25 @@ namespace wxident {
 // with less than 20 ms left none is made (DEADLINE_PASSED). A host that cannot
 // be reached is followed by the next one, each once, and only while nothing has
 // been sent. Nothing else is retried: callers know better what a repetition
-// costs.
+// costs. Of what WechatApi::Breaker counts, an attempt that the caller's
+// deadline cut off before 2 s is no part; a page of something that is not
+// WeChat's API is no answer.
 //
-// Metric: wxident_wechat_errcode_total{endpoint,errcode}.
+// Metrics: wxident_wechat_errcode_total{endpoint,errcode}; those of Breakers.
 class WechatClient final : public WechatApi {
  public:
   // `base_urls`: https://host[:port], not empty, the preferred one first. The
   // references must outlive the client; `http` may still answer after that.
   WechatClient(HttpClient& http, std::vector<std::string> base_urls,
-               Clock& clock, Metrics& metrics);
+               Clock& clock, Random& random, Metrics& metrics);
   ~WechatClient() override;
 
   void ExchangeCode(const App& app, Secret code, Deadline deadline,
                     Done<CodeSession> done) override;
   void FetchToken(const App& app, bool force, Deadline deadline,
                   Done<FetchedToken> done) override;
+  void FetchTicket(const App& app, Secret access_token, Deadline deadline,
+                   Done<FetchedToken> done) override;
   void ExchangeOauthCode(const App& app, Secret code, Deadline deadline,
                          Done<OauthSession> done) override;
   void RefreshOauthGrant(const App& app, Secret refresh_token,
@@ -43,6 +50,10 @@ class WechatClient final : public WechatApi {
   void GetFollower(const App& app, Secret access_token, std::string openid,
                    std::string language, Deadline deadline,
                    Done<FetchedProfile> done) override;
+  void BatchGetFollowers(const App& app, Secret access_token,
+                         std::vector<std::string> openids, std::string language,
+                         Deadline deadline,
+                         Done<std::vector<FetchedProfile>> done) override;
   void GetPhoneNumber(const App& app, Secret access_token, Secret code,
                       std::string openid, Deadline deadline,
                       Done<Phone> done) override;
@@ -50,10 +61,11 @@ class WechatClient final : public WechatApi {
                        Secret session_key, Deadline deadline,
                        Done<bool> done) override;
 
+  Breaker BreakerOf(const App& app) override;
+
  private:
-  class Caller;
   // Shared with the calls under way.
-  const std::shared_ptr<Caller> caller_;
+  const std::shared_ptr<WechatCaller> caller_;
 };
 
 }  // namespace wxident

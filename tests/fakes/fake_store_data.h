@@ -15,13 +15,12 @@
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/crypto/secret.h"
-#include "server/identity/apps.h"
 #include "server/identity/error.h"
 #include "server/identity/types.h"
+#include "server/store/credential_store.h"
 #include "server/store/identity_store.h"
 #include "server/store/profile_store.h"
 #include "server/store/session_store.h"
-#include "server/store/token_store.h"
 
 namespace wxident {
 
@@ -74,6 +73,32 @@ struct FakeStoreData {
     Secret session_token;
     bool new_user;
     absl::Time created_at;
+  };
+  struct CredentialRow {
+    // The times are of the value, and unset while generation is 0.
+    Secret value;
+    int64_t generation = 0;
+    absl::Time fetched_at = absl::InfinitePast();
+    absl::Time expires_at = absl::InfinitePast();
+    absl::Time refresh_at = absl::InfinitePast();
+    // The lease runs until lease_until, unless finished_fence says that it has
+    // ended.
+    int64_t fence = 0;
+    int64_t finished_fence = 0;
+    std::string lease_attempt;
+    absl::Time leased_at;
+    absl::Time lease_until;
+    int failures = 0;
+    absl::Time pause_until = absl::InfinitePast();
+    std::string failure_reason;
+    std::string failure_errcode;
+    // Counted on `day`, days since 1970 in UTC+8.
+    int64_t day = 0;
+    int fetches = 0;
+    int forced = 0;
+    absl::Time forced_at = absl::InfinitePast();
+    // The last lease that CountForced counted under.
+    int64_t forced_fence = 0;
   };
 
   std::string Survivor(const std::string& user_id) const {
@@ -203,7 +228,7 @@ struct FakeStoreData {
   std::map<AnswerKey, AnswerRow> answers;
   std::map<IdentityKey, Profile> profiles;
   std::map<IdentityKey, Phone> phones;
-  std::map<std::pair<std::string, TokenMode>, AccessToken> tokens;
+  std::map<CredentialKey, CredentialRow> credentials;
 };
 
 // How a fake store is made to fail.

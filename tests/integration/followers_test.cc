@@ -14,6 +14,7 @@ namespace wxident {
 namespace {
 
 constexpr char kInfo[] = "/cgi-bin/user/info";
+constexpr char kBatch[] = "/cgi-bin/user/info/batchget";
 constexpr char kToken[] = "/cgi-bin/stable_token";
 
 class FollowersTest : public testing::Test {
@@ -46,6 +47,30 @@ class FollowersTest : public testing::Test {
         &login, kOfficialAccount);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return login;
+  }
+
+  grpc::Status Refresh(const std::vector<v1::LoginResponse>& logins,
+                       v1::BatchGetUsersResponse* response) {
+    v1::BatchGetUsersRequest request;
+    for (const v1::LoginResponse& login : logins) {
+      v1::IdentityRef& ref = *request.add_identity_refs();
+      ref.set_app_id(login.identity().app_id());
+      ref.set_openid(login.identity().openid());
+    }
+    request.set_refresh_followers(true);
+    response->Clear();
+    return server_.stub().BatchGetUsers(Within().get(), request, response);
+  }
+
+  v1::UserInfo Stored(const v1::LoginResponse& login) {
+    v1::GetUserInfoRequest ask;
+    ask.set_session_token(login.session_token());
+    ask.mutable_stored();
+    v1::GetUserInfoResponse stored;
+    const grpc::Status status =
+        server_.stub().GetUserInfo(Within().get(), ask, &stored);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return stored.user_info();
   }
 
   World world_;
@@ -165,6 +190,89 @@ TEST_F(FollowersTest, OnlyOfficialAccountsHaveFollowers) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(ReasonOf(status), "REQUEST_INVALID");
   EXPECT_EQ(sim().Calls(kInfo), 0);
+}
+
+TEST_F(FollowersTest, ManyAreBroughtUpToDateWithFewCalls) {
+  constexpr int kPeople = 150;
+  std::vector<v1::LoginResponse> logins;
+  for (int i = 0; i < kPeople; ++i) {
+    const std::string user = absl::StrCat("person", i);
+    Follow(user, {{"remark", absl::StrCat("remark ", i)}});
+    logins.push_back(BaseLogin(user));
+    ASSERT_TRUE(logins.back().identity().unionid().empty());
+  }
+  // One of them also has the mini program, as another user so far.
+  const v1::LoginResponse mini =
+      LogIn(world_, server_, "person120", kMiniProgram);
+  ASSERT_NE(mini.user().user_id(), logins[120].user().user_id());
+  ASSERT_FALSE(mini.identity().unionid().empty());
+
+  v1::BatchGetUsersResponse found;
+  const grpc::Status status = Refresh(logins, &found);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(sim().Calls(kBatch), 2);
+  EXPECT_EQ(sim().Calls(kInfo), 0);
+  ASSERT_EQ(found.users_size(), kPeople);
+  for (int i = 0; i < kPeople; ++i) {
+    ASSERT_TRUE(found.users(i).found()) << i;
+    EXPECT_EQ(found.users(i).user().user_id(), logins[i].user().user_id());
+    EXPECT_FALSE(found.users(i).identities(0).unionid().empty()) << i;
+    EXPECT_EQ(Stored(logins[i]).remark(), absl::StrCat("remark ", i));
+  }
+  // Now that the unionid is known, the two are one.
+  ASSERT_EQ(found.users(120).identities_size(), 2);
+  EXPECT_EQ(found.users(120).identities(1).app_id(), kMiniProgram);
+  v1::GetUserRequest ask;
+  ask.set_user_id(mini.user().user_id());
+  v1::GetUserResponse user;
+  ASSERT_TRUE(server_.stub().GetUser(Within().get(), ask, &user).ok());
+  EXPECT_EQ(user.user().user_id(), logins[120].user().user_id());
+  EXPECT_TRUE(IsActive(server_, mini.session_token()));
+  EXPECT_EQ(world_.Orphans(), 0);
+}
+
+TEST_F(FollowersTest, OfManyWhoDoesNotFollowKeepsWhatIsStored) {
+  std::vector<v1::LoginResponse> logins;
+  for (const char* user : {"gus", "hal"}) {
+    Follow(user, {{"remark", "then"}});
+    logins.push_back(BaseLogin(user));
+  }
+  // A person of another app is looked up beside them.
+  logins.push_back(LogIn(world_, server_, "ida", kWebsite));
+  v1::BatchGetUsersResponse found;
+  ASSERT_TRUE(Refresh(logins, &found).ok());
+  const std::string unionid = found.users(0).identities(0).unionid();
+  EXPECT_FALSE(unionid.empty());
+
+  sim().Call(
+      "followers",
+      {{"app_id", kOfficialAccount}, {"user", "gus"}, {"subscribe", false}});
+  Follow("hal", {{"remark", "now"}});
+  // Twice the same person.
+  logins.push_back(logins[0]);
+  const grpc::Status status = Refresh(logins, &found);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(found.users_size(), 4);
+  EXPECT_EQ(found.users(0).identities(0).unionid(), unionid);
+  EXPECT_EQ(found.users(3).user().user_id(), found.users(0).user().user_id());
+  EXPECT_EQ(found.users(2).identities(0).app_id(), kWebsite);
+  EXPECT_EQ(Stored(logins[0]).remark(), "then");
+  EXPECT_EQ(Stored(logins[1]).remark(), "now");
+  EXPECT_EQ(sim().Calls(kBatch), 2);
+}
+
+TEST_F(FollowersTest, AnOpenidThatWechatNoLongerTakesIsExplained) {
+  Follow("jan");
+  const std::vector<v1::LoginResponse> logins = {BaseLogin("jan")};
+  sim().Fault({{"path", kBatch}, {"errcode", 40003}});
+  v1::BatchGetUsersResponse found;
+  const grpc::Status status = Refresh(logins, &found);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(status), "REQUEST_INVALID");
+  EXPECT_EQ(MetadataOf(status)["errcode"], "40003");
+  EXPECT_NE(status.error_message().find("openids of app"), std::string::npos)
+      << status.error_message();
+  EXPECT_EQ(found.users_size(), 0);
 }
 
 }  // namespace

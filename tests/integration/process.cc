@@ -22,7 +22,8 @@ Process::Process(std::vector<std::string> argv) {
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) {
-    // A test that is killed takes its programs along.
+    // A test that is killed takes its programs along; so does the thread that
+    // started them.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);
     dup2(out[1], STDOUT_FILENO);

@@ -19,7 +19,8 @@ namespace wxident {
 // this object ends. Thread-safe.
 class Process {
  public:
-  // argv[0] is the program's path. stdout and stderr go to one log.
+  // argv[0] is the program's path. stdout and stderr go to one log. The program
+  // is killed when the thread that calls this ends.
   explicit Process(std::vector<std::string> argv);
   ~Process();
   Process(const Process&) = delete;

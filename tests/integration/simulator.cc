@@ -3,7 +3,9 @@
 #include <curl/curl.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/crypto/hash.h"
 
 namespace wxident {
 namespace {
@@ -31,11 +33,11 @@ Simulator::Simulator(const std::string& dir)
 Simulator::~Simulator() { curl_easy_cleanup(curl_); }
 
 nlohmann::json Simulator::Request(const std::string& method,
-                                  const std::string& call,
+                                  const std::string& path,
                                   const std::string& body) {
   std::lock_guard<std::mutex> lock(mutex_);
   std::string answer;
-  const std::string url = absl::StrCat(url_, "/_sim/", call);
+  const std::string url = absl::StrCat(url_, path);
   curl_easy_reset(curl_);
   curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl_, CURLOPT_CAINFO, ca_file_.c_str());
@@ -64,11 +66,11 @@ nlohmann::json Simulator::Request(const std::string& method,
 
 nlohmann::json Simulator::Call(const std::string& call,
                                const nlohmann::json& body) {
-  return Request("POST", call, body.dump());
+  return Request("POST", "/_sim/" + call, body.dump());
 }
 
 nlohmann::json Simulator::Get(const std::string& call) {
-  return Request("GET", call, "");
+  return Request("GET", "/_sim/" + call, "");
 }
 
 std::string Simulator::LoginCode(const std::string& app_id,
@@ -87,15 +89,64 @@ std::string Simulator::OauthCode(const std::string& app_id,
 }
 
 void Simulator::Advance(absl::Duration time) {
-  Call("clock/advance", {{"seconds", absl::ToInt64Seconds(time)}});
+  Call("clock/advance", {{"seconds", absl::ToDoubleSeconds(time)}});
 }
 
-int Simulator::Calls(const std::string& path) {
-  return Get("journal?limit=0&path=" + path).at("count").get<int>();
+int Simulator::Calls(const std::string& path, const std::string& app_id) {
+  return Get(absl::StrCat("journal?limit=0&path=", path, "&app_id=", app_id))
+      .at("count")
+      .get<int>();
+}
+
+std::vector<nlohmann::json> Simulator::TokenCalls(const std::string& app_id) {
+  std::vector<nlohmann::json> calls;
+  const nlohmann::json journal = Get("journal?app_id=" + app_id);
+  for (const nlohmann::json& call : journal.at("calls"))
+    if (call.at("path") == "/cgi-bin/token" ||
+        call.at("path") == "/cgi-bin/stable_token")
+      calls.push_back(call);
+  return calls;
+}
+
+Simulator::Tokens Simulator::TokensOf(const std::string& app_id,
+                                      const std::string& mode) {
+  const nlohmann::json state = Get("state");
+  for (const nlohmann::json& app : state.at("apps")) {
+    if (app.at("app_id") != app_id) continue;
+    const nlohmann::json& line = app.at(mode + "_token");
+    return {line.at("issued").get<int>(), line.value("forced_today", 0),
+            line.at("newest").get<std::string>(),
+            line.at("accepted").get<std::vector<std::string>>()};
+  }
+  ADD_FAILURE() << "the simulator knows no app " << app_id;
+  return {};
+}
+
+std::string Simulator::DigestOf(const std::string& token) {
+  return absl::BytesToHexString(Sha256(token).substr(0, 8));
+}
+
+std::string Simulator::FetchToken(const std::string& app_id,
+                                  const std::string& secret,
+                                  const std::string& mode, bool force) {
+  const nlohmann::json answer =
+      mode == "stable"
+          ? Request("POST", "/cgi-bin/stable_token",
+                    nlohmann::json{{"grant_type", "client_credential"},
+                                   {"appid", app_id},
+                                   {"secret", secret},
+                                   {"force_refresh", force}}
+                        .dump())
+          : Request("GET",
+                    absl::StrCat("/cgi-bin/token?grant_type=client_credential"
+                                 "&appid=",
+                                 app_id, "&secret=", secret),
+                    "");
+  return answer.at("access_token").get<std::string>();
 }
 
 void Simulator::Fault(const nlohmann::json& rule) { Call("faults", rule); }
 
-void Simulator::ClearFaults() { Request("DELETE", "faults", ""); }
+void Simulator::ClearFaults() { Request("DELETE", "/_sim/faults", ""); }
 
 }  // namespace wxident

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "tests/integration/process.h"
@@ -34,15 +35,33 @@ class Simulator {
                         const std::string& scope = "");
   // Moves WeChat's clock.
   void Advance(absl::Duration time);
-  // How many calls of `path` the journal holds.
-  int Calls(const std::string& path);
+  // How many calls of `path` the journal holds, of one app or of all.
+  int Calls(const std::string& path, const std::string& app_id = "");
+
+  // The calls that asked for an app's access_token, oldest first, as the
+  // journal tells them: both of stable_token and of token.
+  std::vector<nlohmann::json> TokenCalls(const std::string& app_id);
+  // An app's tokens of one mode, "stable" or "ordinary". They are named by
+  // DigestOf.
+  struct Tokens {
+    int issued = 0;
+    int forced_today = 0;
+    std::string newest;
+    std::vector<std::string> accepted;
+  };
+  Tokens TokensOf(const std::string& app_id, const std::string& mode);
+  static std::string DigestOf(const std::string& token);
+  // Somebody else, who knows the secret, fetches a token from WeChat.
+  std::string FetchToken(const std::string& app_id, const std::string& secret,
+                         const std::string& mode, bool force = false);
   // Adds a fault rule.
   void Fault(const nlohmann::json& rule);
   void ClearFaults();
   void Stop() { process_.reset(); }
 
  private:
-  nlohmann::json Request(const std::string& method, const std::string& call,
+  // `path` is all that comes after the host.
+  nlohmann::json Request(const std::string& method, const std::string& path,
                          const std::string& body);
 
   std::unique_ptr<Process> process_;

@@ -34,10 +34,15 @@ void WriteSecret(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-World::World(PrivatePostgres::Durability durability) : dir_(MakeDir()) {
+World::World(PrivatePostgres::Durability durability,
+             const std::vector<WorldApp>& more_apps)
+    : dir_(MakeDir()) {
   postgres_ = PrivatePostgres::Start(durability).value();
   sim_ = std::make_unique<Simulator>(dir_);
-  WriteConfig();
+  WriteConfig(more_apps);
+  // The one leak that tests/store/leak_suppressions.cc tells of, in processes
+  // that know nothing of tests.
+  std::ofstream(dir_ + "/leaks") << "leak:pqxx::connection_base::exec_params\n";
 }
 
 World::~World() {
@@ -48,7 +53,7 @@ World::~World() {
   std::filesystem::remove_all(dir_, ignored);
 }
 
-void World::WriteConfig() {
+void World::WriteConfig(const std::vector<WorldApp>& more_apps) {
   const std::string ring_key = Base64Encode("CANARY-ring-key-CANARY-ring-key-");
   const std::string index_key =
       Base64Encode("CANARY-index-key-CANARY-index-ke");
@@ -56,24 +61,21 @@ void World::WriteConfig() {
   WriteSecret(dir_ + "/ring.keys", "1 " + ring_key);
   WriteSecret(dir_ + "/index.keys", "1 " + index_key);
   std::string apps;
-  struct AppLine {
-    const char* id;
-    const char* kind;
-    const char* mode;
+  std::vector<WorldApp> all = {
+      {kMiniProgram, "mini_program", "stable"},
+      {kOfficialAccount, "official_account", "stable"},
+      {kOrdinaryApp, "mini_program", "ordinary"},
+      {kWebsite, "website", "stable"},
+      {kMobile, "mobile", "stable"},
   };
-  for (const AppLine& app :
-       {AppLine{kMiniProgram, "mini_program", "stable"},
-        AppLine{kOfficialAccount, "official_account", "stable"},
-        AppLine{kOrdinaryApp, "mini_program", "ordinary"},
-        AppLine{kWebsite, "website", "stable"},
-        AppLine{kMobile, "mobile", "stable"}}) {
-    const std::string secret =
-        absl::StrCat("CANARYsecret0000", app.id).substr(0, 32);
+  all.insert(all.end(), more_apps.begin(), more_apps.end());
+  for (const WorldApp& app : all) {
+    const std::string secret = AppSecret(app.id);
     secrets_.push_back(secret);
     WriteSecret(absl::StrCat(dir_, "/", app.id, ".secret"), secret);
     absl::StrAppend(&apps, "  - app_id: ", app.id, "\n    kind: ", app.kind,
                     "\n    open_platform_account: main\n    secret_file: ",
-                    app.id, ".secret\n    token_mode: ", app.mode,
+                    app.id, ".secret\n    token_mode: ", app.token_mode,
                     "\n    redirect_hosts: [login.example.com]\n");
     sim_->Call("apps", {{"app_id", app.id},
                         {"secret", secret},
@@ -103,6 +105,21 @@ std::string World::Query(const std::string& sql) {
 
 int World::Count(const std::string& sql) { return std::stoi(Query(sql)); }
 
+void World::PassTime(absl::Duration time) {
+  // WeChat first: a server must not take a token for old that is young there.
+  sim_->Advance(time);
+  const std::string older = absl::StrCat(" - ", absl::ToInt64Microseconds(time),
+                                         " * interval '1 microsecond'");
+  std::string sql = "UPDATE app_credentials SET ";
+  const char* between = "";
+  for (const char* column :
+       {"fetched_at", "expires_at", "refresh_at", "forced_at", "pause_until"}) {
+    absl::StrAppend(&sql, between, column, " = ", column, older);
+    between = ", ";
+  }
+  Query(sql);
+}
+
 int World::Orphans() {
   std::string sql =
       "SELECT (SELECT count(*) FROM users u WHERE NOT EXISTS ("
@@ -125,20 +142,23 @@ int World::Orphans() {
   return Count(sql);
 }
 
-Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags) {
-  // The one leak that tests/store/leak_suppressions.cc tells of, in a process
-  // that knows nothing of tests.
-  const std::string leaks = world.dir() + "/leaks";
-  std::ofstream(leaks) << "leak:pqxx::connection_base::exec_params\n";
-  std::vector<std::string> argv = {"/usr/bin/env",
-                                   "LSAN_OPTIONS=suppressions=" + leaks,
-                                   Runfile("server/wxidentd"),
-                                   "serve",
-                                   "--config",
-                                   world.config_file()};
-  argv.insert(argv.end(), flags.begin(), flags.end());
-  process_ = std::make_unique<Process>(std::move(argv));
+Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags)
+    : Wxidentd(std::move(*Launch(world, flags, {}))) {
   WaitUntilListening();
+}
+
+std::unique_ptr<Wxidentd> Wxidentd::Launch(
+    World& world, const std::vector<std::string>& flags,
+    const std::vector<std::string>& environment) {
+  std::vector<std::string> argv = {
+      "/usr/bin/env", "LSAN_OPTIONS=suppressions=" + world.dir() + "/leaks"};
+  argv.insert(argv.end(), environment.begin(), environment.end());
+  argv.insert(argv.end(), {Runfile("server/wxidentd"), "serve", "--config",
+                           world.config_file()});
+  argv.insert(argv.end(), flags.begin(), flags.end());
+  std::unique_ptr<Wxidentd> server(new Wxidentd());
+  server->process_ = std::make_unique<Process>(std::move(argv));
+  return server;
 }
 
 void Wxidentd::WaitUntilListening() {
@@ -166,6 +186,10 @@ int Wxidentd::Stop() {
 void Wxidentd::Kill() {
   process_->Signal(SIGKILL);
   process_->Wait();
+}
+
+std::string AppSecret(const std::string& app_id) {
+  return absl::StrCat("CANARYsecret0000", app_id).substr(0, 32);
 }
 
 std::unique_ptr<grpc::ClientContext> Within(absl::Duration timeout) {

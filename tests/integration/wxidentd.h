@@ -25,12 +25,21 @@ inline constexpr char kOrdinaryApp[] = "wx00000000000000b2";
 inline constexpr char kWebsite[] = "wx00000000000000c3";
 inline constexpr char kMobile[] = "wx00000000000000d4";
 
+// An app as the configuration has it.
+struct WorldApp {
+  std::string id;
+  std::string kind = "mini_program";
+  std::string token_mode = "stable";
+};
+
 // What a test of whole processes needs: a database with the schema, a simulator
 // that knows the apps, and a server's configuration for both.
 class World {
  public:
+  // `more_apps` come on top of those above.
   explicit World(PrivatePostgres::Durability durability =
-                     PrivatePostgres::Durability::kNone);
+                     PrivatePostgres::Durability::kNone,
+                 const std::vector<WorldApp>& more_apps = {});
   ~World();
 
   Simulator& sim() { return *sim_; }
@@ -41,6 +50,9 @@ class World {
   const std::string& config_file() const { return config_file_; }
   // `sql`'s first value as a number, which it must be.
   int Count(const std::string& sql);
+  // Lets time pass for WeChat and for what the database keeps of its tokens and
+  // tickets. Servers see it when they next read that, within half a second.
+  void PassTime(absl::Duration time);
   // How many rows refer to nothing: identities without a user, users without an
   // identity, unionids without one, and whatever else hangs on an identity.
   int Orphans();
@@ -48,7 +60,7 @@ class World {
   const std::vector<std::string>& secrets() const { return secrets_; }
 
  private:
-  void WriteConfig();
+  void WriteConfig(const std::vector<WorldApp>& more_apps);
 
   std::string dir_;
   std::unique_ptr<PrivatePostgres> postgres_;
@@ -63,6 +75,12 @@ class Wxidentd {
  public:
   // `flags` are added to the command line.
   explicit Wxidentd(World& world, const std::vector<std::string>& flags = {});
+
+  // Does not wait until it listens. `environment` ("NAME=value") is added to
+  // what it inherits.
+  static std::unique_ptr<Wxidentd> Launch(
+      World& world, const std::vector<std::string>& flags,
+      const std::vector<std::string>& environment);
 
   // Waits until it listens, and connects. Fails the test if it does not.
   void WaitUntilListening();
@@ -79,6 +97,8 @@ class Wxidentd {
   void Kill();
 
  private:
+  Wxidentd() = default;
+
   std::unique_ptr<Process> process_;
   std::string addr_;
   std::string admin_addr_;
@@ -87,6 +107,9 @@ class Wxidentd {
   std::unique_ptr<v1::IdentityService::Stub> stub_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
 };
+
+// The AppSecret of an app in every World.
+std::string AppSecret(const std::string& app_id);
 
 // A client context with a deadline, 10 s unless told.
 std::unique_ptr<grpc::ClientContext> Within(

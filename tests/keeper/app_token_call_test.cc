@@ -9,10 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/identity/error.h"
-#include "tests/base/fake_clock.h"
-#include "tests/crypto/fake_random.h"
-#include "tests/fakes/fake_token_store.h"
-#include "tests/session/fake_wechat_api.h"
+#include "tests/keeper/replicas.h"
 
 namespace wxident {
 namespace {
@@ -28,11 +25,11 @@ class AppTokenCallTest : public ::testing::Test {
     wechat_.SetFollower(follower);
   }
 
-  const App& app() { return *apps_.Find("wx00000000000000aa"); }
+  const App& app() { return world_.app(Replicas::kAccount); }
 
   void Start(Done<FetchedProfile> done) {
     CallWithAppToken<FetchedProfile>(
-        keeper_, app(),
+        world_.keeper(), app(),
         [this](Secret token, Done<FetchedProfile> answered) {
           wechat_.GetFollower(app(), std::move(token), "o1", "zh_CN",
                               Deadline::After(absl::Seconds(3), clock_),
@@ -50,14 +47,9 @@ class AppTokenCallTest : public ::testing::Test {
     return *std::move(out);
   }
 
-  FakeClock clock_;
-  FakeRandom random_;
-  FakeWechatApi wechat_;
-  FakeStoreData data_{clock_};
-  FakeTokenStore store_{data_};
-  Apps apps_{{App{"wx00000000000000aa", AppKind::kOfficialAccount, "main",
-                  Secret("s"), TokenMode::kStable}}};
-  TokenKeeper keeper_{apps_, wechat_, store_, clock_, random_};
+  Replicas world_;
+  FakeWechatApi& wechat_ = world_.wechat;
+  FakeClock& clock_ = world_.clock;
 };
 
 TEST_F(AppTokenCallTest, UsesTheToken) {

@@ -10,153 +10,187 @@
 #include <utility>
 #include <vector>
 
-#include "server/identity/error.h"
-#include "tests/base/fake_clock.h"
-#include "tests/crypto/fake_random.h"
-#include "tests/fakes/fake_token_store.h"
-#include "tests/session/fake_wechat_api.h"
+#include "tests/keeper/replicas.h"
 
 namespace wxident {
 namespace {
 
-constexpr char kStable[] = "wx00000000000000aa";
-constexpr char kOrdinary[] = "wx00000000000000bb";
-
 class TokenKeeperTest : public testing::TestWithParam<const char*> {
  protected:
-  using Answer = absl::StatusOr<AccessToken>;
+  using Answer = Replicas::Answer;
 
-  TokenKeeperTest() { Restart(); }
-
-  void Restart() {
-    keeper_ =
-        std::make_unique<TokenKeeper>(apps_, wechat_, store_, clock_, random_);
+  bool IsStable() { return GetParam() == std::string(Replicas::kStable); }
+  std::string Token(int i = 0) { return world_.Token(GetParam(), i); }
+  Answer Get(int i = 0, const std::optional<Secret>& rejected = std::nullopt) {
+    return world_.Get(GetParam(), i, rejected);
   }
+  int fetches() { return world_.wechat.fetches(); }
 
-  const App& app() { return *apps_.Find(GetParam()); }
-  bool IsStable() { return app().token_mode == TokenMode::kStable; }
-
-  std::optional<Answer> Get(
-      const std::optional<Secret>& rejected = std::nullopt) {
-    auto answer = std::make_shared<std::optional<Answer>>();
-    keeper_->Get(app(), rejected,
-                 [answer](Answer given) { *answer = std::move(given); });
-    return *answer;
-  }
-
-  std::string Token() {
-    const std::optional<Answer> answer = Get();
-    if (!answer.has_value() || !answer->ok()) return "";
-    return (*answer)->token.Expose();
-  }
-
-  FakeClock clock_;
-  FakeRandom random_;
-  FakeWechatApi wechat_;
-  FakeStoreData data_{clock_};
-  FakeTokenStore store_{data_};
-  Apps apps_{{App{kStable, AppKind::kMiniProgram, "main", Secret("s"),
-                  TokenMode::kStable},
-              App{kOrdinary, AppKind::kMiniProgram, "main", Secret("s"),
-                  TokenMode::kOrdinary}}};
-  std::unique_ptr<TokenKeeper> keeper_;
+  Replicas world_;
 };
 
 TEST_P(TokenKeeperTest, FetchesOnceAndAnswersFromMemory) {
-  const std::optional<Answer> first = Get();
-  ASSERT_TRUE(first.has_value() && first->ok());
-  EXPECT_EQ((*first)->expires_at, clock_.Now() + absl::Hours(2));
-  EXPECT_EQ((*first)->generation, 1);
-  EXPECT_EQ(Token(), (*first)->token.Expose());
-  EXPECT_EQ(wechat_.fetches(), 1);
+  const Answer first = Get();
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(first->expires_at, world_.clock.Now() + absl::Hours(2));
+  EXPECT_EQ(first->generation, 1);
+  EXPECT_EQ(Token(), first->token.Expose());
+  EXPECT_EQ(fetches(), 1);
 }
 
 TEST_P(TokenKeeperTest, ManyAtOnceShareOneFetch) {
-  wechat_.Hold();
+  world_.wechat.Hold();
   std::atomic<int> answered{0};
   std::vector<std::thread> callers;
   for (int i = 0; i < 64; ++i)
     callers.emplace_back([&] {
-      keeper_->Get(app(), std::nullopt,
-                   [&](Answer given) { answered += given.ok() ? 1 : 0; });
+      world_.keeper().Get(
+          world_.app(GetParam()), std::nullopt,
+          [&](Answer given) { answered += given.ok() ? 1 : 0; });
     });
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(answered.load(), 0);
-  wechat_.Release();
+  world_.wechat.Release();
   EXPECT_EQ(answered.load(), 64);
-  EXPECT_EQ(wechat_.fetches(), 1);
+  EXPECT_EQ(fetches(), 1);
 }
 
 TEST_P(TokenKeeperTest, SurvivesARestartInTheStore) {
-  const std::string token = Token();
-  Restart();
-  EXPECT_EQ(Token(), token);
-  EXPECT_EQ(wechat_.fetches(), 1);
-}
-
-TEST_P(TokenKeeperTest, AStoreThatIsDownKeepsNoTokenFromAnyone) {
-  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
-  EXPECT_NE(Token(), "");
+  const Answer token = Get();
+  world_.Restart(0);
+  EXPECT_EQ(Get()->token.Expose(), token->token.Expose());
+  EXPECT_EQ(Get()->expires_at, token->expires_at);
+  EXPECT_EQ(fetches(), 1);
 }
 
 TEST_P(TokenKeeperTest, IsReplacedAheadWhileTheOldOneIsServed) {
   const std::string old = Token();
-  clock_.Advance(absl::Hours(2) - absl::Minutes(7));
-  keeper_->RefreshDue();
-  EXPECT_EQ(wechat_.fetches(), 1) << "too early";
-  clock_.Advance(absl::Minutes(3));
-  wechat_.RotateToken();
-  wechat_.Hold();
-  keeper_->RefreshDue();
-  EXPECT_EQ(wechat_.fetches(), 2);
+  world_.Pass(absl::Hours(2) - absl::Minutes(7));
+  EXPECT_EQ(fetches(), 1) << "too early";
+  world_.wechat.RotateToken();
+  world_.wechat.Hold();
+  world_.Pass(absl::Minutes(3));
+  EXPECT_EQ(fetches(), 2) << "one flight at a time";
   EXPECT_EQ(Token(), old);
-  keeper_->RefreshDue();
-  EXPECT_EQ(wechat_.fetches(), 2) << "one flight at a time";
-  wechat_.Release();
+  world_.wechat.Release();
   EXPECT_NE(Token(), old);
-  EXPECT_EQ((*Get())->generation, 2);
+  EXPECT_EQ(Get()->generation, 2);
 }
 
 TEST_P(TokenKeeperTest, TheOldTokenIsServedWhileWechatFails) {
   const std::string old = Token();
-  clock_.Advance(absl::Hours(2) - absl::Minutes(4));
+  world_.Pass(absl::Hours(2) - absl::Minutes(4));
+  const int before = fetches();
+  for (int i = 0; i < 300; ++i) world_.wechat.FailNext(Gone());
+  world_.wechat.RotateToken();
   for (int i = 0; i < 4 * 60 - 1; ++i) {
-    wechat_.FailNext(Error(Reason::kWechatUnreachable, "gone").ToStatus());
-    keeper_->RefreshDue();
-    EXPECT_EQ(Token(), old) << i;
-    clock_.Advance(absl::Seconds(1));
+    if (Token() != old) break;  // replaced before the failures began
+    world_.Pass(absl::Seconds(1));
   }
   // 1 + 2 + 4 + 8 + 16 + 30 + 30 ... seconds: not one fetch a second.
-  EXPECT_LE(wechat_.fetches(), 16);
-  clock_.Advance(absl::Seconds(1));
-  wechat_.FailNext(Error(Reason::kWechatUnreachable, "gone").ToStatus());
-  const std::optional<Answer> answer = Get();
-  ASSERT_TRUE(answer.has_value());
-  EXPECT_TRUE(HasReason(answer->status(), Reason::kWechatUnreachable));
+  EXPECT_LE(fetches() - before, 16);
+}
+
+TEST_P(TokenKeeperTest, AnErrorComesOnlyWhenTheOldTokenHasExpired) {
+  const Answer old = Get();
+  world_.Pass(absl::Hours(2) - absl::Minutes(7));
+  for (int i = 0; i < 300; ++i) world_.wechat.FailNext(Gone());
+  while (world_.clock.Now() + absl::Seconds(1) < old->expires_at) {
+    const Answer now = Get();
+    ASSERT_TRUE(now.ok()) << now.status() << " with "
+                          << old->expires_at - world_.clock.Now() << " left";
+    ASSERT_EQ(now->generation, 1);
+    world_.Pass(absl::Seconds(1));
+  }
+  world_.Pass(absl::Seconds(1));
+  EXPECT_EQ(world_.ReasonOfGet(GetParam()), Reason::kWechatUnreachable);
 }
 
 TEST_P(TokenKeeperTest, WrongSettingsAreAskedForOnceInThirtySeconds) {
+  world_.Add();
   for (int i = 0; i < 10; ++i)
-    wechat_.FailNext(
+    world_.wechat.FailNext(
         Error(Reason::kAppMisconfigured, "wrong secret").ToStatus());
   for (int i = 0; i < 60; ++i) {
-    EXPECT_TRUE(HasReason(Get()->status(), Reason::kAppMisconfigured));
-    keeper_->RefreshDue();
-    clock_.Advance(absl::Seconds(1));
+    EXPECT_EQ(world_.ReasonOfGet(GetParam(), i % 2), Reason::kAppMisconfigured);
+    world_.Pass(absl::Seconds(1));
   }
-  EXPECT_EQ(wechat_.fetches(), 2);
+  EXPECT_EQ(fetches(), 2) << "by both replicas together";
 }
 
 TEST_P(TokenKeeperTest, ARejectedTokenIsReplacedOnce) {
-  const Secret old = (*Get())->token;
-  const std::optional<Answer> fresh = Get(old);
-  ASSERT_TRUE(fresh.has_value() && fresh->ok());
-  EXPECT_FALSE((*fresh)->token == old);
-  EXPECT_EQ((*fresh)->generation, 2);
-  const int fetches = wechat_.fetches();
-  for (int i = 0; i < 100; ++i) EXPECT_EQ((*Get(old))->generation, 2);
-  EXPECT_EQ(wechat_.fetches(), fetches);
-  EXPECT_EQ(wechat_.forced_fetches(), IsStable() ? 1 : 0);
+  const Secret old = Get()->token;
+  const Answer fresh = Get(0, old);
+  ASSERT_TRUE(fresh.ok());
+  EXPECT_FALSE(fresh->token == old);
+  EXPECT_EQ(fresh->generation, 2);
+  const int before = fetches();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Get(0, old)->generation, 2);
+  EXPECT_EQ(fetches(), before);
+  EXPECT_EQ(world_.wechat.forced_fetches(), IsStable() ? 1 : 0);
+}
+
+TEST_P(TokenKeeperTest, AnUnheardOfRejectedTokenChangesNothing) {
+  const Answer token = Get();
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(Get(0, Secret(absl::StrCat("made up ", i)))->generation, 1);
+  EXPECT_EQ(fetches(), 1);
+}
+
+TEST_P(TokenKeeperTest, AShortLivedTokenIsNotFetchedForEachCall) {
+  world_.wechat.expires_in = absl::Seconds(60);
+  for (int i = 0; i < 20; ++i) EXPECT_NE(Token(), "");
+  EXPECT_EQ(fetches(), 1);
+}
+
+TEST_P(TokenKeeperTest, StopWaitsForTheFetchUnderWay) {
+  world_.wechat.Hold();
+  auto answer = world_.Ask(GetParam());
+  std::thread stopper([&] { world_.keeper().Stop(); });
+  world_.wechat.Release();
+  stopper.join();
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_TRUE((*answer)->ok());
+}
+
+TEST_P(TokenKeeperTest, AfterStopNothingIsBegun) {
+  world_.keeper().Stop();
+  EXPECT_EQ(world_.ReasonOfGet(GetParam()), Reason::kStoreUnavailable);
+  world_.Pass(absl::Seconds(10));
+  EXPECT_EQ(fetches(), 0);
+}
+
+// Refresh.
+
+TEST_P(TokenKeeperTest, RefreshReplacesWhateverLifeIsLeft) {
+  const std::string old = Token();
+  auto fresh = world_.Refresh(GetParam());
+  ASSERT_TRUE(fresh->has_value() && (*fresh)->ok()) << (*fresh)->status();
+  EXPECT_EQ((**fresh)->generation, 2);
+  EXPECT_NE(Token(), old);
+  EXPECT_EQ(world_.wechat.forced_fetches(), IsStable() ? 1 : 0);
+}
+
+TEST_P(TokenKeeperTest, TwoRefreshesAtOnceAreOne) {
+  Token();
+  world_.wechat.Hold();
+  auto first = world_.Refresh(GetParam());
+  auto second = world_.Refresh(GetParam());
+  world_.wechat.Release();
+  EXPECT_EQ((**first)->generation, 2);
+  EXPECT_EQ((**second)->generation, 2);
+  EXPECT_EQ(fetches(), 2);
+}
+
+TEST_P(TokenKeeperTest, RefreshDuringAnOrdinaryFlightStillReplaces) {
+  const std::string old = Token();
+  world_.Pass(absl::Hours(2) - absl::Minutes(7));
+  world_.wechat.Hold();
+  world_.Pass(absl::Minutes(3));
+  auto fresh = world_.Refresh(GetParam());
+  world_.wechat.Release();
+  ASSERT_TRUE(fresh->has_value() && (*fresh)->ok());
+  EXPECT_NE((**fresh)->token.Expose(), old);
 }
 
 class StableTokenKeeperTest : public TokenKeeperTest {};
@@ -164,50 +198,34 @@ class StableTokenKeeperTest : public TokenKeeperTest {};
 TEST_P(StableTokenKeeperTest, ForcedFetchesHaveABudget) {
   int forced = 0;
   for (int i = 0; i < 30; ++i) {
-    const std::optional<Answer> answer = Get((*Get())->token);
-    ASSERT_TRUE(answer.has_value());
-    if (!answer->ok()) {
-      EXPECT_TRUE(HasReason(answer->status(), Reason::kTokenBudgetExhausted));
-      EXPECT_GT(*DetailsOf(answer->status()).retry_after, absl::Hours(22));
+    const Answer answer = Get(0, Get()->token);
+    if (!answer.ok()) {
+      EXPECT_TRUE(HasReason(answer.status(), Reason::kTokenBudgetExhausted));
       break;
     }
     ++forced;
-    clock_.Advance(absl::Seconds(30));
+    world_.Pass(absl::Seconds(31));
   }
   EXPECT_EQ(forced, 20);
-  EXPECT_EQ(wechat_.forced_fetches(), 20);
+  EXPECT_EQ(world_.wechat.forced_fetches(), 20);
+  // Who does not complain gets what there is.
+  EXPECT_TRUE(Get().ok());
 }
 
 TEST_P(StableTokenKeeperTest, ForcedFetchesKeepTheirDistance) {
-  Get((*Get())->token);
-  const std::optional<Answer> soon = Get((*Get())->token);
-  ASSERT_TRUE(soon.has_value());
-  EXPECT_TRUE(HasReason(soon->status(), Reason::kTokenBudgetExhausted));
-  EXPECT_EQ(*DetailsOf(soon->status()).retry_after, absl::Seconds(30));
-}
-
-TEST_P(TokenKeeperTest, AShortLivedTokenIsNotFetchedForEachCall) {
-  wechat_.expires_in = absl::Seconds(60);
-  for (int i = 0; i < 20; ++i) EXPECT_NE(Token(), "");
-  EXPECT_EQ(wechat_.fetches(), 1);
-}
-
-TEST_P(TokenKeeperTest, StopWaitsForTheFetchUnderWay) {
-  Get();
-  clock_.Advance(absl::Hours(2) - absl::Minutes(4));
-  wechat_.RotateToken();
-  wechat_.Hold();
-  keeper_->RefreshDue();
-  std::thread stopper([&] { keeper_->Stop(); });
-  wechat_.Release();
-  stopper.join();
-  EXPECT_EQ((data_.tokens.begin()->second.generation), 2);
+  Get(0, Get()->token);
+  const Answer soon = Get(0, Get()->token);
+  EXPECT_TRUE(HasReason(soon.status(), Reason::kTokenBudgetExhausted));
+  EXPECT_EQ(*DetailsOf(soon.status()).retry_after, absl::Seconds(30));
+  auto refreshed = world_.Refresh(GetParam());
+  EXPECT_TRUE(HasReason((*refreshed)->status(), Reason::kTokenBudgetExhausted));
 }
 
 INSTANTIATE_TEST_SUITE_P(StableMode, StableTokenKeeperTest,
-                         testing::Values(kStable));
+                         testing::Values(Replicas::kStable));
 INSTANTIATE_TEST_SUITE_P(BothModes, TokenKeeperTest,
-                         testing::Values(kStable, kOrdinary));
+                         testing::Values(Replicas::kStable,
+                                         Replicas::kOrdinary));
 
 }  // namespace
 }  // namespace wxident

@@ -23,11 +23,11 @@
 #include "tests/base/fake_clock.h"
 #include "tests/base/fake_timer.h"
 #include "tests/crypto/fake_random.h"
+#include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
 #include "tests/fakes/fake_identity_store.h"
 #include "tests/fakes/fake_profile_store.h"
 #include "tests/fakes/fake_session_store.h"
-#include "tests/fakes/fake_token_store.h"
 #include "tests/session/fake_wechat_api.h"
 #include "wxident/v1/admin_service.grpc.pb.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
@@ -37,6 +37,9 @@ namespace wxident {
 inline constexpr char kMini[] = "wx00000000000000aa";
 inline constexpr char kOfficial[] = "wx00000000000000bb";
 inline constexpr char kWebsite[] = "wx00000000000000cc";
+// An official account whose token comes from cgi-bin/token, bound to no Open
+// Platform account.
+inline constexpr char kOrdinary[] = "wx00000000000000dd";
 // Base64 of 16 bytes.
 inline constexpr char kSessionKey[] = "AAECAwQFBgcICQoLDA0ODw==";
 
@@ -73,18 +76,32 @@ class ServiceTest : public testing::Test {
     builder.RegisterService(service_.get());
     builder.RegisterService(admin_service_.get());
     server_ = builder.BuildAndStart();
-    auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                                       grpc::InsecureChannelCredentials());
+    addr_ = "127.0.0.1:" + std::to_string(port);
+    auto channel =
+        grpc::CreateChannel(addr_, grpc::InsecureChannelCredentials());
     stub_ = v1::IdentityService::NewStub(channel);
     admin_ = v1::AdminService::NewStub(channel);
   }
-  ~ServiceTest() override { server_->Shutdown(); }
+  ~ServiceTest() override { Stop(); }
+
+  // Ends the server when every call has ended.
+  void Stop() {
+    tokens_.EndWatches();
+    server_->Shutdown();
+    tokens_.Stop();
+  }
 
   // Calls `method` of its stub with a deadline of 10 s.
   template <typename Stub, typename Request, typename Response>
   grpc::Status Call(Method<Stub, Request, Response> method,
                     const Request& request, Response* response) {
     grpc::ClientContext context;
+    return Call(method, request, response, context);
+  }
+  template <typename Stub, typename Request, typename Response>
+  grpc::Status Call(Method<Stub, Request, Response> method,
+                    const Request& request, Response* response,
+                    grpc::ClientContext& context) {
     context.set_deadline(std::chrono::system_clock::now() +
                          std::chrono::seconds(10));
     if constexpr (std::is_same_v<Stub, Admin>)
@@ -190,7 +207,7 @@ class ServiceTest : public testing::Test {
   FakeSessionStore sessions_{data_};
   FakeProfileStore profiles_{data_};
   FakeGrantStore grant_store_{data_};
-  FakeTokenStore token_store_{data_};
+  FakeCredentialStore credentials_{data_};
   Apps apps_{{App{kMini, AppKind::kMiniProgram, "main", Secret("s")},
               App{kOfficial,
                   AppKind::kOfficialAccount,
@@ -203,12 +220,15 @@ class ServiceTest : public testing::Test {
                   "main",
                   Secret("s"),
                   TokenMode::kStable,
-                  {"www.example.com"}}}};
-  TokenKeeper tokens_{apps_, wechat_, token_store_, clock_, random_};
+                  {"www.example.com"}},
+              App{kOrdinary, AppKind::kOfficialAccount, kOrdinary, Secret("s"),
+                  TokenMode::kOrdinary}}};
+  Metrics metrics_;
+  TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
+                      clock_, random_, metrics_};
   CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};
   SessionChecks checks_{sessions_, clock_};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
-  Metrics metrics_;
   Services services_{.apps = apps_,
                      .logins = logins_,
                      .session_checks = checks_,
@@ -229,6 +249,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<grpc::Service> service_ = MakeIdentityService(services_);
   std::unique_ptr<grpc::Service> admin_service_ = MakeAdminService(services_);
   std::unique_ptr<grpc::Server> server_;
+  std::string addr_;
   std::unique_ptr<v1::IdentityService::Stub> stub_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
   int codes_ = 0;

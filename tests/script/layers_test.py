@@ -39,7 +39,7 @@ BREACHES = [
     ("server/identity/error.cc", "#include <google/rpc/status.pb.h>"),
     ("server/http/curl_loop.cc", '#include "server/identity/error.h"'),
     ("server/http/curl_loop.cc", "#include <curl/curl.h>"),
-    ("server/wechat/client.cc", '#include "server/store/token_store.h"'),
+    ("server/wechat/client.cc", '#include "server/store/credential_store.h"'),
     ("server/wechat/client.cc", '#include "server/http/curl_http_client.h"'),
     ("server/store/x.h", '#include "server/store/postgres/pool.h"'),
     ("server/store/x.h", "#include <pqxx/pqxx>"),

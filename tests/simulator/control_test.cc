@@ -5,6 +5,7 @@
 
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
+#include "simulator/tokens.h"
 #include "tests/simulator/harness.h"
 
 namespace wxident::simulator {
@@ -227,6 +228,80 @@ TEST(JournalCall, FiltersCountsAndForgets) {
   EXPECT_EQ(kept["count"], 2);
   EXPECT_EQ(kept["forgotten"], 2);
   EXPECT_EQ(kept["calls"][0]["seq"], 3);
+}
+
+TEST(JournalCall, NamesTheTokensThatWereGiven) {
+  Harness sim;
+  const auto given = [&sim] {
+    return sim.Get("/_sim/journal?limit=1")["calls"][0]["given"];
+  };
+  const auto expect = [](const std::string& token, bool issued, bool forced) {
+    return Json{
+        {"digest", DigestOf(token)}, {"issued", issued}, {"forced", forced}};
+  };
+  const std::string stable = sim.StableToken()["access_token"];
+  EXPECT_EQ(given(), expect(stable, true, false));
+  sim.StableToken();
+  EXPECT_EQ(given(), expect(stable, false, false));
+  const std::string forced = sim.StableToken(true)["access_token"];
+  EXPECT_EQ(given(), expect(forced, true, true));
+  sim.StableToken(true);  // Too early: the same again.
+  EXPECT_EQ(given(), expect(forced, false, true));
+  const std::string ordinary = sim.OrdinaryToken()["access_token"];
+  EXPECT_EQ(given(), expect(ordinary, true, false));
+}
+
+TEST(JournalCall, NamesATokenWhoseAnswerIsLost) {
+  Harness sim;
+  sim.Control("faults", {{"path", "/cgi-bin/token"},
+                         {"when", "after"},
+                         {"reset", true},
+                         {"count", 1}});
+  EXPECT_TRUE(sim.Send("GET", absl::StrCat("/cgi-bin/token?appid=", kApp,
+                                           "&secret=", kSecret,
+                                           "&grant_type=client_credential"))
+                  .reset);
+  const Json call = sim.Get("/_sim/journal")["calls"][0];
+  EXPECT_EQ(call["outcome"], "reset");
+  EXPECT_EQ(call["effect"], true);
+  EXPECT_EQ(call["given"]["issued"], true);
+  EXPECT_EQ(call["given"]["digest"],
+            sim.Get("/_sim/state")["apps"][0]["ordinary_token"]["newest"]);
+}
+
+TEST(JournalCall, TellsNothingGivenByARefusal) {
+  Harness sim;
+  sim.Control("settings", {{"stable_force_per_day", 0}});
+  EXPECT_EQ(sim.StableToken(true)["errcode"], 45009);
+  EXPECT_FALSE(sim.Get("/_sim/journal")["calls"][0].contains("given"));
+}
+
+TEST(StateCall, NamesTheTokensThatAreAccepted) {
+  Harness sim;
+  const auto line = [&sim](const char* which) {
+    return sim.Get("/_sim/state")["apps"][0][which];
+  };
+  EXPECT_EQ(line("ordinary_token"),
+            (Json{{"issued", 0}, {"newest", ""}, {"accepted", Json::array()}}));
+  std::vector<std::string> digests;
+  for (int i = 0; i < 3; ++i) {
+    digests.push_back(
+        DigestOf(sim.OrdinaryToken()["access_token"].get<std::string>()));
+    sim.clock().Advance(absl::Seconds(100));
+  }
+  EXPECT_EQ(line("ordinary_token")["newest"], digests[2]);
+  EXPECT_EQ(line("ordinary_token")["accepted"], Json(digests));
+  // The first was replaced 300 s ago.
+  sim.clock().Advance(absl::Seconds(100));
+  EXPECT_EQ(line("ordinary_token")["accepted"], Json({digests[1], digests[2]}));
+
+  sim.StableToken();
+  sim.clock().Advance(absl::Seconds(7000));
+  sim.StableToken();
+  EXPECT_EQ(line("stable_token")["accepted"].size(), 2u);
+  const std::string forced = sim.StableToken(true)["access_token"];
+  EXPECT_EQ(line("stable_token")["accepted"], Json({DigestOf(forced)}));
+  EXPECT_EQ(line("jsapi_ticket")["issued"], 0);
 }
 
 TEST(StateCall, ShowsTheWorldWithoutSecrets) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "simulator/tokens.h"
 #include "tests/simulator/harness.h"
 
 namespace wxident::simulator {
@@ -189,6 +190,14 @@ TEST(GetTicket, GivesOneTicketUntilItExpires) {
   const Json same = sim.Get(base + "jsapi");
   EXPECT_EQ(same["ticket"], first["ticket"]);
   EXPECT_EQ(same["expires_in"], 1);
+  const Json call = sim.Get("/_sim/journal?limit=1")["calls"][0];
+  EXPECT_EQ(call["given"]["issued"], false);
+  EXPECT_EQ(call["given"]["digest"],
+            DigestOf(first["ticket"].get<std::string>()));
+  for (const Json& app : sim.Get("/_sim/state")["apps"])
+    if (app["app_id"] == "oa")
+      EXPECT_EQ(app["jsapi_ticket"]["accepted"],
+                Json({call["given"]["digest"]}));
 
   sim.Control("settings", {{"ticket_survives_token_rotation", false}});
   const std::string next = sim.OrdinaryToken("oa")["access_token"];

@@ -1,9 +1,10 @@
 #include "tests/base/fake_clock.h"
+#include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
 #include "tests/fakes/fake_identity_store.h"
 #include "tests/fakes/fake_profile_store.h"
 #include "tests/fakes/fake_session_store.h"
-#include "tests/fakes/fake_token_store.h"
+#include "tests/store/credential_contract.h"
 #include "tests/store/store_contract.h"
 
 namespace wxident {
@@ -14,7 +15,7 @@ class FakeHarness final : public StoreHarness {
   IdentityStore& identities() override { return identities_; }
   SessionStore& sessions() override { return sessions_; }
   ProfileStore& profiles() override { return profiles_; }
-  TokenStore& tokens() override { return tokens_; }
+  CredentialStore& credentials() override { return credentials_; }
   GrantStore& grants() override { return grants_; }
   Clock& clock() override { return clock_; }
   void PassTime(absl::Duration by) override { clock_.Advance(by); }
@@ -44,7 +45,7 @@ class FakeHarness final : public StoreHarness {
   FakeIdentityStore identities_{data_};
   FakeSessionStore sessions_{data_};
   FakeProfileStore profiles_{data_};
-  FakeTokenStore tokens_{data_};
+  FakeCredentialStore credentials_{data_};
   FakeGrantStore grants_{data_};
 };
 
@@ -64,25 +65,25 @@ INSTANTIATE_TEST_SUITE_P(Fake, TokenFamilyContract,
                          ::testing::Values(&MakeFakes));
 INSTANTIATE_TEST_SUITE_P(Fake, UserDataContract, ::testing::Values(&MakeFakes));
 INSTANTIATE_TEST_SUITE_P(Fake, PersonContract, ::testing::Values(&MakeFakes));
-INSTANTIATE_TEST_SUITE_P(Fake, TokenStoreContract,
+INSTANTIATE_TEST_SUITE_P(Fake, CredentialStoreContract,
                          ::testing::Values(&MakeFakes));
 
 TEST(FakeStores, FailAsTold) {
   FakeClock clock;
   FakeStoreData data(clock);
-  FakeTokenStore tokens(data);
-  const auto load = [&] {
-    return Await<std::optional<AccessToken>>([&](auto done) {
-             tokens.LoadToken("wx1", TokenMode::kStable,
-                              Deadline::After(absl::Seconds(1), clock),
-                              std::move(done));
+  FakeCredentialStore store(data);
+  const auto read = [&] {
+    return Await<std::vector<CredentialState>>([&](auto done) {
+             store.Read({{{"wx1", CredentialKind::kStableToken}}},
+                        Deadline::After(absl::Seconds(1), clock),
+                        std::move(done));
            })
         .status();
   };
-  tokens.FailWith(absl::UnavailableError("gone"));
-  EXPECT_EQ(load(), absl::UnavailableError("gone"));
-  tokens.FailWith(absl::OkStatus());
-  EXPECT_TRUE(load().ok());
+  store.FailWith(absl::UnavailableError("gone"));
+  EXPECT_EQ(read(), absl::UnavailableError("gone"));
+  store.FailWith(absl::OkStatus());
+  EXPECT_TRUE(read().ok());
 }
 
 }  // namespace

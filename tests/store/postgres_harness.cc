@@ -46,10 +46,10 @@ PostgresHarness::PostgresHarness(PgPool::Options options,
       identities_(*pool_, *key_ring_, index_),
       sessions_(*pool_, *key_ring_),
       profiles_(*pool_, *key_ring_, index_),
-      tokens_(*pool_, *key_ring_),
+      credentials_(*pool_, *key_ring_),
       grants_(*pool_, *key_ring_) {
   Sql("TRUNCATE users, user_forwards, union_ids, identities, sessions, "
-      "session_keys, profiles, phones, access_tokens, user_events, "
+      "session_keys, profiles, phones, app_credentials, user_events, "
       "login_answers, oauth_grants");
 }
 
@@ -64,6 +64,12 @@ void PostgresHarness::PassTime(absl::Duration by) {
                    ", next_expires_at = next_expires_at", older));
   Sql(absl::StrCat("UPDATE login_answers SET created_at = created_at", older));
   Sql(absl::StrCat("UPDATE session_keys SET replaced_at = replaced_at", older));
+  Sql(absl::StrCat(
+      "UPDATE app_credentials SET fetched_at = fetched_at", older,
+      ", expires_at = expires_at", older, ", refresh_at = refresh_at", older,
+      ", leased_at = leased_at", older, ", lease_until = lease_until", older,
+      ", pause_until = pause_until", older, ", forced_at = forced_at", older,
+      ", day = day - ", absl::ToInt64Hours(by) / 24));
 }
 
 // The foreign keys say the same; this asks without them.

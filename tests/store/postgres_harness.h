@@ -9,12 +9,12 @@
 #include "server/base/metrics.h"
 #include "server/crypto/blind_index.h"
 #include "server/crypto/key_ring.h"
+#include "server/store/postgres/pg_credential_store.h"
 #include "server/store/postgres/pg_grant_store.h"
 #include "server/store/postgres/pg_identity_store.h"
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/postgres/pg_profile_store.h"
 #include "server/store/postgres/pg_session_store.h"
-#include "server/store/postgres/pg_token_store.h"
 #include "server/store/postgres/sql_session.h"
 #include "tests/store/private_postgres.h"
 #include "tests/store/store_contract.h"
@@ -34,7 +34,7 @@ class PostgresHarness final : public StoreHarness {
   IdentityStore& identities() override { return identities_; }
   SessionStore& sessions() override { return sessions_; }
   ProfileStore& profiles() override { return profiles_; }
-  TokenStore& tokens() override { return tokens_; }
+  CredentialStore& credentials() override { return credentials_; }
   GrantStore& grants() override { return grants_; }
   Clock& clock() override { return SystemClock(); }
   void PassTime(absl::Duration by) override;
@@ -57,7 +57,7 @@ class PostgresHarness final : public StoreHarness {
   PgIdentityStore identities_;
   PgSessionStore sessions_;
   PgProfileStore profiles_;
-  PgTokenStore tokens_;
+  PgCredentialStore credentials_;
   PgGrantStore grants_;
 };
 

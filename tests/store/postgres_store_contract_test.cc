@@ -1,3 +1,4 @@
+#include "tests/store/credential_contract.h"
 #include "tests/store/postgres_harness.h"
 #include "tests/store/store_contract.h"
 
@@ -33,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Postgres, UserDataContract,
                          ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
 INSTANTIATE_TEST_SUITE_P(Postgres, PersonContract,
                          ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
-INSTANTIATE_TEST_SUITE_P(Postgres, TokenStoreContract,
+INSTANTIATE_TEST_SUITE_P(Postgres, CredentialStoreContract,
                          ::testing::Values(&ManyWorkers, &OneWorker), NameOf);
 
 }  // namespace

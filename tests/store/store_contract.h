@@ -16,11 +16,11 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/identity/ids.h"
+#include "server/store/credential_store.h"
 #include "server/store/grant_store.h"
 #include "server/store/identity_store.h"
 #include "server/store/profile_store.h"
 #include "server/store/session_store.h"
-#include "server/store/token_store.h"
 #include "tests/crypto/fake_random.h"
 
 namespace wxident {
@@ -32,11 +32,12 @@ class StoreHarness {
   virtual IdentityStore& identities() = 0;
   virtual SessionStore& sessions() = 0;
   virtual ProfileStore& profiles() = 0;
-  virtual TokenStore& tokens() = 0;
+  virtual CredentialStore& credentials() = 0;
   virtual GrantStore& grants() = 0;
   // The clock of deadlines.
   virtual Clock& clock() = 0;
-  // What the stores hold becomes older by this.
+  // What the stores hold becomes older by this. WeChat's day, whose end may be
+  // the real clock's, is left by whole days only.
   virtual void PassTime(absl::Duration by) = 0;
   // Names of rows that belong to nothing; none, in a sound database.
   virtual std::vector<std::string> Orphans() = 0;
@@ -311,27 +312,6 @@ class ProfileStoreContract : public StoreContract {
   }
 
   const absl::Time fetched_at_ = absl::FromUnixMillis(1767323045123);
-};
-
-class TokenStoreContract : public StoreContract {
- protected:
-  absl::Status Save(const std::string& app_id, TokenMode mode,
-                    const std::string& token, int64_t generation) {
-    return AwaitStatus([&](DoneStatus done) {
-      harness_->tokens().SaveToken(app_id, mode,
-                                   {Secret(token), expires_at_, generation},
-                                   Soon(), std::move(done));
-    });
-  }
-  std::optional<AccessToken> Load(const std::string& app_id, TokenMode mode) {
-    auto loaded = Await<std::optional<AccessToken>>([&](auto done) {
-      harness_->tokens().LoadToken(app_id, mode, Soon(), std::move(done));
-    });
-    EXPECT_TRUE(loaded.ok()) << loaded.status();
-    return loaded.ok() ? *loaded : std::nullopt;
-  }
-
-  const absl::Time expires_at_ = absl::FromUnixMicros(1767323045123456);
 };
 
 // Texts that must be stored as they are.

@@ -296,6 +296,42 @@ TEST(ReadFollowerTest, RefusesWhatIsNone) {
             "many tags");
 }
 
+TEST(ReadFollowersTest, GivesThemInTheOrderThatWasAskedFor) {
+  const absl::StatusOr<std::vector<FetchedProfile>> followers =
+      ReadFollowers(Parsed(R"({"user_info_list":[{"subscribe":1,"openid":"o2",)"
+                           R"("remark":"r"},{"subscribe":0,"openid":"o1"}]})"),
+                    {"o1", "o2", "o1"}, kNow);
+  ASSERT_TRUE(followers.ok()) << followers.status();
+  ASSERT_EQ(followers->size(), 3u);
+  EXPECT_EQ((*followers)[0].openid, "o1");
+  EXPECT_FALSE((*followers)[0].profile.subscribe);
+  EXPECT_EQ((*followers)[1].openid, "o2");
+  EXPECT_TRUE((*followers)[1].profile.subscribe);
+  EXPECT_EQ((*followers)[1].profile.remark, "r");
+  EXPECT_EQ((*followers)[1].profile.source, ProfileSource::kFollower);
+  EXPECT_EQ((*followers)[2].openid, "o1");
+}
+
+TEST(ReadFollowersTest, RefusesWhatIsNone) {
+  std::string many = R"({"user_info_list":[{"subscribe":0,"openid":"o1"})";
+  for (int i = 0; i < 100; ++i) many += R"(,{"subscribe":0,"openid":"o1"})";
+  const std::string bodies[] = {
+      "{}",
+      R"({"user_info_list":null})",
+      R"({"user_info_list":{}})",
+      R"({"user_info_list":[]})",
+      R"({"user_info_list":["canary"]})",
+      R"({"user_info_list":[{"subscribe":1}]})",
+      R"({"user_info_list":[{"openid":"o1"}]})",
+      R"({"user_info_list":[{"subscribe":1,"openid":"canary"}]})",
+      R"({"user_info_list":[{"subscribe":0,"openid":"o1"},7]})",
+      // One too many.
+      many + "]}",
+  };
+  for (const std::string& body : bodies)
+    ExpectBad(ReadFollowers(Parsed(body), {"o1"}, kNow).status(), body);
+}
+
 TEST(ReadPhoneInfoTest, ReadsEveryField) {
   for (const char* code : {"\"852\"", "852"}) {
     const absl::StatusOr<Phone> phone =

@@ -11,6 +11,7 @@
 #include "server/identity/error.h"
 #include "server/wechat/json.h"
 #include "tests/base/fake_clock.h"
+#include "tests/crypto/fake_random.h"
 #include "tests/http/fake_http_client.h"
 
 namespace wxident {
@@ -88,6 +89,21 @@ class WechatClientTest : public ::testing::Test {
         });
   }
 
+  absl::StatusOr<std::vector<FetchedProfile>> Followers(
+      const std::vector<std::string>& openids) {
+    return Run<std::vector<FetchedProfile>>(
+        [&](Deadline deadline, Done<std::vector<FetchedProfile>> done) {
+          client_.BatchGetFollowers(app_, Secret("canary&at"), openids, "en",
+                                    deadline, std::move(done));
+        });
+  }
+
+  absl::StatusOr<FetchedToken> Ticket() {
+    return Run<FetchedToken>([&](Deadline deadline, Done<FetchedToken> done) {
+      client_.FetchTicket(app_, Secret("canary&at"), deadline, std::move(done));
+    });
+  }
+
   absl::StatusOr<Phone> PhoneOf(const std::string& code = "canary_code") {
     return Run<Phone>([&](Deadline deadline, Done<Phone> done) {
       client_.GetPhoneNumber(app_, Secret("canary&at"), Secret(code), "o1",
@@ -119,10 +135,14 @@ class WechatClientTest : public ::testing::Test {
   App app_{"wx4f4bc4dec97d474b", AppKind::kMiniProgram, "account",
            Secret("canary-secret")};
   FakeClock clock_;
+  FakeRandom random_;
   Metrics metrics_;
   FakeHttpClient http_;
-  WechatClient client_{
-      http_, {"https://a.test", "https://b.test:8443"}, clock_, metrics_};
+  WechatClient client_{http_,
+                       {"https://a.test", "https://b.test:8443"},
+                       clock_,
+                       random_,
+                       metrics_};
 };
 
 TEST_F(WechatClientTest, ExchangesACode) {
@@ -222,10 +242,13 @@ TEST_F(WechatClientTest, OtherHttpStatusesAreErrors) {
   http_.Answer(412, "");
   EXPECT_TRUE(HasReason(Exchange().status(), Reason::kWechatRequestRejected));
   for (int status : {204, 302, 404, 500, 502, 503}) {
+    // Else the breaker would step in.
+    clock_.Advance(absl::Minutes(1));
     http_.Answer(status, kSessionBody);
     EXPECT_TRUE(HasReason(Exchange().status(), Reason::kWechatBadResponse))
         << status;
   }
+  clock_.Advance(absl::Minutes(1));
   http_.Answer(200, "<html>502</html>");
   EXPECT_TRUE(HasReason(Exchange().status(), Reason::kWechatBadResponse));
   // One request each: an answer is never a reason to ask elsewhere.
@@ -490,6 +513,96 @@ TEST_F(WechatClientTest, GetsAFollowerWithTheAppsToken) {
     http_.Answer(absl::StrCat("{\"errcode\":", errcode, "}"));
     EXPECT_TRUE(IsTokenRefused(Follower().status())) << errcode;
   }
+}
+
+TEST_F(WechatClientTest, PostsForManyFollowers) {
+  http_.Answer(R"({"user_info_list":[)"
+               R"({"subscribe":0,"openid":"o2","tagid_list":[]},)"
+               R"({"subscribe":1,"openid":"o1","unionid":" u1"}]})");
+  const absl::StatusOr<std::vector<FetchedProfile>> fetched =
+      Followers({"o1", "o2", "o1"});
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  ASSERT_EQ(fetched->size(), 3u);
+  EXPECT_EQ((*fetched)[0].openid, "o1");
+  EXPECT_EQ((*fetched)[0].unionid, "u1");
+  EXPECT_TRUE((*fetched)[0].profile.subscribe);
+  EXPECT_EQ((*fetched)[0].profile.fetched_at, clock_.Now());
+  EXPECT_EQ((*fetched)[1].openid, "o2");
+  EXPECT_FALSE((*fetched)[1].profile.subscribe);
+  EXPECT_EQ((*fetched)[2].unionid, "u1");
+  const HttpRequest& request = http_.sent()[0];
+  EXPECT_EQ(request.method, HttpRequest::Method::kPost);
+  EXPECT_EQ(request.endpoint, "user_info_batchget");
+  EXPECT_EQ(request.url.Expose(),
+            "https://a.test/cgi-bin/user/info/batchget"
+            "?access_token=canary%26at");
+  EXPECT_EQ(*ParseJsonObject(request.body.Expose()),
+            (Json{{"user_list",
+                   {{{"openid", "o1"}, {"lang", "en"}},
+                    {{"openid", "o2"}, {"lang", "en"}},
+                    {{"openid", "o1"}, {"lang", "en"}}}}}));
+}
+
+TEST_F(WechatClientTest, ManyFollowersFailTogether) {
+  http_.Answer(R"({"errcode":40003,"errmsg":"invalid openid"})");
+  EXPECT_TRUE(HasReason(Followers({"o1"}).status(), Reason::kRequestInvalid));
+  for (int errcode : {40001, 40014, 42001}) {
+    http_.Answer(absl::StrCat("{\"errcode\":", errcode, "}"));
+    EXPECT_TRUE(IsTokenRefused(Followers({"o1"}).status())) << errcode;
+  }
+}
+
+TEST_F(WechatClientTest, GetsATicketWithTheAppsToken) {
+  http_.Answer(R"({"errcode":0,"errmsg":"ok","ticket":"t_1","expires_in":9})");
+  const absl::StatusOr<FetchedToken> ticket = Ticket();
+  ASSERT_TRUE(ticket.ok()) << ticket.status();
+  EXPECT_EQ(ticket->access_token.Expose(), "t_1");
+  EXPECT_EQ(ticket->expires_in, absl::Seconds(60));
+  const HttpRequest& request = http_.sent()[0];
+  EXPECT_EQ(request.method, HttpRequest::Method::kGet);
+  EXPECT_EQ(request.endpoint, "getticket");
+  EXPECT_EQ(request.url.Expose(),
+            "https://a.test/cgi-bin/ticket/getticket"
+            "?access_token=canary%26at&type=jsapi");
+  for (const char* body :
+       {R"({"errcode":0,"access_token":"t","expires_in":7200})",
+        R"({"errcode":0,"ticket":"canary t","expires_in":7200})",
+        R"({"errcode":0,"ticket":"","expires_in":7200})"}) {
+    http_.Answer(body);
+    EXPECT_TRUE(HasReason(Ticket().status(), Reason::kWechatBadResponse))
+        << body;
+  }
+  http_.Answer(R"({"errcode":40001})");
+  EXPECT_TRUE(IsTokenRefused(Ticket().status()));
+  // There is no budget of ours to speak of.
+  http_.Answer(R"({"errcode":45009})");
+  EXPECT_TRUE(HasReason(Ticket().status(), Reason::kWechatRateLimited));
+}
+
+TEST_F(WechatClientTest, OneAppsOpenBreakerHoldsNoOtherAppBack) {
+  for (int i = 0; i < 5; ++i) {
+    http_.Fail(absl::UnavailableError("canary"));
+    EXPECT_TRUE(HasReason(Exchange().status(), Reason::kOutcomeUnknown));
+  }
+  EXPECT_EQ(client_.BreakerOf(app_).state, WechatApi::Breaker::State::kOpen);
+  EXPECT_GT(client_.BreakerOf(app_).retry_in, absl::ZeroDuration());
+  // Every call of the app; nothing is sent.
+  EXPECT_TRUE(HasReason(Exchange().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(Fetch().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(Ticket().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(UserInfo().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(Follower().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(Followers({"o"}).status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(PhoneOf().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(CheckKey().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(ExchangeOauth().status(), Reason::kWechatUnreachable));
+  EXPECT_TRUE(HasReason(Refresh().status(), Reason::kWechatUnreachable));
+  EXPECT_EQ(http_.sent().size(), 5u);
+
+  app_.app_id = "wx0000000000000001";
+  EXPECT_EQ(client_.BreakerOf(app_).state, WechatApi::Breaker::State::kClosed);
+  http_.Answer(kSessionBody);
+  EXPECT_TRUE(Exchange().ok());
 }
 
 constexpr char kPhoneBody[] =

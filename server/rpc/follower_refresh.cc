@@ -1,0 +1,158 @@
+#include "server/rpc/follower_refresh.h"
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/identity/error.h"
+#include "server/keeper/app_token_call.h"
+
+namespace wxident {
+namespace {
+
+// What WeChat is asked with one call.
+struct Chunk {
+  const App* app;
+  std::vector<std::string> openids;
+};
+
+std::deque<Chunk> Chunks(
+    const std::map<const App*, std::set<std::string>>& openids_of) {
+  std::deque<Chunk> chunks;
+  for (const auto& [app, openids] : openids_of) {
+    size_t taken = 0;
+    for (const std::string& openid : openids) {
+      if (taken++ % WechatApi::kMostFollowers == 0) chunks.push_back({app, {}});
+      chunks.back().openids.push_back(openid);
+    }
+  }
+  return chunks;
+}
+
+// WeChat refuses them all for one, and does not say which.
+absl::Status Explain(const Chunk& chunk, const absl::Status& error) {
+  const ErrorDetails details = DetailsOf(error);
+  const auto errcode = details.metadata.find("errcode");
+  if (errcode == details.metadata.end() || errcode->second != "40003")
+    return error;
+  Error out =
+      Error(Reason::kRequestInvalid,
+            absl::StrCat(
+                "WeChat refuses ", chunk.openids.size(), " openids of app ",
+                chunk.app->app_id,
+                " together, for one of them at least is not of that app "
+                "(errcode 40003); ask for fewer at once to find it, or without "
+                "refresh_followers"))
+          .Field("identity_refs",
+                 absl::StrCat("holds an openid that is not one of app ",
+                              chunk.app->app_id));
+  for (const auto& [name, value] : details.metadata)
+    out = std::move(out).With(name, value);
+  return std::move(out).ToStatus();
+}
+
+class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
+ public:
+  FollowerRefresh(const Services& services, std::deque<Chunk> chunks,
+                  Deadline deadline, DoneStatus done)
+      : services_(services),
+        chunks_(std::move(chunks)),
+        deadline_(deadline),
+        done_(std::move(done)) {}
+
+  // Asks about the first of chunks_.
+  void Ask() {
+    if (chunks_.empty()) return std::move(done_)(absl::OkStatus());
+    const App& app = *chunks_.front().app;
+    CallWithAppToken<std::vector<FetchedProfile>>(
+        services_.tokens, app,
+        [self = shared_from_this(), &app](
+            const Secret& token, Done<std::vector<FetchedProfile>> done) {
+          self->services_.wechat.BatchGetFollowers(
+              app, token, self->chunks_.front().openids, "zh_CN",
+              self->deadline_, std::move(done));
+        },
+        [self = shared_from_this()](
+            absl::StatusOr<std::vector<FetchedProfile>> fetched) {
+          self->OnFetched(std::move(fetched));
+        });
+  }
+
+ private:
+  void OnFetched(absl::StatusOr<std::vector<FetchedProfile>> fetched) {
+    const Chunk chunk = std::move(chunks_.front());
+    chunks_.pop_front();
+    if (!fetched.ok())
+      return std::move(done_)(Explain(chunk, fetched.status()));
+    std::vector<std::pair<Identity, Profile>> learned;
+    for (size_t i = 0; i < fetched->size(); ++i) {
+      FetchedProfile& one = (*fetched)[i];
+      Identity identity{chunk.app->app_id, chunk.openids[i], ""};
+      const absl::StatusOr<bool> follows = LearnFollower(one, identity);
+      if (!follows.ok()) return std::move(done_)(follows.status());
+      if (*follows)
+        learned.emplace_back(std::move(identity), std::move(one.profile));
+    }
+    if (learned.empty()) return Ask();
+    Save(*chunk.app, std::move(learned));
+  }
+
+  // All at once: the store makes few statements of them.
+  void Save(const App& app, std::vector<std::pair<Identity, Profile>> learned) {
+    saving_ = learned.size();
+    for (auto& [identity, profile] : learned)
+      services_.profiles.SaveProfile(
+          std::move(identity), app.open_platform_account, std::move(profile),
+          deadline_, [self = shared_from_this()](absl::StatusOr<User> user) {
+            self->OnSaved(user.status());
+          });
+  }
+
+  void OnSaved(const absl::Status& status) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      // Who was erased meanwhile is not known any more.
+      if (!status.ok() && !HasReason(status, Reason::kUserNotFound))
+        failure_.Update(status);
+      if (--saving_ > 0) return;
+    }
+    if (!failure_.ok()) return std::move(done_)(failure_);
+    Ask();
+  }
+
+  const Services& services_;
+  std::deque<Chunk> chunks_;
+  const Deadline deadline_;
+  DoneStatus done_;
+  // Of the saves under way, which may end on any thread.
+  std::mutex mutex_;
+  size_t saving_ = 0;
+  absl::Status failure_;
+};
+
+}  // namespace
+
+absl::StatusOr<bool> LearnFollower(const FetchedProfile& fetched,
+                                   Identity& identity) {
+  if (fetched.openid != identity.openid)
+    return Error(Reason::kWechatBadResponse,
+                 "WeChat answered for another openid; retry")
+        .ToStatus();
+  if (!fetched.profile.subscribe) return false;
+  if (!fetched.unionid.empty()) identity.unionid = fetched.unionid;
+  return true;
+}
+
+void RefreshFollowers(
+    const Services& services,
+    const std::map<const App*, std::set<std::string>>& openids,
+    Deadline deadline, DoneStatus done) {
+  std::make_shared<FollowerRefresh>(services, Chunks(openids), deadline,
+                                    std::move(done))
+      ->Ask();
+}
+
+}  // namespace wxident

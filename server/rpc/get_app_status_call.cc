@@ -1,0 +1,55 @@
+#include <utility>
+
+#include "server/rpc/admin_calls.h"
+#include "server/rpc/app_messages.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+class GetAppStatusCall final : public UnaryCall {
+ public:
+  GetAppStatusCall(const Services& services,
+                   grpc::CallbackServerContext& context,
+                   const v1::GetAppStatusRequest& request,
+                   v1::GetAppStatusResponse& response)
+      : UnaryCall(services, "GetAppStatus", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<const App*> app =
+        AppField(services_, "app_id", request_.app_id());
+    if (!app.ok()) return Fail(app.status());
+    services_.tokens.GetState(
+        **app, deadline(),
+        [this, app = *app](absl::StatusOr<TokenKeeper::AppState> state) {
+          OnState(*app, std::move(state));
+        });
+  }
+
+ private:
+  void OnState(const App& app, absl::StatusOr<TokenKeeper::AppState> state) {
+    if (!state.ok()) return Fail(state.status());
+    Fill(app, *state, services_.clock.Now(), response_);
+    Fill(services_.wechat.BreakerOf(app), *response_.mutable_breaker());
+    Succeed();
+  }
+
+  const v1::GetAppStatusRequest& request_;
+  v1::GetAppStatusResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartGetAppStatus(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::GetAppStatusRequest& request,
+    v1::GetAppStatusResponse& response) {
+  auto* call = new GetAppStatusCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident

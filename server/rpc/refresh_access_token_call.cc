@@ -1,0 +1,58 @@
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/rpc/admin_calls.h"
+#include "server/rpc/fields.h"
+#include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+
+namespace wxident {
+namespace {
+
+class RefreshAccessTokenCall final : public UnaryCall {
+ public:
+  RefreshAccessTokenCall(const Services& services,
+                         grpc::CallbackServerContext& context,
+                         const v1::RefreshAccessTokenRequest& request,
+                         v1::RefreshAccessTokenResponse& response)
+      : UnaryCall(services, "RefreshAccessToken", context),
+        request_(request),
+        response_(response) {}
+
+  void Start() {
+    absl::StatusOr<const App*> app =
+        AppField(services_, "app_id", request_.app_id());
+    if (!app.ok()) return Fail(app.status());
+    services_.tokens.Refresh(**app, [this](absl::StatusOr<AccessToken> token) {
+      OnToken(std::move(token));
+    });
+  }
+
+ private:
+  void OnToken(absl::StatusOr<AccessToken> token) {
+    if (!token.ok()) return Fail(token.status(), Repeat::kMaySpend);
+    Log(LogLevel::kInfo, "access_token replaced by an operator",
+        {{"app_id", request_.app_id()},
+         {"generation", absl::StrCat(token->generation)}});
+    response_.set_generation(token->generation);
+    Fill(token->expires_at, *response_.mutable_expire_time());
+    Succeed();
+  }
+
+  const v1::RefreshAccessTokenRequest& request_;
+  v1::RefreshAccessTokenResponse& response_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartRefreshAccessToken(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::RefreshAccessTokenRequest& request,
+    v1::RefreshAccessTokenResponse& response) {
+  auto* call = new RefreshAccessTokenCall(services, context, request, response);
+  call->Start();
+  return call;
+}
+
+}  // namespace wxident
