@@ -192,7 +192,7 @@ class Run:
                 self.results[client, name] = str(error)
 
     def _in_parallel(self, items, work):
-        threads = [threading.Thread(target=work, args=(item,))
+        threads = [threading.Thread(target=work, args=(item,), daemon=True)
                    for item in items]
         for each in threads:
             each.start()
