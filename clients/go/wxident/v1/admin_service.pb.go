@@ -473,9 +473,10 @@ type CredentialStatus struct {
 	RefreshTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=refresh_time,json=refreshTime,proto3" json:"refresh_time,omitempty"`
 	// Whether a replica is fetching at this moment.
 	Refreshing bool `protobuf:"varint,6,opt,name=refreshing,proto3" json:"refreshing,omitempty"`
-	// Calls of WeChat's day (UTC+8), and how many of them WeChat allows.
+	// Calls of WeChat's day (UTC+8), and how many of them WeChat allows: 2000 in
+	// ordinary mode, 500000 in stable mode.
 	Fetches *Budget `protobuf:"bytes,7,opt,name=fetches,proto3" json:"fetches,omitempty"`
-	// Forced ones among them; in stable mode.
+	// Forced ones among them. Set for an access_token in stable mode.
 	ForcedFetches *Budget `protobuf:"bytes,8,opt,name=forced_fetches,json=forcedFetches,proto3" json:"forced_fetches,omitempty"`
 	// How many fetches in a row have failed; 0 after a success.
 	Failures int32 `protobuf:"varint,9,opt,name=failures,proto3" json:"failures,omitempty"`
@@ -604,9 +605,10 @@ func (x *CredentialStatus) GetFailureErrcode() string {
 }
 
 type Budget struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Used          int32                  `protobuf:"varint,1,opt,name=used,proto3" json:"used,omitempty"`
-	Limit         int32                  `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Used  int32                  `protobuf:"varint,1,opt,name=used,proto3" json:"used,omitempty"`
+	// 0: WeChat names no limit, as for jsapi_ticket.
+	Limit         int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -25,6 +25,11 @@ const (
 // "wxident" and, as its reason, the name of one of these values without the
 // prefix "ERROR_REASON_": "LOGIN_CODE_INVALID". Where WeChat answered, the
 // ErrorInfo's metadata has "errcode" and, if WeChat gave one, "rid".
+//
+// gRPC clients with a retry policy are told in the trailing metadata
+// grpc-retry-pushback-ms how long to wait, or -1: not to repeat the request. It
+// is -1 where a repetition would spend what works once, and where the wait is
+// longer than what is left of the call's deadline.
 type ErrorReason int32
 
 const (
@@ -75,7 +80,7 @@ const (
 	// NOT_FOUND. The identity is known, but no profile has been stored for it.
 	ErrorReason_ERROR_REASON_PROFILE_NOT_FOUND ErrorReason = 31
 	// RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-	// google.rpc.RetryInfo says.
+	// google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
 	ErrorReason_ERROR_REASON_WECHAT_RATE_LIMITED ErrorReason = 40
 	// RESOURCE_EXHAUSTED. The app's budget of access_token fetches is used up.
 	// Wait as long as google.rpc.RetryInfo says.
@@ -83,19 +88,22 @@ const (
 	// RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
 	// Wait as long as google.rpc.RetryInfo says, or try another replica.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 42
-	// UNAVAILABLE. WeChat says that it is busy. Retry; a login needs a new code.
+	// UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
+	// needs a new code.
 	ErrorReason_ERROR_REASON_WECHAT_BUSY ErrorReason = 50
 	// UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-	// Retry, with the same code if it is a login.
+	// Retry, with the same code if there is one.
 	ErrorReason_ERROR_REASON_WECHAT_UNREACHABLE ErrorReason = 51
-	// UNAVAILABLE. WeChat's answer could not be understood. Retry; a login needs
-	// a new code.
+	// UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
+	// phone_code needs a new code.
 	ErrorReason_ERROR_REASON_WECHAT_BAD_RESPONSE ErrorReason = 52
 	// UNAVAILABLE. The database could not be asked. Retry, with the same code if
-	// it is a login: an exchange that WeChat has answered is remembered.
+	// it is a login: an exchange that WeChat has answered is remembered. A
+	// phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 53
 	// UNAVAILABLE. The request left for WeChat and no answer came back, so
-	// whether it took effect is not known. Retry; a login needs a new code.
+	// whether it took effect is not known. Retry; a login or a phone_code needs a
+	// new code.
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 54
 	// DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
 	// left to begin.

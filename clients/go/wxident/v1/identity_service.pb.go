@@ -2060,12 +2060,12 @@ type BatchGetUsersRequest struct {
 	IdentityRefs []*IdentityRef `protobuf:"bytes,1,rep,name=identity_refs,json=identityRefs,proto3" json:"identity_refs,omitempty"`
 	// Up to 500 UUIDs in text form, and then no identity_refs.
 	UserIds []string `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
-	// Optional. First asks WeChat about the identity_refs of official accounts,
-	// 100 with one call, stores what it tells of followers, and links unionids
-	// that come with it; so a list of followers is brought up to date with a
-	// hundredth of GetUserInfo's calls. Then the call has the errors of
-	// GetUserInfo with source follower, and answers nothing when one comes; what
-	// was learned until then stays.
+	// Optional. First asks WeChat about those identity_refs of official accounts
+	// that are known here, 100 with one call, stores what it tells of followers,
+	// and links unionids that come with it; so a list of followers is brought up
+	// to date with a hundredth of GetUserInfo's calls. Then the call has the
+	// errors of GetUserInfo with source follower, and answers nothing when one
+	// comes; what was learned until then stays. Not with user_ids.
 	RefreshFollowers bool `protobuf:"varint,3,opt,name=refresh_followers,json=refreshFollowers,proto3" json:"refresh_followers,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

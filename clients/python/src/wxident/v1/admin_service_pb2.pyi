@@ -236,11 +236,13 @@ class CredentialStatus(_message.Message):
 
     @_builtins.property
     def fetches(self) -> Global___Budget:
-        """Calls of WeChat's day (UTC+8), and how many of them WeChat allows."""
+        """Calls of WeChat's day (UTC+8), and how many of them WeChat allows: 2000 in
+        ordinary mode, 500000 in stable mode.
+        """
 
     @_builtins.property
     def forced_fetches(self) -> Global___Budget:
-        """Forced ones among them; in stable mode."""
+        """Forced ones among them. Set for an access_token in stable mode."""
 
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
@@ -278,6 +280,7 @@ class Budget(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     used: _builtins.int
     limit: _builtins.int
+    """0: WeChat names no limit, as for jsapi_ticket."""
     def __init__(
         self,
         *,

@@ -83,7 +83,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The identity is known, but no profile has been stored for it."""
     ERROR_REASON_WECHAT_RATE_LIMITED: _ErrorReason.ValueType  # 40
     """RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-    google.rpc.RetryInfo says.
+    google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
     """
     ERROR_REASON_TOKEN_BUDGET_EXHAUSTED: _ErrorReason.ValueType  # 41
     """RESOURCE_EXHAUSTED. The app's budget of access_token fetches is used up.
@@ -94,22 +94,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Wait as long as google.rpc.RetryInfo says, or try another replica.
     """
     ERROR_REASON_WECHAT_BUSY: _ErrorReason.ValueType  # 50
-    """UNAVAILABLE. WeChat says that it is busy. Retry; a login needs a new code."""
+    """UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
+    needs a new code.
+    """
     ERROR_REASON_WECHAT_UNREACHABLE: _ErrorReason.ValueType  # 51
     """UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-    Retry, with the same code if it is a login.
+    Retry, with the same code if there is one.
     """
     ERROR_REASON_WECHAT_BAD_RESPONSE: _ErrorReason.ValueType  # 52
-    """UNAVAILABLE. WeChat's answer could not be understood. Retry; a login needs
-    a new code.
+    """UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
+    phone_code needs a new code.
     """
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 53
     """UNAVAILABLE. The database could not be asked. Retry, with the same code if
-    it is a login: an exchange that WeChat has answered is remembered.
+    it is a login: an exchange that WeChat has answered is remembered. A
+    phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
     """
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 54
     """UNAVAILABLE. The request left for WeChat and no answer came back, so
-    whether it took effect is not known. Retry; a login needs a new code.
+    whether it took effect is not known. Retry; a login or a phone_code needs a
+    new code.
     """
     ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 60
     """DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
@@ -139,6 +143,11 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     "wxident" and, as its reason, the name of one of these values without the
     prefix "ERROR_REASON_": "LOGIN_CODE_INVALID". Where WeChat answered, the
     ErrorInfo's metadata has "errcode" and, if WeChat gave one, "rid".
+
+    gRPC clients with a retry policy are told in the trailing metadata
+    grpc-retry-pushback-ms how long to wait, or -1: not to repeat the request. It
+    is -1 where a repetition would spend what works once, and where the wait is
+    longer than what is left of the call's deadline.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -202,7 +211,7 @@ ERROR_REASON_PROFILE_NOT_FOUND: ErrorReason.ValueType  # 31
 """NOT_FOUND. The identity is known, but no profile has been stored for it."""
 ERROR_REASON_WECHAT_RATE_LIMITED: ErrorReason.ValueType  # 40
 """RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-google.rpc.RetryInfo says.
+google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
 """
 ERROR_REASON_TOKEN_BUDGET_EXHAUSTED: ErrorReason.ValueType  # 41
 """RESOURCE_EXHAUSTED. The app's budget of access_token fetches is used up.
@@ -213,22 +222,26 @@ ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 42
 Wait as long as google.rpc.RetryInfo says, or try another replica.
 """
 ERROR_REASON_WECHAT_BUSY: ErrorReason.ValueType  # 50
-"""UNAVAILABLE. WeChat says that it is busy. Retry; a login needs a new code."""
+"""UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
+needs a new code.
+"""
 ERROR_REASON_WECHAT_UNREACHABLE: ErrorReason.ValueType  # 51
 """UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-Retry, with the same code if it is a login.
+Retry, with the same code if there is one.
 """
 ERROR_REASON_WECHAT_BAD_RESPONSE: ErrorReason.ValueType  # 52
-"""UNAVAILABLE. WeChat's answer could not be understood. Retry; a login needs
-a new code.
+"""UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
+phone_code needs a new code.
 """
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 53
 """UNAVAILABLE. The database could not be asked. Retry, with the same code if
-it is a login: an exchange that WeChat has answered is remembered.
+it is a login: an exchange that WeChat has answered is remembered. A
+phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
 """
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 54
 """UNAVAILABLE. The request left for WeChat and no answer came back, so
-whether it took effect is not known. Retry; a login needs a new code.
+whether it took effect is not known. Retry; a login or a phone_code needs a
+new code.
 """
 ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 60
 """DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was

@@ -906,12 +906,12 @@ class BatchGetUsersRequest(_message.Message):
     USER_IDS_FIELD_NUMBER: _builtins.int
     REFRESH_FOLLOWERS_FIELD_NUMBER: _builtins.int
     refresh_followers: _builtins.bool
-    """Optional. First asks WeChat about the identity_refs of official accounts,
-    100 with one call, stores what it tells of followers, and links unionids
-    that come with it; so a list of followers is brought up to date with a
-    hundredth of GetUserInfo's calls. Then the call has the errors of
-    GetUserInfo with source follower, and answers nothing when one comes; what
-    was learned until then stays.
+    """Optional. First asks WeChat about those identity_refs of official accounts
+    that are known here, 100 with one call, stores what it tells of followers,
+    and links unionids that come with it; so a list of followers is brought up
+    to date with a hundredth of GetUserInfo's calls. Then the call has the
+    errors of GetUserInfo with source follower, and answers nothing when one
+    comes; what was learned until then stays. Not with user_ids.
     """
     @_builtins.property
     def identity_refs(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.IdentityRef]:

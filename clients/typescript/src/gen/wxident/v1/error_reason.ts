@@ -8,6 +8,11 @@
  * "wxident" and, as its reason, the name of one of these values without the
  * prefix "ERROR_REASON_": "LOGIN_CODE_INVALID". Where WeChat answered, the
  * ErrorInfo's metadata has "errcode" and, if WeChat gave one, "rid".
+ *
+ * gRPC clients with a retry policy are told in the trailing metadata
+ * grpc-retry-pushback-ms how long to wait, or -1: not to repeat the request. It
+ * is -1 where a repetition would spend what works once, and where the wait is
+ * longer than what is left of the call's deadline.
  */
 export const ErrorReason = {
   UNSPECIFIED: "ERROR_REASON_UNSPECIFIED",
@@ -84,7 +89,7 @@ export const ErrorReason = {
   PROFILE_NOT_FOUND: "ERROR_REASON_PROFILE_NOT_FOUND",
   /**
    * WECHAT_RATE_LIMITED - RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-   * google.rpc.RetryInfo says.
+   * google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
    */
   WECHAT_RATE_LIMITED: "ERROR_REASON_WECHAT_RATE_LIMITED",
   /**
@@ -97,26 +102,31 @@ export const ErrorReason = {
    * Wait as long as google.rpc.RetryInfo says, or try another replica.
    */
   OVERLOADED: "ERROR_REASON_OVERLOADED",
-  /** WECHAT_BUSY - UNAVAILABLE. WeChat says that it is busy. Retry; a login needs a new code. */
+  /**
+   * WECHAT_BUSY - UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
+   * needs a new code.
+   */
   WECHAT_BUSY: "ERROR_REASON_WECHAT_BUSY",
   /**
    * WECHAT_UNREACHABLE - UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-   * Retry, with the same code if it is a login.
+   * Retry, with the same code if there is one.
    */
   WECHAT_UNREACHABLE: "ERROR_REASON_WECHAT_UNREACHABLE",
   /**
-   * WECHAT_BAD_RESPONSE - UNAVAILABLE. WeChat's answer could not be understood. Retry; a login needs
-   * a new code.
+   * WECHAT_BAD_RESPONSE - UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
+   * phone_code needs a new code.
    */
   WECHAT_BAD_RESPONSE: "ERROR_REASON_WECHAT_BAD_RESPONSE",
   /**
    * STORE_UNAVAILABLE - UNAVAILABLE. The database could not be asked. Retry, with the same code if
-   * it is a login: an exchange that WeChat has answered is remembered.
+   * it is a login: an exchange that WeChat has answered is remembered. A
+   * phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
    */
   STORE_UNAVAILABLE: "ERROR_REASON_STORE_UNAVAILABLE",
   /**
    * OUTCOME_UNKNOWN - UNAVAILABLE. The request left for WeChat and no answer came back, so
-   * whether it took effect is not known. Retry; a login needs a new code.
+   * whether it took effect is not known. Retry; a login or a phone_code needs a
+   * new code.
    */
   OUTCOME_UNKNOWN: "ERROR_REASON_OUTCOME_UNKNOWN",
   /**

@@ -343,12 +343,12 @@ export interface BatchGetUsersRequest {
   /** Up to 500 UUIDs in text form, and then no identity_refs. */
   userIds: string[];
   /**
-   * Optional. First asks WeChat about the identity_refs of official accounts,
-   * 100 with one call, stores what it tells of followers, and links unionids
-   * that come with it; so a list of followers is brought up to date with a
-   * hundredth of GetUserInfo's calls. Then the call has the errors of
-   * GetUserInfo with source follower, and answers nothing when one comes; what
-   * was learned until then stays.
+   * Optional. First asks WeChat about those identity_refs of official accounts
+   * that are known here, 100 with one call, stores what it tells of followers,
+   * and links unionids that come with it; so a list of followers is brought up
+   * to date with a hundredth of GetUserInfo's calls. Then the call has the
+   * errors of GetUserInfo with source follower, and answers nothing when one
+   * comes; what was learned until then stays. Not with user_ids.
    */
   refreshFollowers: boolean;
 }
