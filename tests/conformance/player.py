@@ -327,7 +327,6 @@ class Player:
         reason = wanted.get("reason")
         if reason:
             wanted.setdefault("code", self._reasons[reason])
-            self.kinds.setdefault(reason, set()).add(error["kind"])
         message = wanted.pop("message", [])
         retry = wanted.pop("retry_after_ms", None)
         wrong = [f"{key} {value!r}" for key, value in wanted.items()
@@ -340,6 +339,8 @@ class Player:
                   if part not in error["message"]]
         if wrong:
             raise Failed(f"wanted {', '.join(wrong)}, got {_short(error)}")
+        if reason:
+            self.kinds.setdefault(reason, set()).add(error["kind"])
 
     # Steps of the driver.
 
