@@ -17,6 +17,10 @@ def cc_protos(name, srcs, services = [], include = ".", **kwargs):
     headers = [s + ".pb.h" for s in stems] + [s + ".grpc.pb.h" for s in service_stems]
     sources = [s + ".pb.cc" for s in stems] + [s + ".grpc.pb.cc" for s in service_stems]
     root = "$(RULEDIR)"
+
+    # Another workspace sees this one below external/.
+    if native.repository_name() != "@":
+        include = "external/%s/%s" % (native.repository_name()[1:], include)
     commands = ["protoc -I{inc} --cpp_out={root} {files}".format(
         inc = include,
         root = root,
@@ -43,6 +47,8 @@ def cc_protos(name, srcs, services = [], include = ".", **kwargs):
         hdrs = headers,
         copts = ["-w"],
         includes = ["."],
+        # A shared object of it would lose Debian's libraries.
+        linkstatic = True,
         deps = ["//bazel/system:" + ("grpc" if services else "protobuf")],
         **kwargs
     )
@@ -67,6 +73,7 @@ def cc_google_rpc(name, **kwargs):
         hdrs = [s + ".pb.h" for s in stems],
         copts = ["-w"],
         includes = ["."],
+        linkstatic = True,
         deps = ["//bazel/system:protobuf"],
         **kwargs
     )

@@ -1,22 +1,29 @@
-#include "clients/cpp/wxident/access_token_source.h"
+#include "wxident/access_token_source.h"
 
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <thread>
 #include <utility>
 
-#include "clients/cpp/wxident/error.h"
+#include "wxident/error.h"
+#include "wxident/flights.h"
+#include "wxident/held_token.h"
 
 namespace wxident::client {
 namespace {
 
-constexpr absl::Duration kLeastLife = absl::Seconds(60);
+// Full jitter: a pause before a stream is opened again is anything up to these.
 constexpr absl::Duration kFirstPause = absl::Milliseconds(100);
 constexpr absl::Duration kLongestPause = absl::Seconds(5);
+// How long a caller without a token leaves a stream that is being opened time
+// to bring one.
+constexpr absl::Duration kHeadStart = absl::Milliseconds(500);
+// Of one call of GetAccessToken.
+constexpr absl::Duration kLongestCall = absl::Seconds(5);
 
 template <typename Message>
 AppToken TokenOf(const Message& message) {
@@ -26,62 +33,59 @@ AppToken TokenOf(const Message& message) {
           message.generation()};
 }
 
+absl::Status Closed() {
+  return absl::CancelledError(
+      "the access-token source is closed; make another one");
+}
+
 }  // namespace
 
 struct AccessTokenSource::State {
-  // One GetAccessToken that all who need its answer wait for.
-  struct Shared {
-    std::optional<absl::Status> end;
-  };
+  enum class Stream { kOpening, kUp, kDown };
 
   State(Client& client, std::string app_id)
-      : client(client),
-        app_id(std::move(app_id)),
-        thread([this] { Follow(); }) {}
-
-  // These want `mutex` held.
-  bool Fresh(absl::Duration least_life) const {
-    return token.has_value() && token->access_token != rejected &&
-           token->expire_time - absl::Now() > least_life;
-  }
-  void Take(AppToken fresh) {
-    if (token.has_value() && fresh.access_token != token->access_token) {
-      // What came late must not replace what is newer. Generation 0 stands
-      // beside the others: it is taken when nothing good is held.
-      const bool older = fresh.generation == 0
-                             ? Fresh(kLeastLife)
-                             : fresh.generation < token->generation;
-      if (older) return;
-    }
-    token = std::move(fresh);
-    last_error = absl::OkStatus();
-    changed.notify_all();
-  }
+      : client(client), app_id(std::move(app_id)) {}
 
   // The life of the thread: one stream after another.
   void Follow();
   void ReadStream();
 
-  // Asks the server, or waits for who does already with the same `rejected`.
-  absl::Status Ask(std::unique_lock<std::mutex>& lock,
-                   const std::string& rejected, absl::Time end);
+  void Close();
+  absl::StatusOr<AppToken> Get(Instant end);
+  absl::StatusOr<AppToken> ReportRejected(const std::string& access_token,
+                                          Instant end);
+
+  // Asks the server, or waits for who does already; `rejected` may be "".
+  absl::StatusOr<AppToken> Fetch(const std::string& rejected, Instant end) {
+    return fetches.Share(rejected, end,
+                         [&] { return FetchAlone(rejected, end); });
+  }
+  absl::StatusOr<AppToken> FetchAlone(const std::string& rejected, Instant end);
+
+  // A call under way, for Close to cancel. False: it is closed already.
+  bool Enter(grpc::ClientContext& context) {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (!closing) calls.insert(&context);
+    return !closing;
+  }
+  void Leave(grpc::ClientContext& context) {
+    std::lock_guard<std::mutex> lock(mutex);
+    calls.erase(&context);
+  }
 
   Client& client;
   const std::string app_id;
+  Flights<AppToken> fetches;
+  std::once_flag joined;
 
   std::mutex mutex;
+  // One of the following has changed.
   std::condition_variable changed;
   bool closing = false;
-  // The context of the stream that is open, to cancel it.
-  grpc::ClientContext* stream = nullptr;
-  bool streaming = false;
-  std::optional<AppToken> token;
-  // Reported as refused by WeChat.
-  std::string rejected;
-  absl::Status last_error;
-  std::map<std::string, std::shared_ptr<Shared>> asking;
+  Stream stream = Stream::kOpening;
+  HeldToken held;
+  std::set<grpc::ClientContext*> calls;
 
-  // The last member: it uses the others.
   std::thread thread;
 };
 
@@ -90,30 +94,27 @@ void AccessTokenSource::State::Follow() {
   absl::Duration pause = kFirstPause;
   std::unique_lock<std::mutex> lock(mutex);
   while (!closing) {
+    stream = Stream::kOpening;
     lock.unlock();
     const absl::Time began = absl::Now();
     ReadStream();
     lock.lock();
+    stream = Stream::kDown;
+    changed.notify_all();
     // A stream that lived is no reason to wait longer.
-    pause = absl::Now() - began > kLongestPause
-                ? kFirstPause
-                : std::min(pause * 2, kLongestPause);
-    const absl::Duration wait =
-        pause * std::uniform_real_distribution<>(0, 1)(random);
-    changed.wait_for(lock,
-                     absl::ToChronoNanoseconds(std::max(wait, kFirstPause)),
-                     [this] { return closing; });
+    if (absl::Now() - began > kLongestPause) pause = kFirstPause;
+    changed.wait_until(
+        lock,
+        InstantAfter(pause * std::uniform_real_distribution<>(0, 1)(random)),
+        [this] { return closing; });
+    pause = std::min(pause * 2, kLongestPause);
   }
 }
 
 void AccessTokenSource::State::ReadStream() {
+  // Without Prepare: it belongs to no call of the user's.
   grpc::ClientContext context;
-  client.Prepare(context);
-  {
-    std::lock_guard<std::mutex> lock(mutex);
-    if (closing) return;
-    stream = &context;
-  }
+  if (!Enter(context)) return;
   v1::WatchAccessTokenRequest request;
   request.set_app_id(app_id);
   std::unique_ptr<grpc::ClientReader<v1::WatchAccessTokenResponse>> reader =
@@ -121,86 +122,121 @@ void AccessTokenSource::State::ReadStream() {
   v1::WatchAccessTokenResponse response;
   while (reader->Read(&response)) {
     std::lock_guard<std::mutex> lock(mutex);
-    streaming = true;
-    Take(TokenOf(response));
+    held.Offer(TokenOf(response), absl::Now());
+    stream = Stream::kUp;
+    changed.notify_all();
   }
-  const grpc::Status status = reader->Finish();
-  std::lock_guard<std::mutex> lock(mutex);
-  stream = nullptr;
-  streaming = false;
-  if (!status.ok()) last_error = FromGrpc(status);
-  changed.notify_all();
+  // Why it ended does not matter: who needs a token asks, and hears why not.
+  reader->Finish();
+  Leave(context);
 }
 
-absl::Status AccessTokenSource::State::Ask(std::unique_lock<std::mutex>& lock,
-                                           const std::string& refused,
-                                           absl::Time end) {
-  auto [found, mine] = asking.try_emplace(refused);
-  if (mine) found->second = std::make_shared<Shared>();
-  const std::shared_ptr<Shared> shared = found->second;
-  if (!mine) {
-    changed.wait_until(lock, absl::ToChronoTime(end),
-                       [&] { return closing || shared->end.has_value(); });
-    if (shared->end.has_value()) return *shared->end;
-    return absl::DeadlineExceededError("no answer from wxident in time");
-  }
-  lock.unlock();
+absl::StatusOr<AppToken> AccessTokenSource::State::FetchAlone(
+    const std::string& rejected, Instant end) {
+  grpc::ClientContext context;
+  client.Prepare(context);
+  context.set_deadline(
+      absl::ToChronoTime(absl::Now() + std::min(LeftUntil(end), kLongestCall)));
   v1::GetAccessTokenRequest request;
   request.set_app_id(app_id);
-  request.set_rejected_access_token(refused);
-  const absl::StatusOr<v1::GetAccessTokenResponse> answer =
-      client.GetAccessToken(request, {end - absl::Now()});
-  lock.lock();
-  asking.erase(refused);
-  if (answer.ok()) Take(TokenOf(*answer));
-  shared->end = answer.status();
+  request.set_rejected_access_token(rejected);
+  v1::GetAccessTokenResponse response;
+  if (!Enter(context)) return Closed();
+  const grpc::Status status =
+      client.stub().GetAccessToken(&context, request, &response);
+  Leave(context);
+  if (!status.ok()) return FromGrpc(status);
+  AppToken token = TokenOf(response);
+  std::lock_guard<std::mutex> lock(mutex);
+  const AppToken& best = held.Offer(token, absl::Now());
   changed.notify_all();
-  return answer.status();
+  // What the stream has brought meanwhile may be newer.
+  return best.access_token == rejected ? token : best;
+}
+
+absl::StatusOr<AppToken> AccessTokenSource::State::Get(Instant end) {
+  const Instant patience = std::min(end, InstantAfter(kHeadStart));
+  // The server was asked, and this is why there is no answer.
+  std::optional<absl::Status> asked;
+  std::unique_lock<std::mutex> lock(mutex);
+  while (true) {
+    if (closing) return Closed();
+    if (std::optional<AppToken> token =
+            held.Usable(absl::Now(), stream == Stream::kUp);
+        token.has_value())
+      return *token;
+    const Instant now = std::chrono::steady_clock::now();
+    if (now >= end)
+      return asked.value_or(absl::DeadlineExceededError(
+          "no access_token from wxident in time; try again, or allow more "
+          "time"));
+    if (asked.has_value()) {
+      // The stream may still bring one in time.
+      changed.wait_until(lock, end);
+    } else if (stream == Stream::kOpening && now < patience) {
+      changed.wait_until(lock, patience);
+    } else {
+      lock.unlock();
+      absl::StatusOr<AppToken> fetched = Fetch("", end);
+      lock.lock();
+      if (closing) return Closed();
+      if (fetched.ok()) return fetched;
+      // Not much time is left to it, but some.
+      if (std::optional<AppToken> token = held.Unexpired(absl::Now());
+          token.has_value())
+        return *token;
+      if (!absl::IsUnavailable(fetched.status())) return fetched;
+      asked = fetched.status();
+    }
+  }
+}
+
+absl::StatusOr<AppToken> AccessTokenSource::State::ReportRejected(
+    const std::string& access_token, Instant end) {
+  if (access_token.empty())
+    return absl::InvalidArgumentError(
+        "the rejected access_token is empty; give the one that WeChat refused");
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (closing) return Closed();
+    held.Reject(access_token);
+  }
+  absl::StatusOr<AppToken> fetched = Fetch(access_token, end);
+  std::lock_guard<std::mutex> lock(mutex);
+  if (closing) return Closed();
+  return fetched;
+}
+
+void AccessTokenSource::State::Close() {
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    closing = true;
+    for (grpc::ClientContext* context : calls) context->TryCancel();
+    changed.notify_all();
+  }
+  std::call_once(joined, [this] { thread.join(); });
 }
 
 AccessTokenSource::AccessTokenSource(Client& client, std::string app_id)
-    : state_(std::make_unique<State>(client, std::move(app_id))) {}
-
-AccessTokenSource::~AccessTokenSource() {
-  {
-    std::lock_guard<std::mutex> lock(state_->mutex);
-    state_->closing = true;
-    if (state_->stream != nullptr) state_->stream->TryCancel();
-    state_->changed.notify_all();
-  }
-  state_->thread.join();
+    : state_(std::make_shared<State>(client, std::move(app_id))) {
+  state_->thread = std::thread([state = state_.get()] { state->Follow(); });
 }
 
+AccessTokenSource::~AccessTokenSource() { Close(); }
+
+// Each keeps the state for as long as it runs: the destructor may come while a
+// call waits.
 absl::StatusOr<AppToken> AccessTokenSource::Get(absl::Duration timeout) {
-  const absl::Time end = absl::Now() + timeout;
-  State& state = *state_;
-  std::unique_lock<std::mutex> lock(state.mutex);
-  if (state.Fresh(kLeastLife) ||
-      (state.streaming && state.Fresh(absl::ZeroDuration())))
-    return *state.token;
-  const absl::Status asked = state.Ask(lock, state.rejected, end);
-  // What the stream brought meanwhile, or is left of an old one, is better
-  // than an error.
-  if (state.token.has_value() && state.token->expire_time > absl::Now() &&
-      (asked.ok() || state.token->access_token != state.rejected))
-    return *state.token;
-  return asked.ok() ? absl::UnavailableError("wxident gave an expired token")
-                    : asked;
+  const std::shared_ptr<State> state = state_;
+  return state->Get(InstantAfter(timeout));
 }
 
 absl::StatusOr<AppToken> AccessTokenSource::ReportRejected(
     const std::string& access_token, absl::Duration timeout) {
-  const absl::Time end = absl::Now() + timeout;
-  State& state = *state_;
-  std::unique_lock<std::mutex> lock(state.mutex);
-  // It has been replaced already.
-  if (state.token.has_value() && state.token->access_token != access_token &&
-      state.Fresh(kLeastLife))
-    return *state.token;
-  state.rejected = access_token;
-  if (absl::Status asked = state.Ask(lock, access_token, end); !asked.ok())
-    return asked;
-  return *state.token;
+  const std::shared_ptr<State> state = state_;
+  return state->ReportRejected(access_token, InstantAfter(timeout));
 }
+
+void AccessTokenSource::Close() { state_->Close(); }
 
 }  // namespace wxident::client

@@ -6,13 +6,14 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "clients/cpp/wxident/client.h"
+#include "wxident/client.h"
 
 namespace wxident::client {
 
-// The channel that ClientOptions describe.
+// The channel that ClientOptions describe. It looks at the certificate files
+// every `reload_seconds`.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
-    const ClientOptions& options);
+    const ClientOptions& options, unsigned int reload_seconds = 10);
 
 }  // namespace wxident::client
 

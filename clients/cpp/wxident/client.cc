@@ -1,10 +1,11 @@
-#include "clients/cpp/wxident/client.h"
+#include "wxident/client.h"
 
 #include <cstdlib>
 #include <utility>
 
-#include "clients/cpp/wxident/channel.h"
-#include "clients/cpp/wxident/error.h"
+#include "absl/strings/str_cat.h"
+#include "wxident/channel.h"
+#include "wxident/error.h"
 
 namespace wxident::client {
 namespace {
@@ -21,22 +22,38 @@ std::string Variable(const char* name) {
 
 }  // namespace
 
-ClientOptions ClientOptions::FromEnv() {
+absl::StatusOr<ClientOptions> ClientOptions::FromEnv() {
   ClientOptions options;
   options.address = Variable("WXIDENT_GRPC_ADDR");
   options.ca_file = Variable("WXIDENT_TLS_CA_FILE");
   options.cert_file = Variable("WXIDENT_TLS_CERT_FILE");
   options.key_file = Variable("WXIDENT_TLS_KEY_FILE");
   options.server_name = Variable("WXIDENT_TLS_SERVER_NAME");
-  options.insecure = Variable("WXIDENT_INSECURE") == "true";
+  const std::string insecure = Variable("WXIDENT_INSECURE");
+  if (insecure != "" && insecure != "true" && insecure != "false")
+    return absl::InvalidArgumentError(
+        absl::StrCat("insecure (WXIDENT_INSECURE) is \"", insecure,
+                     "\"; set it to true or false"));
+  options.insecure = insecure == "true";
   return options;
 }
+
+Client::Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
+    : stub_(v1::IdentityService::NewStub(std::move(channel))),
+      deadline_(options.deadline),
+      trace_context_(std::move(options.trace_context)) {}
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = OpenChannel(options);
   if (!channel.ok()) return channel.status();
   return std::unique_ptr<Client>(
-      new Client(*std::move(channel), std::move(options.trace_context)));
+      new Client(*std::move(channel), std::move(options)));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::FromEnv() {
+  absl::StatusOr<ClientOptions> options = ClientOptions::FromEnv();
+  if (!options.ok()) return options.status();
+  return Create(*std::move(options));
 }
 
 void Client::Prepare(grpc::ClientContext& context) const {
@@ -56,8 +73,8 @@ absl::StatusOr<Response> Client::Call(
     const Request& request, absl::Duration usual, const CallOptions& options) {
   grpc::ClientContext context;
   Prepare(context);
-  context.set_deadline(
-      absl::ToChronoTime(absl::Now() + options.deadline.value_or(usual)));
+  context.set_deadline(absl::ToChronoTime(
+      absl::Now() + options.deadline.value_or(deadline_.value_or(usual))));
   Response response;
   const grpc::Status status = ((*stub_).*method)(&context, request, &response);
   if (!status.ok()) return FromGrpc(status);

@@ -23,9 +23,10 @@ struct TraceContext {
 };
 
 struct ClientOptions {
-  // Required. "host:port", several by comma, or "dns:///name:port". Several
-  // addresses are used in turn, those that do not say that they serve are left
-  // out; host names among several are looked up once, at the start.
+  // Required. "host:port", several by comma, or "dns:///name:port". Calls go to
+  // all addresses in turn, but not to those whose health service says no. One
+  // host, or a dns:/// name, is looked up again when a connection is lost;
+  // hosts among several are looked up once, by Client::Create.
   std::string address;
 
   // PEM files. Empty ca_file: the system's CAs. cert_file and key_file: both or
@@ -33,23 +34,29 @@ struct ClientOptions {
   std::string ca_file;
   std::string cert_file;
   std::string key_file;
-  // The name that the server's certificate must have. Empty: the address's.
+  // The name that the server's certificate must have. Empty: that of the
+  // address, or of any of several.
   std::string server_name;
 
   // Plain text, to loopback addresses only.
   bool insecure = false;
 
+  // For every unary call, instead of each one's own; see CallOptions.
+  std::optional<absl::Duration> deadline;
+
   // Called at each call, on the caller's thread; may be empty.
   std::function<TraceContext()> trace_context;
 
   // From WXIDENT_GRPC_ADDR, WXIDENT_TLS_CA_FILE, WXIDENT_TLS_CERT_FILE,
-  // WXIDENT_TLS_KEY_FILE, WXIDENT_TLS_SERVER_NAME and WXIDENT_INSECURE=true.
-  static ClientOptions FromEnv();
+  // WXIDENT_TLS_KEY_FILE, WXIDENT_TLS_SERVER_NAME and WXIDENT_INSECURE (true or
+  // false).
+  static absl::StatusOr<ClientOptions> FromEnv();
 };
 
 struct CallOptions {
-  // Unset: 2 s for what the database answers (BatchGetUsers 3 s, with
-  // refresh_followers 10 s), 5 s for what may ask WeChat.
+  // Unset: that of ClientOptions, else 2 s for what the database answers
+  // (BatchGetUsers 3 s, with refresh_followers 10 s), 5 s for what may ask
+  // WeChat.
   std::optional<absl::Duration> deadline;
 };
 
@@ -57,14 +64,14 @@ struct CallOptions {
 // one's status is described in error.h. What may be sent again is sent again
 // after UNAVAILABLE, at most twice and as the server advises. Thread-safe; one
 // for the whole process is best, for it keeps one connection to each address.
+// Its destructor closes them; calls must have ended by then.
 class Client {
  public:
   // Does not wait for a connection. kInvalidArgument names the option and its
   // variable.
   static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options);
-  static absl::StatusOr<std::unique_ptr<Client>> FromEnv() {
-    return Create(ClientOptions::FromEnv());
-  }
+  // As the environment says.
+  static absl::StatusOr<std::unique_ptr<Client>> FromEnv();
 
   absl::StatusOr<v1::LoginResponse> Login(const v1::LoginRequest& request,
                                           const CallOptions& options = {});
@@ -104,16 +111,11 @@ class Client {
   // calls have no deadline unless their context has.
   v1::IdentityService::Stub& stub() { return *stub_; }
 
-  // Adds what a call of this client carries to the context of a call made with
-  // stub().
+  // Adds the trace context to that of a call made with stub().
   void Prepare(grpc::ClientContext& context) const;
 
  private:
-  Client(std::shared_ptr<grpc::Channel> channel,
-         std::function<TraceContext()> trace_context)
-      : channel_(std::move(channel)),
-        stub_(v1::IdentityService::NewStub(channel_)),
-        trace_context_(std::move(trace_context)) {}
+  Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
 
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(
@@ -122,8 +124,8 @@ class Client {
                                                         Response*),
       const Request& request, absl::Duration usual, const CallOptions& options);
 
-  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::IdentityService::Stub> stub_;
+  const std::optional<absl::Duration> deadline_;
   const std::function<TraceContext()> trace_context_;
 };
 

@@ -1,7 +1,6 @@
-#include "clients/cpp/wxident/error.h"
+#include "wxident/error.h"
 
 #include "absl/strings/cord.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "bazel/google_rpc/error_info.pb.h"
 #include "google/rpc/error_details.pb.h"
@@ -16,24 +15,42 @@ constexpr char kPrefix[] = "ERROR_REASON_";
 // One detail of a status, by the type URL that google.protobuf.Any gives it.
 template <typename Detail>
 std::optional<Detail> DetailOf(const absl::Status& status) {
-  const std::optional<absl::Cord> payload = [&]() -> std::optional<absl::Cord> {
-    auto found = status.GetPayload(absl::StrCat(
-        "type.googleapis.com/", Detail::descriptor()->full_name()));
-    if (!found.has_value()) return std::nullopt;
-    return *found;
-  }();
+  const auto payload = status.GetPayload(
+      absl::StrCat("type.googleapis.com/", Detail::descriptor()->full_name()));
   Detail detail;
   if (!payload.has_value() || !detail.ParseFromString(std::string(*payload)))
     return std::nullopt;
   return detail;
 }
 
+std::optional<google::rpc::ErrorInfo> InfoOf(const absl::Status& status) {
+  std::optional<google::rpc::ErrorInfo> info =
+      DetailOf<google::rpc::ErrorInfo>(status);
+  if (info.has_value() && info->domain() != kDomain) return std::nullopt;
+  return info;
+}
+
+// What to do about an error that is not the server's own.
+std::string Advice(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      return "wxident cannot be reached; check the address and the "
+             "certificates, and try again: ";
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return "no answer from wxident in time; try again, or allow more time: ";
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return "the server does not know this call; check the address and the "
+             "server's version: ";
+    default:
+      return "the call did not get through to wxident: ";
+  }
+}
+
 }  // namespace
 
 v1::ErrorReason ReasonOf(const absl::Status& status) {
-  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
   v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
-  if (info.has_value() && info->domain() == kDomain)
+  if (const auto info = InfoOf(status); info.has_value())
     v1::ErrorReason_Parse(absl::StrCat(kPrefix, info->reason()), &reason);
   return reason;
 }
@@ -43,13 +60,14 @@ bool Is(const absl::Status& status, v1::ErrorReason reason) {
 }
 
 std::string ReasonName(v1::ErrorReason reason) {
-  if (reason == v1::ERROR_REASON_UNSPECIFIED) return "";
-  return v1::ErrorReason_Name(reason).substr(sizeof(kPrefix) - 1);
+  const std::string name = v1::ErrorReason_Name(reason);
+  if (reason == v1::ERROR_REASON_UNSPECIFIED || name.empty()) return "";
+  return name.substr(sizeof(kPrefix) - 1);
 }
 
 std::string MetadataOf(const absl::Status& status, const std::string& name) {
-  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
-  if (!info.has_value() || info->domain() != kDomain) return "";
+  const auto info = InfoOf(status);
+  if (!info.has_value()) return "";
   auto found = info->metadata().find(name);
   return found == info->metadata().end() ? "" : found->second;
 }
@@ -74,13 +92,15 @@ std::optional<absl::Duration> RetryAfter(const absl::Status& status) {
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   // The two enumerations have the same numbers.
-  absl::Status out(static_cast<absl::StatusCode>(status.error_code()),
-                   status.error_message());
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  absl::Status out(code, status.error_message());
   google::rpc::Status wire;
   if (wire.ParseFromString(status.error_details()))
     for (const auto& detail : wire.details())
       out.SetPayload(detail.type_url(), absl::Cord(detail.value()));
-  return out;
+  if (InfoOf(out).has_value()) return out;
+  return absl::Status(code,
+                      absl::StrCat(Advice(status), status.error_message()));
 }
 
 }  // namespace wxident::client

@@ -25,6 +25,7 @@ namespace wxident::client {
 // connection or the deadline, not about WeChat.
 v1::ErrorReason ReasonOf(const absl::Status& status);
 
+// Whether it failed, and for this reason.
 bool Is(const absl::Status& status, v1::ErrorReason reason);
 
 // "LOGIN_CODE_CONSUMED"; "" for ERROR_REASON_UNSPECIFIED.
@@ -40,7 +41,7 @@ std::vector<std::pair<std::string, std::string>> ViolationsOf(
 // How long to wait before the same call may help.
 std::optional<absl::Duration> RetryAfter(const absl::Status& status);
 
-// The absl::Status of a gRPC call's end.
+// The absl::Status of a gRPC call's end, for calls made with Client::stub().
 absl::Status FromGrpc(const grpc::Status& status);
 
 }  // namespace wxident::client

@@ -1,0 +1,21 @@
+#ifndef WXIDENT_CLIENTS_CPP_WXIDENT_FAKE_ERRORS_H_
+#define WXIDENT_CLIENTS_CPP_WXIDENT_FAKE_ERRORS_H_
+
+#include <grpcpp/support/status.h>
+
+#include <string>
+
+#include "wxident/fake.h"
+
+namespace wxident::client {
+
+// An error as wxident answers it.
+grpc::Status FakeError(v1::ErrorReason reason, const std::string& message,
+                       const FakeWxident::Failure& details = {});
+
+// REQUEST_INVALID of one field.
+grpc::Status FakeInvalid(const std::string& field, const std::string& what);
+
+}  // namespace wxident::client
+
+#endif  // WXIDENT_CLIENTS_CPP_WXIDENT_FAKE_ERRORS_H_
