@@ -185,6 +185,14 @@ class Run:
                 "address": self._world.servers["A"].address})
             if error is not None:
                 raise runner.NoAnswer(f"open failed: {error}")
+            # What a runtime has to load and compile is no part of a deadline.
+            for _ in range(20):
+                _, error = self._runners[client].ask("call", {
+                    "client": "main", "method": "ValidateSession",
+                    "request": {"session_token": "abc"},
+                    "deadline_ms": 10000})
+            if error is not None:
+                raise runner.NoAnswer(f"the first calls failed: {error}")
             self._hellos[client] = hello
         except runner.NoAnswer as error:
             self._lost[client] = str(error)
