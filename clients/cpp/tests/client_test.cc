@@ -172,10 +172,11 @@ TEST_F(FromEnvTest, AClientThatWorks) {
 TEST(ClientTest, EachCallHasItsDeadline) {
   FakeWxident fake;
   const auto client = fake.MakeClient();
+  // gRPC rounds up what it sends.
   const auto expect = [&](const std::string& method, int seconds) {
     EXPECT_THAT(fake.LastDeadline(method),
                 AllOf(Gt(absl::Seconds(seconds - 1)),
-                      Le(absl::Seconds(seconds) + absl::Milliseconds(50))))
+                      Le(absl::Seconds(seconds) + absl::Milliseconds(500))))
         << method;
   };
   (void)client->Login({});
