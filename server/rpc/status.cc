@@ -71,6 +71,9 @@ std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
     return kGiveUp;
   if (!details.retry_after.has_value()) return std::nullopt;
   if (*details.retry_after > left) return kGiveUp;
+  // Some clients (Java's) repeat whatever carries a time, also what their
+  // policy does not name.
+  if (code != absl::StatusCode::kUnavailable) return std::nullopt;
   return absl::ToInt64Milliseconds(*details.retry_after);
 }
 

@@ -32,7 +32,8 @@ enum class Repeat {
 // that have a retry policy obey: how long to wait, or -1: give up. nullopt: as
 // the policy says. It is -1 where what the request needs may be spent, and
 // where the wait is longer than the `left` of the call: the caller then hears
-// the reason now and not of a passed deadline later.
+// the reason now and not of a passed deadline later. Only UNAVAILABLE carries a
+// time.
 std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
                                        Repeat repeat, absl::Duration left);
 

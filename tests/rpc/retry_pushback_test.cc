@@ -22,8 +22,8 @@ absl::Status Failure(Reason reason, absl::Duration wait) {
 }
 
 TEST(RetryPushbackMsTest, IsTheWaitOfWhatMayBeRetried) {
-  for (Reason reason : {Reason::kStoreUnavailable, Reason::kWechatUnreachable,
-                        Reason::kOverloaded, Reason::kTokenBudgetExhausted}) {
+  for (Reason reason :
+       {Reason::kStoreUnavailable, Reason::kWechatUnreachable}) {
     for (Repeat repeat : {Repeat::kSafe, Repeat::kMaySpend})
       EXPECT_EQ(RetryPushbackMs(Failure(reason, absl::Milliseconds(250)),
                                 repeat, kLeft),
@@ -31,6 +31,11 @@ TEST(RetryPushbackMsTest, IsTheWaitOfWhatMayBeRetried) {
     EXPECT_EQ(RetryPushbackMs(Failure(reason), Repeat::kSafe, kLeft),
               std::nullopt);
   }
+  // Of a used-up quota clients decide by their policy alone.
+  for (Reason reason : {Reason::kOverloaded, Reason::kTokenBudgetExhausted})
+    EXPECT_EQ(RetryPushbackMs(Failure(reason, absl::Milliseconds(250)),
+                              Repeat::kSafe, kLeft),
+              std::nullopt);
   EXPECT_EQ(
       RetryPushbackMs(Failure(Reason::kAppMisconfigured, absl::Seconds(1)),
                       Repeat::kSafe, kLeft),
@@ -41,8 +46,10 @@ TEST(RetryPushbackMsTest, IsTheWaitOfWhatMayBeRetried) {
 }
 
 TEST(RetryPushbackMsTest, NobodyWaitsBeyondTheDeadline) {
+  EXPECT_EQ(RetryPushbackMs(Failure(Reason::kStoreUnavailable, kLeft),
+                            Repeat::kSafe, kLeft),
+            10'000);
   const absl::Status error = Failure(Reason::kTokenBudgetExhausted, kLeft);
-  EXPECT_EQ(RetryPushbackMs(error, Repeat::kSafe, kLeft), 10'000);
   EXPECT_EQ(RetryPushbackMs(error, Repeat::kSafe, kLeft - absl::Seconds(1)),
             -1);
   EXPECT_EQ(RetryPushbackMs(error, Repeat::kSafe, absl::Seconds(-1)), -1);
