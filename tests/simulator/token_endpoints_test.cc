@@ -194,7 +194,8 @@ TEST(GetTicket, GivesOneTicketUntilItExpires) {
   EXPECT_EQ(call["given"]["issued"], false);
   EXPECT_EQ(call["given"]["digest"],
             DigestOf(first["ticket"].get<std::string>()));
-  for (const Json& app : sim.Get("/_sim/state")["apps"])
+  const Json state = sim.Get("/_sim/state");
+  for (const Json& app : state["apps"])
     if (app["app_id"] == "oa")
       EXPECT_EQ(app["jsapi_ticket"]["accepted"],
                 Json({call["given"]["digest"]}));
