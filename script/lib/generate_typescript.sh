@@ -28,6 +28,8 @@ mkdir "$work/google" "$work/gen"
 options=(
   env=node esModuleInterop=true importSuffix=.js
   outputServices=grpc-js outputClientImpl=false
+  # 64-bit numbers are whole in a bigint.
+  forceLong=bigint
   # Enums are unions of the names that JSON has for them.
   stringEnums=true enumsAsLiterals=true removeEnumPrefix=true
   useExactTypes=false exportCommonSymbols=false

@@ -123,16 +123,7 @@ const methods: Record<string, Call> = {
   ),
 };
 
-// JSON of protobuf writes these as text.
-const int64Members = new Set([
-  'generation',
-  'timestamp',
-  'qr_scene',
-  'group_id',
-  'tag_ids',
-]);
-
-// The names and numbers of JSON of protobuf, as the .proto files write them.
+// The names of JSON of protobuf, as the .proto files write them.
 function toProtoJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toProtoJson);
   if (typeof value !== 'object' || value === null) return value;
@@ -142,11 +133,7 @@ function toProtoJson(value: unknown): unknown {
         /[A-Z]/g,
         (letter) => `_${letter.toLowerCase()}`,
       );
-      if (!int64Members.has(name)) return [name, toProtoJson(member)];
-      return [
-        name,
-        Array.isArray(member) ? member.map(String) : String(member),
-      ];
+      return [name, toProtoJson(member)];
     }),
   );
 }
@@ -156,12 +143,11 @@ function fromProtoJson(request: Json): Json {
   for (const name of ['session_ttl', 'sessionTtl']) {
     const text = request[name];
     if (typeof text !== 'string') continue;
-    const all = Number(text.replace(/s$/, ''));
-    const seconds = Math.trunc(all);
-    request = {
-      ...request,
-      [name]: { seconds, nanos: Math.round((all - seconds) * 1e9) },
-    };
+    const parts = /^(-?)(\d+)(?:\.(\d{1,9}))?s$/.exec(text);
+    if (!parts) throw new Error(`${name} is no duration: ${text}`);
+    const [, sign = '', seconds = '', fraction = ''] = parts;
+    const nanos = Number(sign + fraction.padEnd(9, '0'));
+    request = { ...request, [name]: { seconds: sign + seconds, nanos } };
   }
   return request;
 }

@@ -57,7 +57,8 @@ function detailsOf(
         case 'google.rpc.RetryInfo': {
           const delay = RetryInfo.decode(value).retryDelay;
           if (delay)
-            found.retryAfterMs = delay.seconds * 1000 + delay.nanos / 1e6;
+            found.retryAfterMs =
+              Number(delay.seconds) * 1000 + delay.nanos / 1e6;
           break;
         }
       }

@@ -43,7 +43,7 @@ export class AccessTokenSource {
 
   #held: AccessToken | undefined;
   // The highest generation that was ever held.
-  #generation = 0;
+  #generation = 0n;
   // The token that WeChat was said to refuse, until another one is held.
   #rejected: string | undefined;
   // A stream is live from its first message to its end.
@@ -189,15 +189,17 @@ export class AccessTokenSource {
         held.accessToken === this.#rejected || this.#left(held) < spareMs;
       // Generation 0: a replica that cannot ask the database got it for itself.
       const better =
-        token.generation === 0
-          ? held.generation === 0 || dying
+        token.generation === 0n
+          ? held.generation === 0n || dying
           : token.generation >= this.#generation;
       // A late message may still bring the one that was refused.
       if (same ? token.expireTime < held.expireTime : !better) return;
       if (!same && token.accessToken === this.#rejected) return;
     }
-    if (token.generation > this.#generation) this.#rejected = undefined;
-    this.#generation = Math.max(this.#generation, token.generation);
+    if (token.generation > this.#generation) {
+      this.#generation = token.generation;
+      this.#rejected = undefined;
+    }
     this.#held = token;
   }
 

@@ -55,7 +55,7 @@ type Always<T, Name extends keyof T> = Omit<T, Name> & {
 
 /** A span of time: `{ seconds: 3600 }`. */
 export interface Duration {
-  seconds: number;
+  seconds: number | bigint;
   nanos?: number;
 }
 
@@ -205,7 +205,10 @@ export interface GetJsapiSignatureInput {
   url: string;
 }
 
-/** What wx.config wants; `nonce` is its nonceStr. */
+/**
+ * What wx.config wants; `nonce` is its nonceStr. JSON has no bigint: a page is
+ * sent `Number(timestamp)`.
+ */
 export type JsapiSignature = GetJsapiSignatureResponse;
 
 /** Which page of WeChat, and where it leads. */

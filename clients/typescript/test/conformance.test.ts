@@ -90,18 +90,18 @@ test('calls, tokens and errors', async (t) => {
   assert.equal(response['new_user'], true);
   assert.equal(fake.calls[0]?.metadata['traceparent'], '00-aa-bb-01');
   assert.deepEqual((fake.calls[0]?.request as Json)['sessionTtl'], {
-    seconds: 90,
+    seconds: 90n,
     nanos: 5e8,
   });
 
   const { session_token } = response;
-  alice.setProfile({ qrScene: 5, tagIds: [2] });
+  alice.setProfile({ qrScene: 9007199254740993n, tagIds: [2n] });
   const info = await ok(
     'call',
     call('GetUserInfo', { sessionToken: session_token, stored: {} }),
   );
   const userInfo = (info['response'] as Json)['user_info'] as Json;
-  assert.equal(userInfo['qr_scene'], '5');
+  assert.equal(userInfo['qr_scene'], '9007199254740993');
   assert.deepEqual(userInfo['tag_ids'], ['2']);
 
   const failure = await error(

@@ -74,7 +74,7 @@ test('the first token is waited for, as long as the caller likes', async (t) => 
   assert.equal((await failureOf(given)).name, 'AbortError');
   const waiting = source.get();
   release();
-  assert.equal((await waiting).generation, 1);
+  assert.equal((await waiting).generation, 1n);
 });
 
 test('without a stream, what is in memory still serves', async (t) => {
@@ -116,14 +116,14 @@ test('with no token at all, get hears why', async (t) => {
   const { source } = open(t, fake);
   assert.ok((await failureOf(source.get())) instanceof AppUnknownError);
   fake.addApp(appId);
-  assert.equal((await source.get()).generation, 1);
+  assert.equal((await source.get()).generation, 1n);
 });
 
 test('while the server is away, get waits for the stream', async (t) => {
   const token: AccessToken = {
     accessToken: 'token',
     expireTime: new Date(Date.now() + 7_200_000),
-    generation: 1,
+    generation: 1n,
     kind: 'ACCESS_TOKEN_KIND_APP',
   };
   const away = new StoreUnavailableError('away', { code: status.UNAVAILABLE });
@@ -158,7 +158,7 @@ test('a stream that does not come gets a head start of half a second', async (t)
   fake.hangNext('WatchAccessToken');
   const { source } = open(t, fake);
   const begun = Date.now();
-  assert.equal((await source.get()).generation, 1);
+  assert.equal((await source.get()).generation, 1n);
   assert.ok(Date.now() - begun >= 490);
   assert.equal(fake.count('GetAccessToken'), 1);
 });
@@ -181,12 +181,12 @@ test('a token that nobody can replace is used to its end', async (t) => {
 
 test('once what is held has expired, any token will do', async (t) => {
   const fake = await startWithApp(t);
-  const held = fake.rotateToken(appId, { generation: 7 });
+  const held = fake.rotateToken(appId, { generation: 7n });
   const clock = { ms: Date.now() };
   const { source } = open(t, fake, { now: () => clock.ms });
   await hold(source, held);
   clock.ms = held.expireTime.getTime();
-  const lower = fake.rotateToken(appId, { generation: 3, lifeMs: 7_300_000 });
+  const lower = fake.rotateToken(appId, { generation: 3n, lifeMs: 7_300_000 });
   await hold(source, lower);
 });
 
@@ -227,7 +227,7 @@ test('a rejected token is replaced, once for all who report it', async (t) => {
   const tokens = await Promise.all(reports);
   for (const token of tokens) assert.deepEqual(token, tokens[0]);
   assert.notEqual(tokens[0]?.accessToken, dead);
-  assert.equal(tokens[0]?.generation, 2);
+  assert.equal(tokens[0]?.generation, 2n);
   assert.deepEqual(await source.reportRejected(dead), tokens[0]);
   assert.deepEqual(await source.get(), tokens[0]);
 });
@@ -248,37 +248,37 @@ test('a report that fails, and one of nothing', async (t) => {
 
 test('a lower generation replaces nothing', async (t) => {
   const fake = await startWithApp(t);
-  const held = fake.rotateToken(appId, { generation: 7 });
+  const held = fake.rotateToken(appId, { generation: 7n });
   const { source } = open(t, fake);
   await hold(source, held);
-  fake.rotateToken(appId, { generation: 6 });
+  fake.rotateToken(appId, { generation: 6n });
   // The server answers with what it has, which is older.
   assert.deepEqual(await source.reportRejected('another'), held);
   assert.deepEqual(await source.get(), held);
-  const next = fake.rotateToken(appId, { generation: 8 });
+  const next = fake.rotateToken(appId, { generation: 8n });
   await hold(source, next);
 });
 
 test('generation 0 is taken when what is held is no good', async (t) => {
   const fake = await startWithApp(t);
-  const held = fake.rotateToken(appId, { generation: 7 });
+  const held = fake.rotateToken(appId, { generation: 7n });
   const { source } = open(t, fake);
   await hold(source, held);
-  const own = fake.rotateToken(appId, { generation: 0 });
+  const own = fake.rotateToken(appId, { generation: 0n });
   assert.deepEqual(await source.reportRejected('another'), held);
   assert.deepEqual(await source.get(), held);
   assert.deepEqual(await source.reportRejected(held.accessToken), own);
   assert.deepEqual(await source.get(), own);
-  const next = fake.rotateToken(appId, { generation: 8 });
+  const next = fake.rotateToken(appId, { generation: 8n });
   await hold(source, next);
 });
 
 test('a late message does not bring back the refused token', async (t) => {
   const expireTime = new Date(Date.now() + 7_200_000);
   const kind = 'ACCESS_TOKEN_KIND_APP' as const;
-  const refused = { accessToken: 'refused', expireTime, generation: 7, kind };
-  const own = { accessToken: 'own', expireTime, generation: 0, kind };
-  const next = { accessToken: 'next', expireTime, generation: 8, kind };
+  const refused = { accessToken: 'refused', expireTime, generation: 7n, kind };
+  const own = { accessToken: 'own', expireTime, generation: 0n, kind };
+  const next = { accessToken: 'next', expireTime, generation: 8n, kind };
   const steps = [refused, refused, next].map((token) => {
     let go = () => {};
     const reached = new Promise<void>((resolve) => (go = resolve));
@@ -312,10 +312,10 @@ test('a late message does not bring back the refused token', async (t) => {
 
 test('generation 0 is taken when what is held is about to expire', async (t) => {
   const fake = await startWithApp(t);
-  const held = fake.rotateToken(appId, { generation: 7, lifeMs: 59_000 });
+  const held = fake.rotateToken(appId, { generation: 7n, lifeMs: 59_000 });
   const { source } = open(t, fake);
   await hold(source, held);
-  await hold(source, fake.rotateToken(appId, { generation: 0 }));
+  await hold(source, fake.rotateToken(appId, { generation: 0n }));
 });
 
 test('a closed source', async (t) => {

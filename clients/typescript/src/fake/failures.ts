@@ -81,7 +81,7 @@ export function statusOf(failure: Failure): Partial<ServiceError> {
   }
   if (retryAfterMs !== undefined) {
     const retryDelay = {
-      seconds: Math.floor(retryAfterMs / 1000),
+      seconds: BigInt(Math.floor(retryAfterMs / 1000)),
       nanos: (retryAfterMs % 1000) * 1e6,
     };
     packed.push(any('RetryInfo', RetryInfo.encode({ retryDelay }).finish()));

@@ -95,7 +95,7 @@ export interface RotateOptions {
   /** How long it lives, in ms; 2 hours when left out. */
   lifeMs?: number;
   /** Its generation; the next one when left out. */
-  generation?: number;
+  generation?: bigint;
 }
 
 interface App {
@@ -309,7 +309,7 @@ export class FakeServer {
     const token: AccessToken = {
       accessToken: `fake_${randomBytes(24).toString('base64url')}`,
       expireTime: new Date(Date.now() + (options.lifeMs ?? tokenLifeMs)),
-      generation: options.generation ?? (app.token?.generation ?? 0) + 1,
+      generation: options.generation ?? (app.token?.generation ?? 0n) + 1n,
       kind: AccessTokenKind.APP,
     };
     app.token = token;
@@ -453,7 +453,7 @@ export class FakeServer {
         const newUser = !person.loggedIn;
         person.loggedIn = true;
         const lifeMs = sessionTtl
-          ? sessionTtl.seconds * 1000 + sessionTtl.nanos / 1e6
+          ? Number(sessionTtl.seconds) * 1000 + sessionTtl.nanos / 1e6
           : undefined;
         entry.sessionToken ??= this.newSession(appId, entry.name, lifeMs);
         const session = this.#sessions.get(entry.sessionToken);
@@ -582,7 +582,7 @@ export class FakeServer {
           return {
             accessToken: `fake_web_${identity.openid}`,
             expireTime: new Date(Date.now() + tokenLifeMs),
-            generation: 0,
+            generation: 0n,
             kind: AccessTokenKind.WEB,
           };
         }
@@ -596,7 +596,7 @@ export class FakeServer {
         this.#known(appId);
         required(url, 'url');
         const nonce = randomBytes(8).toString('hex');
-        const timestamp = Math.floor(Date.now() / 1000);
+        const timestamp = BigInt(Math.floor(Date.now() / 1000));
         const text =
           `jsapi_ticket=fake_ticket_${appId}&noncestr=${nonce}&timestamp=${timestamp}` +
           `&url=${url.split('#')[0]}`;
@@ -811,10 +811,10 @@ function emptyProfile(): UserInfo {
     subscribe: false,
     subscribeTime: undefined,
     subscribeScene: '',
-    qrScene: 0,
+    qrScene: 0n,
     qrSceneStr: '',
     remark: '',
-    groupId: 0,
+    groupId: 0n,
     tagIds: [],
   };
 }

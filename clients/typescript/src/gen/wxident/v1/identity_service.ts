@@ -257,7 +257,7 @@ export interface GetAccessTokenResponse {
    * web, and for a token that this replica fetched for itself because the
    * database could not be asked.
    */
-  generation: number;
+  generation: bigint;
   kind: AccessTokenKind;
 }
 
@@ -271,7 +271,7 @@ export interface WatchAccessTokenResponse {
   accessToken: string;
   /** When WeChat stops accepting it. */
   expireTime: Date | undefined;
-  generation: number;
+  generation: bigint;
   kind: AccessTokenKind;
 }
 
@@ -292,7 +292,7 @@ export interface GetJsapiSignatureResponse {
   /** 16 random characters of A-Z, a-z and 0-9; wx.config's nonceStr. */
   nonce: string;
   /** Seconds since 1970 in UTC. */
-  timestamp: number;
+  timestamp: bigint;
   /** SHA-1 in lower-case hex. */
   signature: string;
 }
@@ -2456,7 +2456,7 @@ export const GetAccessTokenRequest: MessageFns<GetAccessTokenRequest> = {
 };
 
 function createBaseGetAccessTokenResponse(): GetAccessTokenResponse {
-  return { accessToken: "", expireTime: undefined, generation: 0, kind: AccessTokenKind.UNSPECIFIED };
+  return { accessToken: "", expireTime: undefined, generation: 0n, kind: AccessTokenKind.UNSPECIFIED };
 }
 
 export const GetAccessTokenResponse: MessageFns<GetAccessTokenResponse> = {
@@ -2467,7 +2467,10 @@ export const GetAccessTokenResponse: MessageFns<GetAccessTokenResponse> = {
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(18).fork()).join();
     }
-    if (message.generation !== 0) {
+    if (message.generation !== 0n) {
+      if (BigInt.asIntN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type int64 too large");
+      }
       writer.uint32(24).int64(message.generation);
     }
     if (message.kind !== AccessTokenKind.UNSPECIFIED) {
@@ -2510,7 +2513,7 @@ export const GetAccessTokenResponse: MessageFns<GetAccessTokenResponse> = {
               break;
             }
 
-            message.generation = longToNumber(reader.int64());
+            message.generation = reader.int64() as bigint;
             continue;
           }
           case 4: {
@@ -2545,7 +2548,7 @@ export const GetAccessTokenResponse: MessageFns<GetAccessTokenResponse> = {
         : isSet(object.expire_time)
         ? fromJsonTimestamp(object.expire_time)
         : undefined,
-      generation: isSet(object.generation) ? globalThis.Number(object.generation) : 0,
+      generation: isSet(object.generation) ? BigInt(object.generation) : 0n,
       kind: isSet(object.kind) ? accessTokenKindFromJSON(object.kind) : AccessTokenKind.UNSPECIFIED,
     };
   },
@@ -2558,8 +2561,8 @@ export const GetAccessTokenResponse: MessageFns<GetAccessTokenResponse> = {
     if (message.expireTime !== undefined) {
       obj.expireTime = message.expireTime.toISOString();
     }
-    if (message.generation !== 0) {
-      obj.generation = Math.round(message.generation);
+    if (message.generation !== 0n) {
+      obj.generation = message.generation.toString();
     }
     if (message.kind !== AccessTokenKind.UNSPECIFIED) {
       obj.kind = accessTokenKindToJSON(message.kind);
@@ -2574,7 +2577,9 @@ export const GetAccessTokenResponse: MessageFns<GetAccessTokenResponse> = {
     const message = createBaseGetAccessTokenResponse();
     message.accessToken = object.accessToken ?? "";
     message.expireTime = object.expireTime ?? undefined;
-    message.generation = object.generation ?? 0;
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
     message.kind = object.kind ?? AccessTokenKind.UNSPECIFIED;
     return message;
   },
@@ -2654,7 +2659,7 @@ export const WatchAccessTokenRequest: MessageFns<WatchAccessTokenRequest> = {
 };
 
 function createBaseWatchAccessTokenResponse(): WatchAccessTokenResponse {
-  return { accessToken: "", expireTime: undefined, generation: 0, kind: AccessTokenKind.UNSPECIFIED };
+  return { accessToken: "", expireTime: undefined, generation: 0n, kind: AccessTokenKind.UNSPECIFIED };
 }
 
 export const WatchAccessTokenResponse: MessageFns<WatchAccessTokenResponse> = {
@@ -2665,7 +2670,10 @@ export const WatchAccessTokenResponse: MessageFns<WatchAccessTokenResponse> = {
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(18).fork()).join();
     }
-    if (message.generation !== 0) {
+    if (message.generation !== 0n) {
+      if (BigInt.asIntN(64, message.generation) !== message.generation) {
+        throw new globalThis.Error("value provided for field message.generation of type int64 too large");
+      }
       writer.uint32(24).int64(message.generation);
     }
     if (message.kind !== AccessTokenKind.UNSPECIFIED) {
@@ -2708,7 +2716,7 @@ export const WatchAccessTokenResponse: MessageFns<WatchAccessTokenResponse> = {
               break;
             }
 
-            message.generation = longToNumber(reader.int64());
+            message.generation = reader.int64() as bigint;
             continue;
           }
           case 4: {
@@ -2743,7 +2751,7 @@ export const WatchAccessTokenResponse: MessageFns<WatchAccessTokenResponse> = {
         : isSet(object.expire_time)
         ? fromJsonTimestamp(object.expire_time)
         : undefined,
-      generation: isSet(object.generation) ? globalThis.Number(object.generation) : 0,
+      generation: isSet(object.generation) ? BigInt(object.generation) : 0n,
       kind: isSet(object.kind) ? accessTokenKindFromJSON(object.kind) : AccessTokenKind.UNSPECIFIED,
     };
   },
@@ -2756,8 +2764,8 @@ export const WatchAccessTokenResponse: MessageFns<WatchAccessTokenResponse> = {
     if (message.expireTime !== undefined) {
       obj.expireTime = message.expireTime.toISOString();
     }
-    if (message.generation !== 0) {
-      obj.generation = Math.round(message.generation);
+    if (message.generation !== 0n) {
+      obj.generation = message.generation.toString();
     }
     if (message.kind !== AccessTokenKind.UNSPECIFIED) {
       obj.kind = accessTokenKindToJSON(message.kind);
@@ -2772,7 +2780,9 @@ export const WatchAccessTokenResponse: MessageFns<WatchAccessTokenResponse> = {
     const message = createBaseWatchAccessTokenResponse();
     message.accessToken = object.accessToken ?? "";
     message.expireTime = object.expireTime ?? undefined;
-    message.generation = object.generation ?? 0;
+    message.generation = (object.generation !== undefined && object.generation !== null)
+      ? BigInt(object.generation)
+      : 0n;
     message.kind = object.kind ?? AccessTokenKind.UNSPECIFIED;
     return message;
   },
@@ -2868,7 +2878,7 @@ export const GetJsapiSignatureRequest: MessageFns<GetJsapiSignatureRequest> = {
 };
 
 function createBaseGetJsapiSignatureResponse(): GetJsapiSignatureResponse {
-  return { appId: "", nonce: "", timestamp: 0, signature: "" };
+  return { appId: "", nonce: "", timestamp: 0n, signature: "" };
 }
 
 export const GetJsapiSignatureResponse: MessageFns<GetJsapiSignatureResponse> = {
@@ -2879,7 +2889,10 @@ export const GetJsapiSignatureResponse: MessageFns<GetJsapiSignatureResponse> = 
     if (message.nonce !== "") {
       writer.uint32(18).string(message.nonce);
     }
-    if (message.timestamp !== 0) {
+    if (message.timestamp !== 0n) {
+      if (BigInt.asIntN(64, message.timestamp) !== message.timestamp) {
+        throw new globalThis.Error("value provided for field message.timestamp of type int64 too large");
+      }
       writer.uint32(24).int64(message.timestamp);
     }
     if (message.signature !== "") {
@@ -2922,7 +2935,7 @@ export const GetJsapiSignatureResponse: MessageFns<GetJsapiSignatureResponse> = 
               break;
             }
 
-            message.timestamp = longToNumber(reader.int64());
+            message.timestamp = reader.int64() as bigint;
             continue;
           }
           case 4: {
@@ -2953,7 +2966,7 @@ export const GetJsapiSignatureResponse: MessageFns<GetJsapiSignatureResponse> = 
         ? globalThis.String(object.app_id)
         : "",
       nonce: isSet(object.nonce) ? globalThis.String(object.nonce) : "",
-      timestamp: isSet(object.timestamp) ? globalThis.Number(object.timestamp) : 0,
+      timestamp: isSet(object.timestamp) ? BigInt(object.timestamp) : 0n,
       signature: isSet(object.signature) ? globalThis.String(object.signature) : "",
     };
   },
@@ -2966,8 +2979,8 @@ export const GetJsapiSignatureResponse: MessageFns<GetJsapiSignatureResponse> = 
     if (message.nonce !== "") {
       obj.nonce = message.nonce;
     }
-    if (message.timestamp !== 0) {
-      obj.timestamp = Math.round(message.timestamp);
+    if (message.timestamp !== 0n) {
+      obj.timestamp = message.timestamp.toString();
     }
     if (message.signature !== "") {
       obj.signature = message.signature;
@@ -2982,7 +2995,7 @@ export const GetJsapiSignatureResponse: MessageFns<GetJsapiSignatureResponse> = 
     const message = createBaseGetJsapiSignatureResponse();
     message.appId = object.appId ?? "";
     message.nonce = object.nonce ?? "";
-    message.timestamp = object.timestamp ?? 0;
+    message.timestamp = (object.timestamp !== undefined && object.timestamp !== null) ? BigInt(object.timestamp) : 0n;
     message.signature = object.signature ?? "";
     return message;
   },
@@ -4026,22 +4039,22 @@ export interface IdentityServiceServer extends UntypedServiceImplementation {
   batchGetUsers: handleUnaryCall<BatchGetUsersRequest, BatchGetUsersResponse>;
 }
 
-type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
+type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
-type DeepPartial<T> = T extends Builtin ? T
-  : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>>
+type DeepPartial<T> = T extends bigint ? string | number | bigint
+  : T extends Builtin ? T : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>>
   : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>>
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
 function toTimestamp(date: Date): Timestamp {
-  const seconds = Math.trunc(date.getTime() / 1_000);
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
   const nanos = (date.getTime() % 1_000) * 1_000_000;
   return { seconds, nanos };
 }
 
 function fromTimestamp(t: Timestamp): Date {
-  let millis = (t.seconds || 0) * 1_000;
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
   return new globalThis.Date(millis);
 }
@@ -4054,17 +4067,6 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
-}
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
 }
 
 function isSet(value: any): boolean {

@@ -330,13 +330,13 @@ export interface UserInfo {
    */
   subscribeScene: string;
   /** The number in the QR code that was scanned. */
-  qrScene: number;
+  qrScene: bigint;
   /** The text in the QR code that was scanned. */
   qrSceneStr: string;
   /** What the account's operators noted. */
   remark: string;
-  groupId: number;
-  tagIds: number[];
+  groupId: bigint;
+  tagIds: bigint[];
 }
 
 function createBaseUser(): User {
@@ -1202,10 +1202,10 @@ function createBaseUserInfo(): UserInfo {
     subscribe: false,
     subscribeTime: undefined,
     subscribeScene: "",
-    qrScene: 0,
+    qrScene: 0n,
     qrSceneStr: "",
     remark: "",
-    groupId: 0,
+    groupId: 0n,
     tagIds: [],
   };
 }
@@ -1245,7 +1245,10 @@ export const UserInfo: MessageFns<UserInfo> = {
     if (message.subscribeScene !== "") {
       writer.uint32(90).string(message.subscribeScene);
     }
-    if (message.qrScene !== 0) {
+    if (message.qrScene !== 0n) {
+      if (BigInt.asIntN(64, message.qrScene) !== message.qrScene) {
+        throw new globalThis.Error("value provided for field message.qrScene of type int64 too large");
+      }
       writer.uint32(96).int64(message.qrScene);
     }
     if (message.qrSceneStr !== "") {
@@ -1254,12 +1257,18 @@ export const UserInfo: MessageFns<UserInfo> = {
     if (message.remark !== "") {
       writer.uint32(114).string(message.remark);
     }
-    if (message.groupId !== 0) {
+    if (message.groupId !== 0n) {
+      if (BigInt.asIntN(64, message.groupId) !== message.groupId) {
+        throw new globalThis.Error("value provided for field message.groupId of type int64 too large");
+      }
       writer.uint32(120).int64(message.groupId);
     }
     if (message.tagIds.length !== 0) {
       writer.uint32(130).fork();
       for (const v of message.tagIds) {
+        if (BigInt.asIntN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field tagIds of type int64 is too large");
+        }
         writer.int64(v);
       }
       writer.join();
@@ -1373,7 +1382,7 @@ export const UserInfo: MessageFns<UserInfo> = {
               break;
             }
 
-            message.qrScene = longToNumber(reader.int64());
+            message.qrScene = reader.int64() as bigint;
             continue;
           }
           case 13: {
@@ -1397,12 +1406,12 @@ export const UserInfo: MessageFns<UserInfo> = {
               break;
             }
 
-            message.groupId = longToNumber(reader.int64());
+            message.groupId = reader.int64() as bigint;
             continue;
           }
           case 16: {
             if (tag === 128) {
-              message.tagIds.push(longToNumber(reader.int64()));
+              message.tagIds.push(reader.int64() as bigint);
 
               continue;
             }
@@ -1410,7 +1419,7 @@ export const UserInfo: MessageFns<UserInfo> = {
             if (tag === 130) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.tagIds.push(longToNumber(reader.int64()));
+                message.tagIds.push(reader.int64() as bigint);
               }
 
               continue;
@@ -1457,26 +1466,18 @@ export const UserInfo: MessageFns<UserInfo> = {
         : isSet(object.subscribe_scene)
         ? globalThis.String(object.subscribe_scene)
         : "",
-      qrScene: isSet(object.qrScene)
-        ? globalThis.Number(object.qrScene)
-        : isSet(object.qr_scene)
-        ? globalThis.Number(object.qr_scene)
-        : 0,
+      qrScene: isSet(object.qrScene) ? BigInt(object.qrScene) : isSet(object.qr_scene) ? BigInt(object.qr_scene) : 0n,
       qrSceneStr: isSet(object.qrSceneStr)
         ? globalThis.String(object.qrSceneStr)
         : isSet(object.qr_scene_str)
         ? globalThis.String(object.qr_scene_str)
         : "",
       remark: isSet(object.remark) ? globalThis.String(object.remark) : "",
-      groupId: isSet(object.groupId)
-        ? globalThis.Number(object.groupId)
-        : isSet(object.group_id)
-        ? globalThis.Number(object.group_id)
-        : 0,
+      groupId: isSet(object.groupId) ? BigInt(object.groupId) : isSet(object.group_id) ? BigInt(object.group_id) : 0n,
       tagIds: globalThis.Array.isArray(object?.tagIds)
-        ? object.tagIds.map((e: any) => globalThis.Number(e))
+        ? object.tagIds.map((e: any) => BigInt(e))
         : globalThis.Array.isArray(object?.tag_ids)
-        ? object.tag_ids.map((e: any) => globalThis.Number(e))
+        ? object.tag_ids.map((e: any) => BigInt(e))
         : [],
     };
   },
@@ -1516,8 +1517,8 @@ export const UserInfo: MessageFns<UserInfo> = {
     if (message.subscribeScene !== "") {
       obj.subscribeScene = message.subscribeScene;
     }
-    if (message.qrScene !== 0) {
-      obj.qrScene = Math.round(message.qrScene);
+    if (message.qrScene !== 0n) {
+      obj.qrScene = message.qrScene.toString();
     }
     if (message.qrSceneStr !== "") {
       obj.qrSceneStr = message.qrSceneStr;
@@ -1525,11 +1526,11 @@ export const UserInfo: MessageFns<UserInfo> = {
     if (message.remark !== "") {
       obj.remark = message.remark;
     }
-    if (message.groupId !== 0) {
-      obj.groupId = Math.round(message.groupId);
+    if (message.groupId !== 0n) {
+      obj.groupId = message.groupId.toString();
     }
     if (message.tagIds?.length) {
-      obj.tagIds = message.tagIds.map((e) => Math.round(e));
+      obj.tagIds = message.tagIds.map((e) => e.toString());
     }
     return obj;
   },
@@ -1550,31 +1551,31 @@ export const UserInfo: MessageFns<UserInfo> = {
     message.subscribe = object.subscribe ?? false;
     message.subscribeTime = object.subscribeTime ?? undefined;
     message.subscribeScene = object.subscribeScene ?? "";
-    message.qrScene = object.qrScene ?? 0;
+    message.qrScene = (object.qrScene !== undefined && object.qrScene !== null) ? BigInt(object.qrScene) : 0n;
     message.qrSceneStr = object.qrSceneStr ?? "";
     message.remark = object.remark ?? "";
-    message.groupId = object.groupId ?? 0;
-    message.tagIds = object.tagIds?.map((e) => e) || [];
+    message.groupId = (object.groupId !== undefined && object.groupId !== null) ? BigInt(object.groupId) : 0n;
+    message.tagIds = object.tagIds?.map((e) => BigInt(e)) || [];
     return message;
   },
 };
 
-type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
+type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
-type DeepPartial<T> = T extends Builtin ? T
-  : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>>
+type DeepPartial<T> = T extends bigint ? string | number | bigint
+  : T extends Builtin ? T : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>>
   : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>>
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
 function toTimestamp(date: Date): Timestamp {
-  const seconds = Math.trunc(date.getTime() / 1_000);
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
   const nanos = (date.getTime() % 1_000) * 1_000_000;
   return { seconds, nanos };
 }
 
 function fromTimestamp(t: Timestamp): Date {
-  let millis = (t.seconds || 0) * 1_000;
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
   return new globalThis.Date(millis);
 }
@@ -1587,17 +1588,6 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
-}
-
-function longToNumber(int64: { toString(): string }): number {
-  const num = globalThis.Number(int64.toString());
-  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
-  }
-  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
-    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
-  }
-  return num;
 }
 
 function isSet(value: any): boolean {
