@@ -6,25 +6,30 @@
 namespace wxident::client {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+std::string Target(const std::string& address) {
+  const auto parsed = ParseAddress(address);
+  if (!parsed.ok()) return parsed.status().ToString();
+  const auto target = TargetOf(*parsed);
+  return target.ok() ? *target : target.status().ToString();
+}
+
 TEST(AddressTest, OneHost) {
-  const auto target = ParseAddress(" wxident.internal:8443 ");
-  ASSERT_TRUE(target.ok()) << target.status();
-  EXPECT_EQ(target->uri, "dns:///wxident.internal:8443");
-  EXPECT_THAT(target->hosts, ElementsAre("wxident.internal"));
-  EXPECT_EQ(ParseAddress("dns:///wxident:1")->uri, "dns:///wxident:1");
-  EXPECT_EQ(ParseAddress("[::1]:80")->uri, "dns:///%5B::1%5D:80");
-  EXPECT_THAT(ParseAddress("[::1]:80")->hosts, ElementsAre("::1"));
+  const auto one = ParseAddress(" wxident.internal:8443 ");
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_EQ(one->size(), 1u);
+  EXPECT_EQ(one->front().host, "wxident.internal");
+  EXPECT_EQ(one->front().port, "8443");
+  EXPECT_EQ(Target("wxident.internal:8443"), "dns:///wxident.internal:8443");
+  EXPECT_EQ(Target("dns:///wxident:1"), "dns:///wxident:1");
+  EXPECT_EQ(Target("[::1]:80"), "dns:///%5B::1%5D:80");
+  EXPECT_EQ(ParseAddress("[::1]:80")->front().host, "::1");
 }
 
 TEST(AddressTest, SeveralHosts) {
-  const auto v4 = ParseAddress("127.0.0.1:1, 127.0.0.2:2");
-  ASSERT_TRUE(v4.ok()) << v4.status();
-  EXPECT_EQ(v4->uri, "ipv4:127.0.0.1:1,127.0.0.2:2");
-  EXPECT_THAT(v4->hosts, ElementsAre("127.0.0.1", "127.0.0.2"));
-  EXPECT_EQ(ParseAddress("127.0.0.1:1,[::1]:2")->uri,
+  EXPECT_EQ(Target("127.0.0.1:1, 127.0.0.2:2"), "ipv4:127.0.0.1:1,127.0.0.2:2");
+  EXPECT_EQ(Target("127.0.0.1:1,[::1]:2"),
             "ipv6:%5B::ffff:127.0.0.1%5D:1,%5B::1%5D:2");
 }
 
@@ -47,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(All, BadAddressTest,
 
 TEST(AddressTest, AnUnknownHostAmongSeveral) {
   const absl::Status status =
-      ParseAddress("127.0.0.1:1,no-such-host.invalid:1").status();
+      TargetOf({{"127.0.0.1", "1"}, {"no-such-host.invalid", "1"}}).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(status.message(), HasSubstr("no-such-host.invalid"));
 }

@@ -78,7 +78,8 @@ TEST(CreateTest, PlainTextIsForLoopback) {
   options.insecure = true;
   for (const char* address :
        {"wxident:80", "10.0.0.1:80", "127.0.0.1:80,10.0.0.1:80",
-        "dns:///wxident:80", "[2001:db8::1]:80"}) {
+        "127.0.0.1:80,no-such-host.invalid:80", "dns:///wxident:80",
+        "[2001:db8::1]:80"}) {
     options.address = address;
     EXPECT_THAT(
         Refusal(options).message(),

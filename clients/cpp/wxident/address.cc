@@ -19,11 +19,6 @@ namespace {
 
 constexpr char kDns[] = "dns:///";
 
-struct HostPort {
-  std::string host;
-  std::string port;
-};
-
 absl::Status BadAddress(const std::string& what) {
   return Refused("address", "WXIDENT_GRPC_ADDR", what);
 }
@@ -104,7 +99,7 @@ bool IsLoopback(const std::string& host) {
   return host == "::1" || absl::EqualsIgnoreCase(host, "localhost");
 }
 
-absl::StatusOr<Target> ParseAddress(const std::string& address) {
+absl::StatusOr<std::vector<HostPort>> ParseAddress(const std::string& address) {
   const std::string trimmed(absl::StripAsciiWhitespace(address));
   if (trimmed.empty())
     return BadAddress(
@@ -114,27 +109,26 @@ absl::StatusOr<Target> ParseAddress(const std::string& address) {
   const std::vector<std::string> parts =
       dns ? std::vector<std::string>{trimmed.substr(sizeof(kDns) - 1)}
           : absl::StrSplit(trimmed, ',');
-  std::vector<HostPort> all;
-  Target target;
+  std::vector<HostPort> addresses;
   for (const std::string& part : parts) {
     absl::StatusOr<HostPort> one =
         Split(std::string(absl::StripAsciiWhitespace(part)));
     if (!one.ok()) return one.status();
-    target.hosts.push_back(one->host);
-    all.push_back(*std::move(one));
+    addresses.push_back(*std::move(one));
   }
-  if (all.size() == 1) {
-    target.uri = absl::StrCat(kDns, Join(all[0].host, all[0].port));
-    return target;
-  }
+  return addresses;
+}
+
+absl::StatusOr<std::string> TargetOf(const std::vector<HostPort>& addresses) {
+  if (addresses.size() == 1)
+    return absl::StrCat(kDns, Join(addresses[0].host, addresses[0].port));
   std::vector<HostPort> resolved;
-  for (const HostPort& one : all) {
+  for (const HostPort& one : addresses) {
     absl::StatusOr<std::vector<HostPort>> some = Resolve(one);
     if (!some.ok()) return some.status();
     resolved.insert(resolved.end(), some->begin(), some->end());
   }
-  target.uri = ListUri(std::move(resolved));
-  return target;
+  return ListUri(std::move(resolved));
 }
 
 }  // namespace wxident::client

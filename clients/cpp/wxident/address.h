@@ -8,16 +8,19 @@
 
 namespace wxident::client {
 
-// What gRPC connects to.
-struct Target {
-  std::string uri;
-  // As they were written, without brackets.
-  std::vector<std::string> hosts;
+struct HostPort {
+  // Without brackets.
+  std::string host;
+  std::string port;
 };
 
-// Of "host:port", several by comma, or "dns:///name:port". Several are looked
-// up in DNS, which may take its time. kInvalidArgument names the option.
-absl::StatusOr<Target> ParseAddress(const std::string& address);
+// Of "host:port", several by comma, or "dns:///name:port". kInvalidArgument
+// names the option.
+absl::StatusOr<std::vector<HostPort>> ParseAddress(const std::string& address);
+
+// What gRPC connects to. One host is left to gRPC to look up; several are
+// looked up here, which may take its time, and fail with kInvalidArgument.
+absl::StatusOr<std::string> TargetOf(const std::vector<HostPort>& addresses);
 
 // Whether a host is of 127.0.0.0/8, ::1 or localhost.
 bool IsLoopback(const std::string& host);

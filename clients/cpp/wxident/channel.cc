@@ -42,22 +42,24 @@ constexpr char kServiceConfig[] = R"json({
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
     const ClientOptions& options, unsigned int reload_seconds) {
-  absl::StatusOr<Target> target = ParseAddress(options.address);
-  if (!target.ok()) return target.status();
+  const absl::StatusOr<std::vector<HostPort>> addresses =
+      ParseAddress(options.address);
+  if (!addresses.ok()) return addresses.status();
   grpc::ChannelArguments arguments;
   std::shared_ptr<grpc::ChannelCredentials> credentials;
   if (options.insecure) {
-    for (const std::string& host : target->hosts)
+    for (const auto& [host, port] : *addresses)
       if (!IsLoopback(host))
         return Refused("insecure", "WXIDENT_INSECURE",
                        absl::StrCat("allows loopback addresses only, and ",
                                     host, " is none; use TLS"));
     credentials = grpc::InsecureChannelCredentials();
   } else {
-    std::vector<std::string> names =
-        options.server_name.empty()
-            ? target->hosts
-            : std::vector<std::string>{options.server_name};
+    std::vector<std::string> names;
+    if (!options.server_name.empty())
+      names.push_back(options.server_name);
+    else
+      for (const auto& [host, port] : *addresses) names.push_back(host);
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
     arguments.SetString(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, names.front());
@@ -66,6 +68,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
     if (!made.ok()) return made.status();
     credentials = *std::move(made);
   }
+  const absl::StatusOr<std::string> target = TargetOf(*addresses);
+  if (!target.ok()) return target.status();
   arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetUserAgentPrefix(absl::StrCat("wxident-cpp/", kVersion));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
@@ -81,7 +85,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
   // Of its own: clients do not share connections, so none is slowed by the
   // back-off of another.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(target->uri, credentials, arguments);
+  return grpc::CreateCustomChannel(*target, credentials, arguments);
 }
 
 }  // namespace wxident::client
