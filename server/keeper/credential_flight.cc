@@ -212,11 +212,11 @@ void CredentialKeeper::OnSaved(FlightPtr flight,
     Count("unsaved");
     Unsaved unsaved{flight->fence, flight->known, std::nullopt,
                     flight->asked_wechat + fetched->expires_in};
-    if (!same) {
-      unsaved.value = fetched->access_token;
-      HoldAlone(fetched->access_token, unsaved.dies_at);
-    }
+    if (!same) unsaved.value = fetched->access_token;
     std::unique_lock<std::mutex> lock(mutex_);
+    // A successor's value, if it was heard of meanwhile, is the stored one.
+    if (!same && held_.known() == flight->known)
+      HoldAlone(fetched->access_token, unsaved.dies_at);
     unsaved_ = std::move(unsaved);
     lock.unlock();
     return Land(std::move(flight), absl::OkStatus());
@@ -280,8 +280,10 @@ void CredentialKeeper::OnFetchedAlone(FlightPtr flight,
                                       absl::StatusOr<FetchedToken> answer) {
   Count(answer.ok() ? "alone" : "failed");
   if (answer.ok()) {
+    std::unique_lock<std::mutex> lock(mutex_);
     HoldAlone(std::move(answer->access_token),
               flight->asked_wechat + answer->expires_in);
+    lock.unlock();
     return Land(std::move(flight), absl::OkStatus());
   }
   Pause(answer.status(), kLongestPause);
@@ -293,7 +295,6 @@ void CredentialKeeper::OnFetchedAlone(FlightPtr flight,
 }
 
 void CredentialKeeper::HoldAlone(Secret value, absl::Duration dies_at) {
-  std::lock_guard<std::mutex> lock(mutex_);
   const absl::Time expires_at = parts_.clock.Now() + (dies_at - Now());
   held_.Hold({std::move(value), expires_at, 0}, dies_at);
   alone_not_before_ = dies_at - HeldCredential::kLeastLife;

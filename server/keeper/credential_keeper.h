@@ -126,6 +126,7 @@ class CredentialKeeper {
   // Without the store.
   void FetchAlone(FlightPtr flight, absl::Status store_error);
   void OnFetchedAlone(FlightPtr flight, absl::StatusOr<FetchedToken> answer);
+  // With mutex_ held.
   void HoldAlone(Secret value, absl::Duration dies_at);
   void SaveLate(FlightPtr flight, Unsaved unsaved);
   void Land(FlightPtr flight, absl::Status error);

@@ -151,6 +151,39 @@ TEST_P(KeeperReplicasTest, ALateWriterLoses) {
   EXPECT_EQ(Token(2), IsStable() ? "token_1" : "token_3") << "the newest";
 }
 
+TEST_P(KeeperReplicasTest, ALateWriterWithoutTheStoreKeepsTheSuccessorsToken) {
+  world_.wechat.Hold();
+  auto late = world_.Ask(GetParam(), 0);
+  world_.Pass(absl::Seconds(11));
+  // A fourth replica succeeds it; stable_token gives both the same.
+  FakeCredentialStore fourth(world_.data);
+  LeaseRequest request;
+  request.key = {GetParam(), IsStable() ? CredentialKind::kStableToken
+                                        : CredentialKind::kOrdinaryToken};
+  request.term = absl::Seconds(10);
+  request.attempt = std::string(16, 'x');
+  const Deadline deadline = Deadline::After(absl::Seconds(1), world_.clock);
+  fourth.Acquire(request, deadline, [&](absl::StatusOr<LeaseAnswer> answer) {
+    ASSERT_TRUE(answer.ok() && answer->fence.has_value());
+    fourth.Save(request.key, *answer->fence, 0,
+                {Secret(IsStable() ? "token_1" : "of the fourth"),
+                 absl::Hours(2), absl::Hours(1)},
+                deadline, [](absl::StatusOr<SaveAnswer> saved) {
+                  EXPECT_TRUE(saved.ok() && saved->kept);
+                });
+  });
+  world_.Hear();
+  world_.store(0).FailWith(StoreAway());
+  world_.wechat.Release();
+  ASSERT_TRUE(late->has_value() && (*late)->ok());
+  EXPECT_EQ((**late)->generation, 1);
+  world_.store(0).FailWith(absl::OkStatus());
+  world_.Pass(absl::Seconds(2));
+  ExpectAgreement();
+  EXPECT_EQ(fetches(), IsStable() ? 1 : 2);
+  EXPECT_EQ(Get(0)->generation, IsStable() ? 1 : 2);
+}
+
 TEST_P(KeeperReplicasTest, ManyReportsOnAllReplicasMakeOneRefresh) {
   const Secret dead = Get(0)->token;
   ExpectAgreement();
