@@ -120,10 +120,9 @@ class Served {
       grpc::ChannelArguments arguments;
       // A connection each.
       arguments.SetInt("channel", i);
-      stubs_.push_back(
-          v1::IdentityService::NewStub(grpc::CreateCustomChannel(
-              absl::StrCat("127.0.0.1:", port),
-              grpc::InsecureChannelCredentials(), arguments)));
+      stubs_.push_back(v1::IdentityService::NewStub(grpc::CreateCustomChannel(
+          absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials(),
+          arguments)));
     }
   }
 
@@ -201,8 +200,8 @@ int Main() {
   Served real(*service);
   Served bare(echo);
 
-  std::printf("%8s %16s %16s %8s\n", "callers", "GetAccessToken/s", "bare echo/s",
-              "ratio");
+  std::printf("%8s %16s %16s %8s\n", "callers", "GetAccessToken/s",
+              "bare echo/s", "ratio");
   for (int callers : {1, 16, 128}) {
     real.Load(callers);  // connects, and fetches the token
     bare.Load(callers);

@@ -48,6 +48,8 @@ LAYERS = {
     "server": ["server/app", "server/base"],
     # A program of its own: it shares formats with the server, not behaviour.
     "simulator": ["server/base", "server/crypto"],
+    # For other people's programs: nothing of the server.
+    "clients/cpp": [],
 }
 
 # What single files, by their names without .h or .cc, may include on top.
@@ -68,18 +70,20 @@ THIRD_PARTY = [
     ("pqxx", r"pqxx(/.*)?|libpq-fe\.h|postgresql/.*",
      ["server/store/postgres/*"]),
     ("curl", r"curl/.*", ["server/http/curl_http_client.cc"]),
-    ("OpenSSL", r"openssl/.*", ["server/crypto/*.cc", "simulator/*.cc"]),
+    ("OpenSSL", r"openssl/.*",
+     ["server/crypto/*.cc", "simulator/*.cc", "clients/cpp/wxident/*.cc"]),
     ("gRPC", r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h",
-     ["server/rpc/*", "server/app/*", "server/main.cc"]),
+     ["server/rpc/*", "server/app/*", "server/main.cc", "clients/cpp/*"]),
     ("protobuf", r"google/(protobuf|rpc)/.*|.*\.pb\.h",
-     ["server/rpc/*", "server/app/*", "server/main.cc"]),
+     ["server/rpc/*", "server/app/*", "server/main.cc", "clients/cpp/*"]),
     ("spdlog", r"(spdlog|fmt)/.*", ["server/base/*"]),
     ("prometheus-cpp", r"prometheus/.*", ["server/base/*"]),
     ("yaml-cpp", r"yaml-cpp/.*", ["server/app/config_yaml.cc"]),
     ("nlohmann/json", r"nlohmann/.*",
-     ["server/wechat/*", "server/rpc/*", "simulator/*"]),
+     ["server/wechat/*", "server/rpc/*", "simulator/*",
+      "clients/cpp/conformance/*"]),
     ("Boost", r"boost/.*", ["simulator/*"]),
-    ("GoogleTest", r"(gtest|gmock)/.*", []),
+    ("GoogleTest", r"(gtest|gmock)/.*", ["clients/cpp/tests/*"]),
 ]
 
 # Headers that one folder must do without.
@@ -101,7 +105,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def sources(root):
-    for top in ("server", "simulator"):
+    for top in ("server", "simulator", "clients/cpp"):
         for folder, _, names in sorted(os.walk(os.path.join(root, top))):
             for name in sorted(names):
                 if name.endswith((".h", ".cc")):
