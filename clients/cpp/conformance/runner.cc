@@ -7,7 +7,9 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/server_builder.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -357,7 +359,7 @@ int Main() {
   std::string line;
   while (std::getline(std::cin, line)) {
     const Json request = Json::parse(line);
-    const Json id = request.at("id");
+    const Json& id = request.at("id");
     const std::string op = request.at("op");
     const Json args = request.value("args", Json::object());
     if (op == "exit") {
@@ -378,4 +380,11 @@ int Main() {
 }  // namespace
 }  // namespace wxident::client
 
-int main() { return wxident::client::Main(); }
+int main() {
+  try {
+    return wxident::client::Main();
+  } catch (const std::exception& error) {
+    std::fputs(error.what(), stderr);
+    return 1;
+  }
+}

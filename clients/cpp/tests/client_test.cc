@@ -68,7 +68,7 @@ v1::ValidateSessionRequest ValidateOf(const std::string& token) {
 }
 
 absl::Status Refusal(const ClientOptions& options) {
-  const absl::Status status = Client::Create(options).status();
+  absl::Status status = Client::Create(options).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   return status;
 }
