@@ -105,7 +105,9 @@ type IdentityServiceClient interface {
 	// Sends the app's access_token at once, then each new one within a second of
 	// its appearance on any replica. One that WeChat has given again with a longer
 	// life is no new one. No deadline is needed. The stream ends with OK when the
-	// server is about to stop: watch again, and another replica goes on.
+	// server is about to stop, and with UNAVAILABLE when its connection is lost or
+	// has reached the age, about 10 minutes, at which servers close it: watch
+	// again, a moment later, and this or another replica goes on.
 	// Errors: those of GetAccessToken, while there is no token to begin with.
 	WatchAccessToken(ctx context.Context, in *WatchAccessTokenRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchAccessTokenResponse], error)
 	// Signs a page's URL for wx.config of WeChat's JS-SDK. The jsapi_ticket that
@@ -351,7 +353,9 @@ type IdentityServiceServer interface {
 	// Sends the app's access_token at once, then each new one within a second of
 	// its appearance on any replica. One that WeChat has given again with a longer
 	// life is no new one. No deadline is needed. The stream ends with OK when the
-	// server is about to stop: watch again, and another replica goes on.
+	// server is about to stop, and with UNAVAILABLE when its connection is lost or
+	// has reached the age, about 10 minutes, at which servers close it: watch
+	// again, a moment later, and this or another replica goes on.
 	// Errors: those of GetAccessToken, while there is no token to begin with.
 	WatchAccessToken(*WatchAccessTokenRequest, grpc.ServerStreamingServer[WatchAccessTokenResponse]) error
 	// Signs a page's URL for wx.config of WeChat's JS-SDK. The jsapi_ticket that

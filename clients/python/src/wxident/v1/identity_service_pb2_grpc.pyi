@@ -108,7 +108,9 @@ class IdentityServiceStub:
     """Sends the app's access_token at once, then each new one within a second of
     its appearance on any replica. One that WeChat has given again with a longer
     life is no new one. No deadline is needed. The stream ends with OK when the
-    server is about to stop: watch again, and another replica goes on.
+    server is about to stop, and with UNAVAILABLE when its connection is lost or
+    has reached the age, about 10 minutes, at which servers close it: watch
+    again, a moment later, and this or another replica goes on.
     Errors: those of GetAccessToken, while there is no token to begin with.
     """
     GetJsapiSignature: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.GetJsapiSignatureRequest, _identity_service_pb2.GetJsapiSignatureResponse]
@@ -210,7 +212,9 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     """Sends the app's access_token at once, then each new one within a second of
     its appearance on any replica. One that WeChat has given again with a longer
     life is no new one. No deadline is needed. The stream ends with OK when the
-    server is about to stop: watch again, and another replica goes on.
+    server is about to stop, and with UNAVAILABLE when its connection is lost or
+    has reached the age, about 10 minutes, at which servers close it: watch
+    again, a moment later, and this or another replica goes on.
     Errors: those of GetAccessToken, while there is no token to begin with.
     """
     GetJsapiSignature: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.GetJsapiSignatureRequest, _identity_service_pb2.GetJsapiSignatureResponse]  # type: ignore[assignment]
@@ -369,7 +373,9 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends the app's access_token at once, then each new one within a second of
         its appearance on any replica. One that WeChat has given again with a longer
         life is no new one. No deadline is needed. The stream ends with OK when the
-        server is about to stop: watch again, and another replica goes on.
+        server is about to stop, and with UNAVAILABLE when its connection is lost or
+        has reached the age, about 10 minutes, at which servers close it: watch
+        again, a moment later, and this or another replica goes on.
         Errors: those of GetAccessToken, while there is no token to begin with.
         """
 
