@@ -32,12 +32,12 @@
 #include "server/session/session_checks.h"
 #include "server/session/session_sweeper.h"
 #include "server/store/postgres/pg_connector.h"
+#include "server/store/postgres/pg_credential_store.h"
 #include "server/store/postgres/pg_grant_store.h"
 #include "server/store/postgres/pg_identity_store.h"
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/postgres/pg_profile_store.h"
 #include "server/store/postgres/pg_session_store.h"
-#include "server/store/postgres/pg_credential_store.h"
 #include "server/store/postgres/schema.h"
 #include "server/wechat/wechat_client.h"
 
@@ -177,9 +177,8 @@ absl::Status Server::Parts::BuildWechat() {
 
 void Server::Parts::BuildFlows() {
   timer = std::make_unique<ThreadTimer>();
-  tokens =
-      std::make_unique<TokenKeeper>(apps, *wechat, *credential_store, *timer,
-                                    clock, random, metrics);
+  tokens = std::make_unique<TokenKeeper>(apps, *wechat, *credential_store,
+                                         *timer, clock, random, metrics);
   logins =
       std::make_unique<CodeLogins>(*wechat, *identities, *timer, clock, random);
   session_checks = std::make_unique<SessionChecks>(*sessions, clock);
