@@ -112,6 +112,11 @@ Error&& Error::RetryAfter(absl::Duration wait) && {
   return std::move(*this);
 }
 
+std::string ErrorDetails::Fact(absl::string_view name) const {
+  const auto found = metadata.find(std::string(name));
+  return found == metadata.end() ? "" : found->second;
+}
+
 ErrorDetails DetailsOf(const absl::Status& status) {
   ErrorDetails details{Reason::kInternalFault, {}, {}, std::nullopt};
   status.ForEachPayload([&](absl::string_view name, const absl::Cord& value) {

@@ -82,6 +82,9 @@ struct ErrorDetails {
   std::map<std::string, std::string> metadata;
   std::vector<std::pair<std::string, std::string>> fields;
   std::optional<absl::Duration> retry_after;
+
+  // A public fact of `metadata`; "" when the error has none of this name.
+  std::string Fact(absl::string_view name) const;
 };
 
 // A status that no Error made has reason kInternalFault.

@@ -29,11 +29,6 @@ constexpr absl::Duration kWaitForWinner = absl::Seconds(12);
 constexpr absl::Duration kStorePause = absl::Seconds(1);
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(200);
 
-std::string ErrcodeOf(const ErrorDetails& details) {
-  auto found = details.metadata.find("errcode");
-  return found == details.metadata.end() ? "" : found->second;
-}
-
 }  // namespace
 
 void CredentialKeeper::Acquire(FlightPtr flight) {
@@ -162,7 +157,7 @@ void CredentialKeeper::OnFailed(FlightPtr flight, const absl::Status& error,
   const ErrorDetails details = DetailsOf(error);
   CredentialFailure failure;
   failure.reason = std::string(ReasonName(details.reason));
-  failure.errcode = ErrcodeOf(details);
+  failure.errcode = details.Fact("errcode");
   failure.pause = pause.has_value()
                       ? *pause
                       : PauseAfter(key_.kind, flight->failures, error);

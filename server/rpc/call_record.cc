@@ -32,15 +32,13 @@ bool IsOurs(absl::StatusCode code) {
 
 void LogFailure(const std::string& rpc, const absl::Status& status,
                 const ErrorDetails& details) {
-  auto errcode = details.metadata.find("errcode");
-  auto rid = details.metadata.find("rid");
   // The message is logged only where the caller does not get it: it may then
   // tell of the inside.
   Log(IsOurs(status.code()) ? LogLevel::kError : LogLevel::kInfo, "call failed",
       {{"rpc", rpc},
        {"reason", std::string(ReasonName(details.reason))},
-       {"errcode", errcode == details.metadata.end() ? "" : errcode->second},
-       {"rid", rid == details.metadata.end() ? "" : rid->second},
+       {"errcode", details.Fact("errcode")},
+       {"rid", details.Fact("rid")},
        {"message", std::string(status.message())}});
 }
 

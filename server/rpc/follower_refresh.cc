@@ -35,9 +35,7 @@ std::deque<Chunk> Chunks(
 // WeChat refuses them all for one, and does not say which.
 absl::Status Explain(const Chunk& chunk, const absl::Status& error) {
   const ErrorDetails details = DetailsOf(error);
-  const auto errcode = details.metadata.find("errcode");
-  if (errcode == details.metadata.end() || errcode->second != "40003")
-    return error;
+  if (details.Fact("errcode") != "40003") return error;
   Error out =
       Error(Reason::kRequestInvalid,
             absl::StrCat(

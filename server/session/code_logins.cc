@@ -42,9 +42,8 @@ bool CodeIsUnused(const absl::Status& error) {
 // have the answer.
 bool CodeWasUsed(const absl::Status& error) {
   const ErrorDetails details = DetailsOf(error);
-  const auto errcode = details.metadata.find("errcode");
   return details.reason == Reason::kLoginCodeConsumed &&
-         errcode != details.metadata.end() && errcode->second == "40163";
+         details.Fact("errcode") == "40163";
 }
 
 // Whether an error leaves open what became of the code.

@@ -9,10 +9,8 @@ bool IsTokenRefused(const absl::Status& error) {
   const ErrorDetails details = DetailsOf(error);
   // Where the app secret was sent, 40001 means the secret.
   if (details.reason == Reason::kAppMisconfigured) return false;
-  const auto errcode = details.metadata.find("errcode");
-  return errcode != details.metadata.end() &&
-         (errcode->second == "40001" || errcode->second == "40014" ||
-          errcode->second == "42001");
+  const std::string errcode = details.Fact("errcode");
+  return errcode == "40001" || errcode == "40014" || errcode == "42001";
 }
 
 }  // namespace wxident
