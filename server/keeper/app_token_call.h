@@ -33,7 +33,7 @@ namespace wxident {
 //
 // `keeper` and `app` must outlive it. `done` is called once, on any thread,
 // with the error of the keeper or the answer of `call`. The keeper has no
-// deadline of its caller's: it answers within 5 s or so, so `call` itself must
+// deadline of its caller's: it answers within 12 s, so `call` itself must
 // look at the time that is left, as every WechatApi operation does.
 template <typename T>
 class AppTokenCall {

@@ -23,8 +23,6 @@ constexpr absl::Duration kTokenTerm = absl::Seconds(10);
 // A ticket may have to wait for a token first.
 constexpr absl::Duration kTicketBudget = absl::Seconds(14);
 constexpr absl::Duration kTicketTerm = absl::Seconds(20);
-// How long a flight that has lost its lease waits for the winner's.
-constexpr absl::Duration kWaitForWinner = absl::Seconds(12);
 // Before the store is asked again by who needs a value.
 constexpr absl::Duration kStorePause = absl::Seconds(1);
 constexpr absl::Duration kLongestPoll = absl::Milliseconds(200);
@@ -243,7 +241,7 @@ void CredentialKeeper::LostWrite(FlightPtr flight) {
       {{"app_id", key_.app_id}, {"kind", NameOf(key_.kind)}});
   parts_.metrics.Count("wxident_keeper_lost_writes_total", Labels());
   // A process that was stopped has nothing left of its time.
-  flight->give_up = Now() + kWaitForWinner;
+  flight->give_up = Now() + kLongestWait;
   if (key_.kind != CredentialKind::kOrdinaryToken || flight->after_lost_write)
     return WaitForOther(std::move(flight));
   flight->after_lost_write = true;

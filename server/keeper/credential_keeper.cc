@@ -8,12 +8,6 @@
 #include "server/keeper/refresh_policy.h"
 
 namespace wxident {
-namespace {
-
-// How long a flight waits for another replica's.
-constexpr absl::Duration kLongestWait = absl::Seconds(12);
-
-}  // namespace
 
 CredentialKeeper::CredentialKeeper(CredentialKey key, Fetch fetch, Parts parts,
                                    std::function<void()> on_new)

@@ -69,6 +69,9 @@ class CredentialKeeper {
   void ObserveStoreLost();
 
  private:
+  // How long a flight waits for another replica's.
+  static constexpr absl::Duration kLongestWait = absl::Seconds(12);
+
   struct Waiter {
     std::optional<Secret> rejected;
     // The generation that Replace wants to be rid of.
