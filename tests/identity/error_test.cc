@@ -71,6 +71,8 @@ TEST(ErrorTest, DetailsComeBackWhole) {
   EXPECT_THAT(details.fields, UnorderedElementsAre(Pair("code", "is too long"),
                                                    Pair("app_id", "is empty")));
   EXPECT_EQ(details.retry_after, absl::Milliseconds(1500));
+  EXPECT_EQ(details.Fact("errcode"), "45011");
+  EXPECT_EQ(details.Fact("hint"), "");
 }
 
 TEST(ErrorTest, PlainErrorsHaveNothing) {
