@@ -98,7 +98,8 @@ void CredentialKeeper::Fly(FlightPtr flight) {
 
 void CredentialKeeper::Observe(CredentialState state, absl::Duration asked) {
   std::unique_lock<std::mutex> lock(mutex_);
-  const bool learned = Learn(state, asked);
+  Learn(state, asked);
+  const bool news = TakeNews();
   FlightPtr flight;
   std::optional<Unsaved> unsaved;
   if (!flying_) {
@@ -113,7 +114,7 @@ void CredentialKeeper::Observe(CredentialState state, absl::Duration asked) {
     }
   }
   lock.unlock();
-  if (learned) on_new_();
+  if (news) on_new_();
   if (flight == nullptr) return;
   if (unsaved.has_value())
     return SaveLate(std::move(flight), *std::move(unsaved));
@@ -134,12 +135,15 @@ void CredentialKeeper::ObserveStoreLost() {
 
 void CredentialKeeper::Land(FlightPtr flight, absl::Status error) {
   Waiters waiters;
+  bool news = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     waiters.swap(waiters_);
     flying_ = false;
+    news = TakeNews();
   }
-  if (error.ok()) on_new_();
+  // Also after a failure: the flight may have heard of another's token.
+  if (news) on_new_();
   Waiters unsatisfied = Answer(std::move(waiters), flight->forced, error);
   for (Waiter& waiter : unsatisfied) {
     if (waiter.replaced.has_value())
@@ -177,6 +181,12 @@ CredentialKeeper::Waiters CredentialKeeper::Answer(Waiters waiters, bool forced,
     }
   }
   return unsatisfied;
+}
+
+bool CredentialKeeper::TakeNews() {
+  if (announced_ == held_.token()) return false;
+  announced_ = held_.token();
+  return true;
 }
 
 bool CredentialKeeper::Learn(const CredentialState& state,

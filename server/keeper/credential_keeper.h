@@ -109,6 +109,8 @@ class CredentialKeeper {
 
   // These want mutex_ held.
   bool Learn(const CredentialState& state, absl::Duration asked);
+  // Whether what is held has changed since the last time that this was true.
+  bool TakeNews();
   FlightPtr TakeOff(bool forced);
 
   // The steps of a flight, in the order of time, without mutex_.
@@ -149,6 +151,8 @@ class CredentialKeeper {
 
   mutable std::mutex mutex_;
   HeldCredential held_;
+  // What on_new_ was last called for.
+  std::shared_ptr<const AccessToken> announced_;
   bool flying_ = false;
   Waiters waiters_;
   // While the store cannot be asked: before this, this replica fetches no

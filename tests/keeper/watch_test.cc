@@ -103,6 +103,36 @@ TEST_F(WatchTest, ALaterFailureDoesNotEndIt) {
   EXPECT_GT(notes->generations().back(), 1);
 }
 
+// The holder of a lost lease hears of its successor's token from the refusal of
+// its own, and fetches once more. That fetch may fail; the token is there.
+TEST_F(WatchTest, ATokenHeardOfInAFailingFlightIsTold) {
+  auto notes = Watch(0);
+  world_.wechat.Hold();
+  world_.Refresh(Replicas::kOrdinary, 0);
+  // The lease passes, and nobody reads the store meanwhile.
+  world_.clock.Advance(absl::Seconds(11));
+  FakeCredentialStore successor(world_.data);
+  const CredentialKey key{Replicas::kOrdinary, CredentialKind::kOrdinaryToken};
+  const Deadline soon = Deadline::After(absl::Seconds(1), world_.clock);
+  std::optional<int64_t> fence;
+  successor.Acquire(
+      {key, 1, true, false, absl::Seconds(10), std::string(16, 's')}, soon,
+      [&](absl::StatusOr<LeaseAnswer> answer) {
+        ASSERT_TRUE(answer.ok());
+        fence = answer->fence;
+      });
+  ASSERT_TRUE(fence.has_value());
+  successor.Save(key, *fence, 1,
+                 {Secret("successor's"), absl::Hours(2), absl::Hours(1)}, soon,
+                 [](absl::StatusOr<SaveAnswer> answer) {
+                   ASSERT_TRUE(answer.ok() && answer->kept);
+                 });
+  world_.wechat.FailNextAt("token", Gone());
+  world_.wechat.Release();
+  EXPECT_EQ(notes->generations(), (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(notes->last(), "successor's");
+}
+
 TEST_F(WatchTest, WhoHasLeftIsToldNothing) {
   auto notes = Watch();
   world_.keeper().Unwatch(app(), notes.get());
