@@ -103,6 +103,8 @@ absl::StatusOr<std::vector<KeyRing::Key>> KeyRing::Parse(
 KeyRing::KeyRing(std::vector<Key> keys, Random& random)
     : keys_(std::move(keys)), random_(random) {}
 
+uint32_t KeyRing::sealing_key_id() const { return keys_.front().id; }
+
 const KeyRing::Key* KeyRing::Find(uint32_t id) const {
   for (const Key& key : keys_)
     if (key.id == id) return &key;

@@ -34,6 +34,9 @@ class KeyRing final : public Aead {
   // never its content.
   static absl::StatusOr<std::vector<Key>> Parse(absl::string_view text);
 
+  // The key that Seal uses now.
+  uint32_t sealing_key_id() const;
+
   std::string Seal(const Secret& plaintext, const Place& place) override;
   absl::StatusOr<Secret> Open(absl::string_view sealed,
                               const Place& place) override;

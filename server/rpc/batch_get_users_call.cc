@@ -28,7 +28,7 @@ class BatchGetUsersCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<std::vector<UserQuery>> queries = Queries();
     if (!queries.ok()) return Fail(queries.status());
     if (queries->empty()) return Succeed();  // asked for nobody
@@ -117,7 +117,7 @@ grpc::ServerUnaryReactor* StartBatchGetUsers(
     const v1::BatchGetUsersRequest& request,
     v1::BatchGetUsersResponse& response) {
   auto* call = new BatchGetUsersCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -5,9 +5,12 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/base/status_macros.h"
 #include "server/identity/error.h"
+#include "server/rpc/audited.h"
 
 namespace wxident {
 namespace {
@@ -30,13 +33,22 @@ bool IsOurs(absl::StatusCode code) {
          code == absl::StatusCode::kUnknown;
 }
 
-void LogFailure(const std::string& rpc, const absl::Status& status,
+// Refused for who they are, not for what they asked.
+bool IsRefusedCaller(Reason reason) {
+  return reason == Reason::kCallerUnauthenticated ||
+         reason == Reason::kCallerNotAllowed;
+}
+
+void LogFailure(const std::string& rpc, const std::string& caller,
+                const std::string& request_id, const absl::Status& status,
                 const ErrorDetails& details) {
   // The message is logged only where the caller does not get it: it may then
   // tell of the inside.
   Log(IsOurs(status.code()) ? LogLevel::kError : LogLevel::kInfo, "call failed",
       {{"rpc", rpc},
        {"reason", std::string(ReasonName(details.reason))},
+       {"caller", caller},
+       {"request_id", request_id},
        {"errcode", details.Fact("errcode")},
        {"rid", details.Fact("rid")},
        {"message", std::string(status.message())}});
@@ -50,7 +62,43 @@ CallRecord::CallRecord(const Services& services, absl::string_view rpc,
       context_(context),
       rpc_(rpc),
       began_(services.clock.Monotonic()),
-      deadline_(Deadline::After(TimeLeft(context), services.clock)) {}
+      deadline_(Deadline::After(TimeLeft(context), services.clock)),
+      request_id_(absl::BytesToHexString(services.random.Bytes(8))) {}
+
+absl::Status CallRecord::Admit() {
+  WX_ASSIGN_OR_RETURN(caller_, services_.callers.Identify(context_));
+  WX_ASSIGN_OR_RETURN(admission_, services_.access.Admit(caller_, rpc_));
+  return absl::OkStatus();
+}
+
+absl::Status CallRecord::Allow(absl::string_view app_id) {
+  app_id_ = std::string(app_id);
+  return Allows(app_id) ? absl::OkStatus() : AccessControl::NotAllowedError();
+}
+
+absl::Status CallRecord::AllowEveryApp() {
+  return AllowsEveryApp() ? absl::OkStatus() : AccessControl::NotAllowedError();
+}
+
+AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) const {
+  return {.caller = caller_,
+          .method = std::string(rpc_),
+          .app_id = app_id_,
+          .subject = subject_,
+          .reason = std::string(reason),
+          .key_id = services_.key_ring.sealing_key_id(),
+          .request_id = request_id_};
+}
+
+void CallRecord::Release(DoneStatus done) {
+  const Audited audited = AuditedAs(rpc_);
+  if (services_.audit == nullptr || audited == Audited::kNo)
+    return std::move(done)(absl::OkStatus());
+  if (services_.audit_required && audited == Audited::kBeforeTheAnswer)
+    return services_.audit->Write(MakeAuditEntry("OK"), std::move(done));
+  services_.audit->Note(MakeAuditEntry("OK"));
+  std::move(done)(absl::OkStatus());
+}
 
 grpc::Status CallRecord::End(const absl::Status& status, Repeat repeat) {
   if (status.ok()) {
@@ -58,8 +106,12 @@ grpc::Status CallRecord::End(const absl::Status& status, Repeat repeat) {
     return grpc::Status::OK;
   }
   const ErrorDetails details = DetailsOf(status);
-  LogFailure(std::string(rpc_), status, details);
+  LogFailure(std::string(rpc_), caller_, request_id_, status, details);
   Measure(ReasonName(details.reason));
+  if (services_.audit != nullptr &&
+      (AuditedAs(rpc_) != Audited::kNo || IsRefusedCaller(details.reason)))
+    services_.audit->Note(MakeAuditEntry(ReasonName(details.reason)));
+  context_.AddTrailingMetadata("wxident-request-id", request_id_);
   const std::optional<int64_t> pushback =
       RetryPushbackMs(status, repeat, deadline_.Left(services_.clock));
   if (pushback.has_value())

@@ -4,17 +4,24 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/status.h>
 
+#include <string>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/access/access_control.h"
+#include "server/audit/audit_log.h"
 #include "server/base/deadline.h"
+#include "server/base/done.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status.h"
 
 namespace wxident {
 
-// What an RPC of any kind has besides its steps: a deadline, and an end that is
-// logged, measured and told to gRPC. Part of the call object. Exactly one of
+// What an RPC of any kind has besides its steps: a caller who may call or not, a
+// deadline, a line in the audit log, and an end that is logged, measured and
+// told to gRPC. Part of the call object. Exactly one of
 // the two Ends is called, once, by whichever thread ends the call.
 class CallRecord {
  public:
@@ -25,7 +32,29 @@ class CallRecord {
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return deadline_; }
 
-  // What goes to Finish, after this.
+  // Whether the caller may call this method at all; to be asked first, once.
+  // Errors: CALLER_UNAUTHENTICATED and those of AccessControl::Admit.
+  absl::Status Admit();
+
+  // Whether the caller may call it for this app, which the audit line then
+  // names; CALLER_NOT_ALLOWED.
+  absl::Status Allow(absl::string_view app_id);
+  // The same for what spans apps.
+  absl::Status AllowEveryApp();
+  // The questions alone.
+  bool Allows(absl::string_view app_id) const {
+    return admission_.Allows(app_id);
+  }
+  bool AllowsEveryApp() const { return admission_.AllowsEveryApp(); }
+
+  // Whom the call is about, an openid or a user_id, for the audit line.
+  void Concerns(std::string subject) { subject_ = std::move(subject); }
+
+  // Calls `done` when what the call has brought may leave: at once, or when its
+  // audit line is written. Errors: AUDIT_UNAVAILABLE.
+  void Release(DoneStatus done);
+
+  // What goes to Finish, after this. A failure has its audit line here.
   grpc::Status End(const absl::Status& status, Repeat repeat = Repeat::kSafe);
 
   // The caller has gone; what goes to Finish reaches nobody.
@@ -33,12 +62,20 @@ class CallRecord {
 
  private:
   void Measure(absl::string_view reason);
+  AuditEntry MakeAuditEntry(absl::string_view reason) const;
 
   const Services& services_;
   grpc::CallbackServerContext& context_;
   const absl::string_view rpc_;
   const absl::Duration began_;
   const Deadline deadline_;
+  // Random, in hexadecimal: joins the log, the audit log and what the caller
+  // was told.
+  const std::string request_id_;
+  std::string caller_;
+  Admission admission_;
+  std::string app_id_;
+  std::string subject_;
 };
 
 }  // namespace wxident

@@ -19,7 +19,7 @@ class CheckSessionKeyCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
@@ -68,7 +68,7 @@ grpc::ServerUnaryReactor* StartCheckSessionKey(
     const v1::CheckSessionKeyRequest& request,
     v1::CheckSessionKeyResponse& response) {
   auto* call = new CheckSessionKeyCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -25,7 +25,7 @@ class DecryptPhoneCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
@@ -137,7 +137,7 @@ grpc::ServerUnaryReactor* StartDecryptPhone(
     const v1::DecryptPhoneRequest& request,
     v1::DecryptPhoneResponse& response) {
   auto* call = new DecryptPhoneCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

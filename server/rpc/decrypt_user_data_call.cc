@@ -21,7 +21,7 @@ class DecryptUserDataCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
@@ -62,7 +62,7 @@ grpc::ServerUnaryReactor* StartDecryptUserData(
     const v1::DecryptUserDataRequest& request,
     v1::DecryptUserDataResponse& response) {
   auto* call = new DecryptUserDataCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -19,7 +19,7 @@ class EraseUserCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<UserQuery> query = Query();
     if (!query.ok()) return Fail(query.status());
     services_.identities.EraseUser(
@@ -70,7 +70,7 @@ grpc::ServerUnaryReactor* StartEraseUser(const Services& services,
                                          const v1::EraseUserRequest& request,
                                          v1::EraseUserResponse& response) {
   auto* call = new EraseUserCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

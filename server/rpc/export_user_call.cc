@@ -33,7 +33,7 @@ class ExportUserCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     const absl::Status checked = UserIdField("user_id", request_.user_id());
     if (!checked.ok()) return Fail(checked);
     services_.identities.ExportUser(
@@ -66,7 +66,7 @@ grpc::ServerUnaryReactor* StartExportUser(const Services& services,
                                           const v1::ExportUserRequest& request,
                                           v1::ExportUserResponse& response) {
   auto* call = new ExportUserCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

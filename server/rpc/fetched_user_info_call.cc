@@ -23,7 +23,7 @@ class FetchedUserInfoCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<ProfileQuery> query = UserInfoSubject(services_, request_);
     if (!query.ok()) return Fail(query.status());
     if (request_.has_identity_ref()) {
@@ -141,7 +141,7 @@ grpc::ServerUnaryReactor* StartFetchedUserInfo(
     const Services& services, grpc::CallbackServerContext& context,
     const v1::GetUserInfoRequest& request, v1::GetUserInfoResponse& response) {
   auto* call = new FetchedUserInfoCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -21,7 +21,7 @@ class GetAccessTokenCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<const App*> app =
         AppField(services_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
@@ -82,7 +82,7 @@ grpc::ServerUnaryReactor* StartGetAccessToken(
     const v1::GetAccessTokenRequest& request,
     v1::GetAccessTokenResponse& response) {
   auto* call = new GetAccessTokenCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -18,7 +18,7 @@ class GetAppStatusCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<const App*> app =
         AppField(services_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
@@ -48,7 +48,7 @@ grpc::ServerUnaryReactor* StartGetAppStatus(
     const v1::GetAppStatusRequest& request,
     v1::GetAppStatusResponse& response) {
   auto* call = new GetAppStatusCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

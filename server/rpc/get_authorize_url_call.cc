@@ -18,7 +18,7 @@ class GetAuthorizeUrlCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<const App*> app =
         AppField(services_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
@@ -40,7 +40,7 @@ grpc::ServerUnaryReactor* StartGetAuthorizeUrl(
     const v1::GetAuthorizeUrlRequest& request,
     v1::GetAuthorizeUrlResponse& response) {
   auto* call = new GetAuthorizeUrlCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -36,7 +36,7 @@ class GetJsapiSignatureCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<const App*> app = CheckedApp();
     if (!app.ok()) return Fail(app.status());
     services_.tokens.GetTicket(**app,
@@ -78,7 +78,7 @@ grpc::ServerUnaryReactor* StartGetJsapiSignature(
     const v1::GetJsapiSignatureRequest& request,
     v1::GetJsapiSignatureResponse& response) {
   auto* call = new GetJsapiSignatureCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -20,7 +20,7 @@ class GetUserCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<UserQuery> query = Query();
     if (!query.ok()) return Fail(query.status());
     services_.identities.FindUser(
@@ -77,7 +77,7 @@ grpc::ServerUnaryReactor* StartGetUser(const Services& services,
                                        const v1::GetUserRequest& request,
                                        v1::GetUserResponse& response) {
   auto* call = new GetUserCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

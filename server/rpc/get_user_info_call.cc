@@ -16,10 +16,13 @@ class RefusedUserInfoCall final : public UnaryCall {
  public:
   RefusedUserInfoCall(const Services& services,
                       grpc::CallbackServerContext& context,
-                      const absl::Status& error)
-      : UnaryCall(services, "GetUserInfo", context) {
-    Fail(error);
-  }
+                      absl::Status error)
+      : UnaryCall(services, "GetUserInfo", context), error_(std::move(error)) {}
+
+  void Start() override { Fail(error_); }
+
+ private:
+  const absl::Status error_;
 };
 
 absl::Status Check(const v1::GetUserInfoRequest& request) {
@@ -40,7 +43,11 @@ grpc::ServerUnaryReactor* StartGetUserInfo(
     const Services& services, grpc::CallbackServerContext& context,
     const v1::GetUserInfoRequest& request, v1::GetUserInfoResponse& response) {
   const absl::Status checked = Check(request);
-  if (!checked.ok()) return new RefusedUserInfoCall(services, context, checked);
+  if (!checked.ok()) {
+    auto* call = new RefusedUserInfoCall(services, context, checked);
+    call->Begin();
+    return call;
+  }
   if (request.has_oauth() || request.has_follower())
     return StartFetchedUserInfo(services, context, request, response);
   return StartKeptUserInfo(services, context, request, response);

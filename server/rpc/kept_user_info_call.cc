@@ -28,7 +28,7 @@ class KeptUserInfoCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     if (request_.has_encrypted_profile()) return StartEncrypted();
     StartStored();
   }
@@ -137,7 +137,7 @@ grpc::ServerUnaryReactor* StartKeptUserInfo(
     const Services& services, grpc::CallbackServerContext& context,
     const v1::GetUserInfoRequest& request, v1::GetUserInfoResponse& response) {
   auto* call = new KeptUserInfoCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -11,7 +11,7 @@ class ListAppsCall final : public UnaryCall {
                v1::ListAppsResponse& response)
       : UnaryCall(services, "ListApps", context), response_(response) {}
 
-  void Start() {
+  void Start() override {
     for (const auto& [app_id, app] : services_.apps.all())
       Fill(app, *response_.add_apps());
     Succeed();
@@ -28,7 +28,7 @@ grpc::ServerUnaryReactor* StartListApps(const Services& services,
                                         const v1::ListAppsRequest& /*request*/,
                                         v1::ListAppsResponse& response) {
   auto* call = new ListAppsCall(services, context, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -20,7 +20,7 @@ class LoginCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<const App*> app =
         AppField(services_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
@@ -94,7 +94,7 @@ grpc::ServerUnaryReactor* StartLogin(const Services& services,
                                      const v1::LoginRequest& request,
                                      v1::LoginResponse& response) {
   auto* call = new LoginCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

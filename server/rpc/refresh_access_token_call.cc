@@ -20,7 +20,7 @@ class RefreshAccessTokenCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<const App*> app =
         AppField(services_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
@@ -51,7 +51,7 @@ grpc::ServerUnaryReactor* StartRefreshAccessToken(
     const v1::RefreshAccessTokenRequest& request,
     v1::RefreshAccessTokenResponse& response) {
   auto* call = new RefreshAccessTokenCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

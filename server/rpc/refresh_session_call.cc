@@ -20,7 +20,7 @@ class RefreshSessionCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
@@ -59,7 +59,7 @@ grpc::ServerUnaryReactor* StartRefreshSession(
     const v1::RefreshSessionRequest& request,
     v1::RefreshSessionResponse& response) {
   auto* call = new RefreshSessionCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -17,7 +17,7 @@ class RevokeSessionCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     switch (request_.target_case()) {
       case v1::RevokeSessionRequest::kSessionToken:
         return RevokeOne();
@@ -65,7 +65,7 @@ grpc::ServerUnaryReactor* StartRevokeSession(
     const v1::RevokeSessionRequest& request,
     v1::RevokeSessionResponse& response) {
   auto* call = new RevokeSessionCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

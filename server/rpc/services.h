@@ -2,11 +2,15 @@
 #define WXIDENT_SERVER_RPC_SERVICES_H_
 
 #include "absl/time/time.h"
+#include "server/access/access_control.h"
+#include "server/audit/audit_log.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
+#include "server/rpc/caller.h"
 #include "server/session/code_logins.h"
 #include "server/session/oauth_grants.h"
 #include "server/session/session_checks.h"
@@ -19,6 +23,14 @@ namespace wxident {
 
 // What the RPCs work with. All of it outlives every call.
 struct Services {
+  Callers& callers;
+  AccessControl& access;
+  // nullptr: no audit log is kept.
+  AuditLog* audit;
+  // Whether nothing that AuditedAs names leaves without its line.
+  bool audit_required;
+  const KeyRing& key_ring;
+
   const Apps& apps;
   CodeLogins& logins;
   SessionChecks& session_checks;

@@ -4,6 +4,9 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <string>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "server/base/deadline.h"
@@ -13,21 +16,47 @@
 
 namespace wxident {
 
-// One unary RPC on its way. A subclass is made by its service method and has
-// one method per step; exactly one step ends with Succeed or Fail, after which
-// nothing of the call may be touched. The call deletes itself when gRPC
-// is done with it. gRPC's threads and the stores' run the steps, one at a time.
+// One unary RPC on its way. A subclass is made by its service method, which
+// begins it, and has one method per step; exactly one step ends with Succeed or
+// Fail, after which nothing of the call may be touched. The call deletes itself
+// when gRPC is done with it. gRPC's threads and the stores' run the steps, one
+// at a time.
 class UnaryCall : public grpc::ServerUnaryReactor {
+ public:
+  // Starts the call if the caller may call the method at all. The steps then
+  // ask Allow as soon as they know the app, before anything is done or told.
+  void Begin() {
+    const absl::Status admitted = record_.Admit();
+    if (!admitted.ok()) return Fail(admitted);
+    Start();
+  }
+
  protected:
   // `rpc` is the method's name, a literal.
   UnaryCall(const Services& services, absl::string_view rpc,
             grpc::CallbackServerContext& context)
       : services_(services), record_(services, rpc, context) {}
 
-  void Succeed() { Finish(record_.End(absl::OkStatus())); }
+  // The first step.
+  virtual void Start() = 0;
+
+  // The answer leaves when the audit log has its line, if it needs one.
+  void Succeed() {
+    record_.Release([this](absl::Status audited) {
+      // What the call did is done.
+      Finish(record_.End(audited, Repeat::kSpent));
+    });
+  }
   void Fail(const absl::Status& error, Repeat repeat = Repeat::kSafe) {
     Finish(record_.End(error, repeat));
   }
+
+  // See CallRecord.
+  absl::Status Allow(absl::string_view app_id) { return record_.Allow(app_id); }
+  absl::Status AllowEveryApp() { return record_.AllowEveryApp(); }
+  bool AllowsEveryApp() const { return record_.AllowsEveryApp(); }
+  bool Allows(absl::string_view app_id) const { return record_.Allows(app_id); }
+  void Concerns(std::string subject) { record_.Concerns(std::move(subject)); }
 
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return record_.deadline(); }

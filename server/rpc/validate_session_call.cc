@@ -19,7 +19,7 @@ class ValidateSessionCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
-  void Start() {
+  void Start() override {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
@@ -52,7 +52,7 @@ grpc::ServerUnaryReactor* StartValidateSession(
     const v1::ValidateSessionRequest& request,
     v1::ValidateSessionResponse& response) {
   auto* call = new ValidateSessionCall(services, context, request, response);
-  call->Start();
+  call->Begin();
   return call;
 }
 

@@ -26,6 +26,8 @@ class WatchAccessTokenCall final
       : services_(services), record_(services, "WatchAccessToken", context) {}
 
   void Start(const v1::WatchAccessTokenRequest& request) {
+    const absl::Status admitted = record_.Admit();
+    if (!admitted.ok()) return mailbox_->OnEnd(admitted);
     absl::StatusOr<const App*> app =
         AppField(services_, "app_id", request.app_id());
     if (!app.ok()) return mailbox_->OnEnd(app.status());
