@@ -186,6 +186,64 @@ func (Breaker_State) EnumDescriptor() ([]byte, []int) {
 	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{7, 0}
 }
 
+type Resealing_State int32
+
+const (
+	Resealing_STATE_UNSPECIFIED Resealing_State = 0
+	// None has been begun since this process started.
+	Resealing_STATE_IDLE    Resealing_State = 1
+	Resealing_STATE_RUNNING Resealing_State = 2
+	// Every value that could be read is under the ring's first key.
+	Resealing_STATE_DONE Resealing_State = 3
+	// The database did not answer; RotateKeys goes on where it stopped.
+	Resealing_STATE_FAILED Resealing_State = 4
+)
+
+// Enum value maps for Resealing_State.
+var (
+	Resealing_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_IDLE",
+		2: "STATE_RUNNING",
+		3: "STATE_DONE",
+		4: "STATE_FAILED",
+	}
+	Resealing_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_IDLE":        1,
+		"STATE_RUNNING":     2,
+		"STATE_DONE":        3,
+		"STATE_FAILED":      4,
+	}
+)
+
+func (x Resealing_State) Enum() *Resealing_State {
+	p := new(Resealing_State)
+	*p = x
+	return p
+}
+
+func (x Resealing_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Resealing_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_wxident_v1_admin_service_proto_enumTypes[3].Descriptor()
+}
+
+func (Resealing_State) Type() protoreflect.EnumType {
+	return &file_wxident_v1_admin_service_proto_enumTypes[3]
+}
+
+func (x Resealing_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Resealing_State.Descriptor instead.
+func (Resealing_State) EnumDescriptor() ([]byte, []int) {
+	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{21, 0}
+}
+
 type ListAppsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1194,6 +1252,330 @@ func (x *ExportedSession) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+type RotateKeysRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeysRequest) Reset() {
+	*x = RotateKeysRequest{}
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeysRequest) ProtoMessage() {}
+
+func (x *RotateKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeysRequest.ProtoReflect.Descriptor instead.
+func (*RotateKeysRequest) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{16}
+}
+
+type RotateKeysResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key that seals from now on.
+	SealingKeyId  uint32 `protobuf:"varint,1,opt,name=sealing_key_id,json=sealingKeyId,proto3" json:"sealing_key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeysResponse) Reset() {
+	*x = RotateKeysResponse{}
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeysResponse) ProtoMessage() {}
+
+func (x *RotateKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeysResponse.ProtoReflect.Descriptor instead.
+func (*RotateKeysResponse) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RotateKeysResponse) GetSealingKeyId() uint32 {
+	if x != nil {
+		return x.SealingKeyId
+	}
+	return 0
+}
+
+type GetKeyStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyStatusRequest) Reset() {
+	*x = GetKeyStatusRequest{}
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyStatusRequest) ProtoMessage() {}
+
+func (x *GetKeyStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyStatusRequest.ProtoReflect.Descriptor instead.
+func (*GetKeyStatusRequest) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{18}
+}
+
+type GetKeyStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of this replica's ring, in its order, then those that only stored
+	// values name.
+	Keys []*KeyStatus `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Of this replica.
+	Resealing     *Resealing `protobuf:"bytes,2,opt,name=resealing,proto3" json:"resealing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyStatusResponse) Reset() {
+	*x = GetKeyStatusResponse{}
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyStatusResponse) ProtoMessage() {}
+
+func (x *GetKeyStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyStatusResponse.ProtoReflect.Descriptor instead.
+func (*GetKeyStatusResponse) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetKeyStatusResponse) GetKeys() []*KeyStatus {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *GetKeyStatusResponse) GetResealing() *Resealing {
+	if x != nil {
+		return x.Resealing
+	}
+	return nil
+}
+
+type KeyStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	KeyId uint32                 `protobuf:"varint,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// Whether new values are sealed under it: the ring's first.
+	Seals bool `protobuf:"varint,2,opt,name=seals,proto3" json:"seals,omitempty"`
+	// False: the ring has lost it, and what it sealed cannot be read.
+	InRing bool `protobuf:"varint,3,opt,name=in_ring,json=inRing,proto3" json:"in_ring,omitempty"`
+	// Stored values under it. A key with none may leave the ring once no backup
+	// is left that was made before.
+	StoredValues  int64 `protobuf:"varint,4,opt,name=stored_values,json=storedValues,proto3" json:"stored_values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyStatus) Reset() {
+	*x = KeyStatus{}
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyStatus) ProtoMessage() {}
+
+func (x *KeyStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyStatus.ProtoReflect.Descriptor instead.
+func (*KeyStatus) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *KeyStatus) GetKeyId() uint32 {
+	if x != nil {
+		return x.KeyId
+	}
+	return 0
+}
+
+func (x *KeyStatus) GetSeals() bool {
+	if x != nil {
+		return x.Seals
+	}
+	return false
+}
+
+func (x *KeyStatus) GetInRing() bool {
+	if x != nil {
+		return x.InRing
+	}
+	return false
+}
+
+func (x *KeyStatus) GetStoredValues() int64 {
+	if x != nil {
+		return x.StoredValues
+	}
+	return 0
+}
+
+// A pass over all stored values that RotateKeys began.
+type Resealing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	State Resealing_State        `protobuf:"varint,1,opt,name=state,proto3,enum=wxident.v1.Resealing_State" json:"state,omitempty"`
+	// Values sealed anew by this pass.
+	Resealed int64 `protobuf:"varint,2,opt,name=resealed,proto3" json:"resealed,omitempty"`
+	// Values that do not open, left as they are; the log names their places.
+	Unreadable int64                  `protobuf:"varint,3,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	StartTime  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Unset while it runs.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resealing) Reset() {
+	*x = Resealing{}
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resealing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resealing) ProtoMessage() {}
+
+func (x *Resealing) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_admin_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resealing.ProtoReflect.Descriptor instead.
+func (*Resealing) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_admin_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Resealing) GetState() Resealing_State {
+	if x != nil {
+		return x.State
+	}
+	return Resealing_STATE_UNSPECIFIED
+}
+
+func (x *Resealing) GetResealed() int64 {
+	if x != nil {
+		return x.Resealed
+	}
+	return 0
+}
+
+func (x *Resealing) GetUnreadable() int64 {
+	if x != nil {
+		return x.Unreadable
+	}
+	return 0
+}
+
+func (x *Resealing) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *Resealing) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 var File_wxident_v1_admin_service_proto protoreflect.FileDescriptor
 
 const file_wxident_v1_admin_service_proto_rawDesc = "" +
@@ -1286,7 +1668,36 @@ const file_wxident_v1_admin_service_proto_rawDesc = "" +
 	"\vcreate_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime*\x88\x01\n" +
+	"expireTime\"\x13\n" +
+	"\x11RotateKeysRequest\":\n" +
+	"\x12RotateKeysResponse\x12$\n" +
+	"\x0esealing_key_id\x18\x01 \x01(\rR\fsealingKeyId\"\x15\n" +
+	"\x13GetKeyStatusRequest\"v\n" +
+	"\x14GetKeyStatusResponse\x12)\n" +
+	"\x04keys\x18\x01 \x03(\v2\x15.wxident.v1.KeyStatusR\x04keys\x123\n" +
+	"\tresealing\x18\x02 \x01(\v2\x15.wxident.v1.ResealingR\tresealing\"v\n" +
+	"\tKeyStatus\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\rR\x05keyId\x12\x14\n" +
+	"\x05seals\x18\x02 \x01(\bR\x05seals\x12\x17\n" +
+	"\ain_ring\x18\x03 \x01(\bR\x06inRing\x12#\n" +
+	"\rstored_values\x18\x04 \x01(\x03R\fstoredValues\"\xd1\x02\n" +
+	"\tResealing\x121\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1b.wxident.v1.Resealing.StateR\x05state\x12\x1a\n" +
+	"\bresealed\x18\x02 \x01(\x03R\bresealed\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\x03 \x01(\x03R\n" +
+	"unreadable\x129\n" +
+	"\n" +
+	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"c\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"STATE_IDLE\x10\x01\x12\x11\n" +
+	"\rSTATE_RUNNING\x10\x02\x12\x0e\n" +
+	"\n" +
+	"STATE_DONE\x10\x03\x12\x10\n" +
+	"\fSTATE_FAILED\x10\x04*\x88\x01\n" +
 	"\aAppKind\x12\x18\n" +
 	"\x14APP_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15APP_KIND_MINI_PROGRAM\x10\x01\x12\x1d\n" +
@@ -1296,14 +1707,17 @@ const file_wxident_v1_admin_service_proto_rawDesc = "" +
 	"\tTokenMode\x12\x1a\n" +
 	"\x16TOKEN_MODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11TOKEN_MODE_STABLE\x10\x01\x12\x17\n" +
-	"\x13TOKEN_MODE_ORDINARY\x10\x022\xa4\x03\n" +
+	"\x13TOKEN_MODE_ORDINARY\x10\x022\xc4\x04\n" +
 	"\fAdminService\x12E\n" +
 	"\bListApps\x12\x1b.wxident.v1.ListAppsRequest\x1a\x1c.wxident.v1.ListAppsResponse\x12Q\n" +
 	"\fGetAppStatus\x12\x1f.wxident.v1.GetAppStatusRequest\x1a .wxident.v1.GetAppStatusResponse\x12c\n" +
 	"\x12RefreshAccessToken\x12%.wxident.v1.RefreshAccessTokenRequest\x1a&.wxident.v1.RefreshAccessTokenResponse\x12H\n" +
 	"\tEraseUser\x12\x1c.wxident.v1.EraseUserRequest\x1a\x1d.wxident.v1.EraseUserResponse\x12K\n" +
 	"\n" +
-	"ExportUser\x12\x1d.wxident.v1.ExportUserRequest\x1a\x1e.wxident.v1.ExportUserResponseBN\n" +
+	"ExportUser\x12\x1d.wxident.v1.ExportUserRequest\x1a\x1e.wxident.v1.ExportUserResponse\x12K\n" +
+	"\n" +
+	"RotateKeys\x12\x1d.wxident.v1.RotateKeysRequest\x1a\x1e.wxident.v1.RotateKeysResponse\x12Q\n" +
+	"\fGetKeyStatus\x12\x1f.wxident.v1.GetKeyStatusRequest\x1a .wxident.v1.GetKeyStatusResponseBN\n" +
 	"\x0edev.wxident.v1P\x01Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1b\x06proto3"
 
 var (
@@ -1318,79 +1732,95 @@ func file_wxident_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_wxident_v1_admin_service_proto_rawDescData
 }
 
-var file_wxident_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_wxident_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_wxident_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_wxident_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_wxident_v1_admin_service_proto_goTypes = []any{
 	(AppKind)(0),                       // 0: wxident.v1.AppKind
 	(TokenMode)(0),                     // 1: wxident.v1.TokenMode
 	(Breaker_State)(0),                 // 2: wxident.v1.Breaker.State
-	(*ListAppsRequest)(nil),            // 3: wxident.v1.ListAppsRequest
-	(*ListAppsResponse)(nil),           // 4: wxident.v1.ListAppsResponse
-	(*AppInfo)(nil),                    // 5: wxident.v1.AppInfo
-	(*GetAppStatusRequest)(nil),        // 6: wxident.v1.GetAppStatusRequest
-	(*GetAppStatusResponse)(nil),       // 7: wxident.v1.GetAppStatusResponse
-	(*CredentialStatus)(nil),           // 8: wxident.v1.CredentialStatus
-	(*Budget)(nil),                     // 9: wxident.v1.Budget
-	(*Breaker)(nil),                    // 10: wxident.v1.Breaker
-	(*RefreshAccessTokenRequest)(nil),  // 11: wxident.v1.RefreshAccessTokenRequest
-	(*RefreshAccessTokenResponse)(nil), // 12: wxident.v1.RefreshAccessTokenResponse
-	(*EraseUserRequest)(nil),           // 13: wxident.v1.EraseUserRequest
-	(*EraseUserResponse)(nil),          // 14: wxident.v1.EraseUserResponse
-	(*ExportUserRequest)(nil),          // 15: wxident.v1.ExportUserRequest
-	(*ExportUserResponse)(nil),         // 16: wxident.v1.ExportUserResponse
-	(*ExportedIdentity)(nil),           // 17: wxident.v1.ExportedIdentity
-	(*ExportedSession)(nil),            // 18: wxident.v1.ExportedSession
-	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 20: google.protobuf.Duration
-	(*IdentityRef)(nil),                // 21: wxident.v1.IdentityRef
-	(*User)(nil),                       // 22: wxident.v1.User
-	(*Identity)(nil),                   // 23: wxident.v1.Identity
-	(*UserInfo)(nil),                   // 24: wxident.v1.UserInfo
-	(*Phone)(nil),                      // 25: wxident.v1.Phone
+	(Resealing_State)(0),               // 3: wxident.v1.Resealing.State
+	(*ListAppsRequest)(nil),            // 4: wxident.v1.ListAppsRequest
+	(*ListAppsResponse)(nil),           // 5: wxident.v1.ListAppsResponse
+	(*AppInfo)(nil),                    // 6: wxident.v1.AppInfo
+	(*GetAppStatusRequest)(nil),        // 7: wxident.v1.GetAppStatusRequest
+	(*GetAppStatusResponse)(nil),       // 8: wxident.v1.GetAppStatusResponse
+	(*CredentialStatus)(nil),           // 9: wxident.v1.CredentialStatus
+	(*Budget)(nil),                     // 10: wxident.v1.Budget
+	(*Breaker)(nil),                    // 11: wxident.v1.Breaker
+	(*RefreshAccessTokenRequest)(nil),  // 12: wxident.v1.RefreshAccessTokenRequest
+	(*RefreshAccessTokenResponse)(nil), // 13: wxident.v1.RefreshAccessTokenResponse
+	(*EraseUserRequest)(nil),           // 14: wxident.v1.EraseUserRequest
+	(*EraseUserResponse)(nil),          // 15: wxident.v1.EraseUserResponse
+	(*ExportUserRequest)(nil),          // 16: wxident.v1.ExportUserRequest
+	(*ExportUserResponse)(nil),         // 17: wxident.v1.ExportUserResponse
+	(*ExportedIdentity)(nil),           // 18: wxident.v1.ExportedIdentity
+	(*ExportedSession)(nil),            // 19: wxident.v1.ExportedSession
+	(*RotateKeysRequest)(nil),          // 20: wxident.v1.RotateKeysRequest
+	(*RotateKeysResponse)(nil),         // 21: wxident.v1.RotateKeysResponse
+	(*GetKeyStatusRequest)(nil),        // 22: wxident.v1.GetKeyStatusRequest
+	(*GetKeyStatusResponse)(nil),       // 23: wxident.v1.GetKeyStatusResponse
+	(*KeyStatus)(nil),                  // 24: wxident.v1.KeyStatus
+	(*Resealing)(nil),                  // 25: wxident.v1.Resealing
+	(*timestamppb.Timestamp)(nil),      // 26: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 27: google.protobuf.Duration
+	(*IdentityRef)(nil),                // 28: wxident.v1.IdentityRef
+	(*User)(nil),                       // 29: wxident.v1.User
+	(*Identity)(nil),                   // 30: wxident.v1.Identity
+	(*UserInfo)(nil),                   // 31: wxident.v1.UserInfo
+	(*Phone)(nil),                      // 32: wxident.v1.Phone
 }
 var file_wxident_v1_admin_service_proto_depIdxs = []int32{
-	5,  // 0: wxident.v1.ListAppsResponse.apps:type_name -> wxident.v1.AppInfo
+	6,  // 0: wxident.v1.ListAppsResponse.apps:type_name -> wxident.v1.AppInfo
 	0,  // 1: wxident.v1.AppInfo.kind:type_name -> wxident.v1.AppKind
 	1,  // 2: wxident.v1.AppInfo.token_mode:type_name -> wxident.v1.TokenMode
-	5,  // 3: wxident.v1.GetAppStatusResponse.app:type_name -> wxident.v1.AppInfo
-	8,  // 4: wxident.v1.GetAppStatusResponse.access_token:type_name -> wxident.v1.CredentialStatus
-	8,  // 5: wxident.v1.GetAppStatusResponse.jsapi_ticket:type_name -> wxident.v1.CredentialStatus
-	10, // 6: wxident.v1.GetAppStatusResponse.breaker:type_name -> wxident.v1.Breaker
-	19, // 7: wxident.v1.CredentialStatus.fetch_time:type_name -> google.protobuf.Timestamp
-	20, // 8: wxident.v1.CredentialStatus.age:type_name -> google.protobuf.Duration
-	19, // 9: wxident.v1.CredentialStatus.expire_time:type_name -> google.protobuf.Timestamp
-	19, // 10: wxident.v1.CredentialStatus.refresh_time:type_name -> google.protobuf.Timestamp
-	9,  // 11: wxident.v1.CredentialStatus.fetches:type_name -> wxident.v1.Budget
-	9,  // 12: wxident.v1.CredentialStatus.forced_fetches:type_name -> wxident.v1.Budget
-	19, // 13: wxident.v1.CredentialStatus.retry_time:type_name -> google.protobuf.Timestamp
+	6,  // 3: wxident.v1.GetAppStatusResponse.app:type_name -> wxident.v1.AppInfo
+	9,  // 4: wxident.v1.GetAppStatusResponse.access_token:type_name -> wxident.v1.CredentialStatus
+	9,  // 5: wxident.v1.GetAppStatusResponse.jsapi_ticket:type_name -> wxident.v1.CredentialStatus
+	11, // 6: wxident.v1.GetAppStatusResponse.breaker:type_name -> wxident.v1.Breaker
+	26, // 7: wxident.v1.CredentialStatus.fetch_time:type_name -> google.protobuf.Timestamp
+	27, // 8: wxident.v1.CredentialStatus.age:type_name -> google.protobuf.Duration
+	26, // 9: wxident.v1.CredentialStatus.expire_time:type_name -> google.protobuf.Timestamp
+	26, // 10: wxident.v1.CredentialStatus.refresh_time:type_name -> google.protobuf.Timestamp
+	10, // 11: wxident.v1.CredentialStatus.fetches:type_name -> wxident.v1.Budget
+	10, // 12: wxident.v1.CredentialStatus.forced_fetches:type_name -> wxident.v1.Budget
+	26, // 13: wxident.v1.CredentialStatus.retry_time:type_name -> google.protobuf.Timestamp
 	2,  // 14: wxident.v1.Breaker.state:type_name -> wxident.v1.Breaker.State
-	20, // 15: wxident.v1.Breaker.retry_delay:type_name -> google.protobuf.Duration
-	19, // 16: wxident.v1.RefreshAccessTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	21, // 17: wxident.v1.EraseUserRequest.identity_ref:type_name -> wxident.v1.IdentityRef
-	22, // 18: wxident.v1.ExportUserResponse.user:type_name -> wxident.v1.User
-	17, // 19: wxident.v1.ExportUserResponse.identities:type_name -> wxident.v1.ExportedIdentity
-	23, // 20: wxident.v1.ExportedIdentity.identity:type_name -> wxident.v1.Identity
-	19, // 21: wxident.v1.ExportedIdentity.create_time:type_name -> google.protobuf.Timestamp
-	24, // 22: wxident.v1.ExportedIdentity.user_info:type_name -> wxident.v1.UserInfo
-	25, // 23: wxident.v1.ExportedIdentity.phone:type_name -> wxident.v1.Phone
-	18, // 24: wxident.v1.ExportedIdentity.sessions:type_name -> wxident.v1.ExportedSession
-	19, // 25: wxident.v1.ExportedSession.create_time:type_name -> google.protobuf.Timestamp
-	19, // 26: wxident.v1.ExportedSession.expire_time:type_name -> google.protobuf.Timestamp
-	3,  // 27: wxident.v1.AdminService.ListApps:input_type -> wxident.v1.ListAppsRequest
-	6,  // 28: wxident.v1.AdminService.GetAppStatus:input_type -> wxident.v1.GetAppStatusRequest
-	11, // 29: wxident.v1.AdminService.RefreshAccessToken:input_type -> wxident.v1.RefreshAccessTokenRequest
-	13, // 30: wxident.v1.AdminService.EraseUser:input_type -> wxident.v1.EraseUserRequest
-	15, // 31: wxident.v1.AdminService.ExportUser:input_type -> wxident.v1.ExportUserRequest
-	4,  // 32: wxident.v1.AdminService.ListApps:output_type -> wxident.v1.ListAppsResponse
-	7,  // 33: wxident.v1.AdminService.GetAppStatus:output_type -> wxident.v1.GetAppStatusResponse
-	12, // 34: wxident.v1.AdminService.RefreshAccessToken:output_type -> wxident.v1.RefreshAccessTokenResponse
-	14, // 35: wxident.v1.AdminService.EraseUser:output_type -> wxident.v1.EraseUserResponse
-	16, // 36: wxident.v1.AdminService.ExportUser:output_type -> wxident.v1.ExportUserResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	27, // 15: wxident.v1.Breaker.retry_delay:type_name -> google.protobuf.Duration
+	26, // 16: wxident.v1.RefreshAccessTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	28, // 17: wxident.v1.EraseUserRequest.identity_ref:type_name -> wxident.v1.IdentityRef
+	29, // 18: wxident.v1.ExportUserResponse.user:type_name -> wxident.v1.User
+	18, // 19: wxident.v1.ExportUserResponse.identities:type_name -> wxident.v1.ExportedIdentity
+	30, // 20: wxident.v1.ExportedIdentity.identity:type_name -> wxident.v1.Identity
+	26, // 21: wxident.v1.ExportedIdentity.create_time:type_name -> google.protobuf.Timestamp
+	31, // 22: wxident.v1.ExportedIdentity.user_info:type_name -> wxident.v1.UserInfo
+	32, // 23: wxident.v1.ExportedIdentity.phone:type_name -> wxident.v1.Phone
+	19, // 24: wxident.v1.ExportedIdentity.sessions:type_name -> wxident.v1.ExportedSession
+	26, // 25: wxident.v1.ExportedSession.create_time:type_name -> google.protobuf.Timestamp
+	26, // 26: wxident.v1.ExportedSession.expire_time:type_name -> google.protobuf.Timestamp
+	24, // 27: wxident.v1.GetKeyStatusResponse.keys:type_name -> wxident.v1.KeyStatus
+	25, // 28: wxident.v1.GetKeyStatusResponse.resealing:type_name -> wxident.v1.Resealing
+	3,  // 29: wxident.v1.Resealing.state:type_name -> wxident.v1.Resealing.State
+	26, // 30: wxident.v1.Resealing.start_time:type_name -> google.protobuf.Timestamp
+	26, // 31: wxident.v1.Resealing.end_time:type_name -> google.protobuf.Timestamp
+	4,  // 32: wxident.v1.AdminService.ListApps:input_type -> wxident.v1.ListAppsRequest
+	7,  // 33: wxident.v1.AdminService.GetAppStatus:input_type -> wxident.v1.GetAppStatusRequest
+	12, // 34: wxident.v1.AdminService.RefreshAccessToken:input_type -> wxident.v1.RefreshAccessTokenRequest
+	14, // 35: wxident.v1.AdminService.EraseUser:input_type -> wxident.v1.EraseUserRequest
+	16, // 36: wxident.v1.AdminService.ExportUser:input_type -> wxident.v1.ExportUserRequest
+	20, // 37: wxident.v1.AdminService.RotateKeys:input_type -> wxident.v1.RotateKeysRequest
+	22, // 38: wxident.v1.AdminService.GetKeyStatus:input_type -> wxident.v1.GetKeyStatusRequest
+	5,  // 39: wxident.v1.AdminService.ListApps:output_type -> wxident.v1.ListAppsResponse
+	8,  // 40: wxident.v1.AdminService.GetAppStatus:output_type -> wxident.v1.GetAppStatusResponse
+	13, // 41: wxident.v1.AdminService.RefreshAccessToken:output_type -> wxident.v1.RefreshAccessTokenResponse
+	15, // 42: wxident.v1.AdminService.EraseUser:output_type -> wxident.v1.EraseUserResponse
+	17, // 43: wxident.v1.AdminService.ExportUser:output_type -> wxident.v1.ExportUserResponse
+	21, // 44: wxident.v1.AdminService.RotateKeys:output_type -> wxident.v1.RotateKeysResponse
+	23, // 45: wxident.v1.AdminService.GetKeyStatus:output_type -> wxident.v1.GetKeyStatusResponse
+	39, // [39:46] is the sub-list for method output_type
+	32, // [32:39] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_wxident_v1_admin_service_proto_init() }
@@ -1409,8 +1839,8 @@ func file_wxident_v1_admin_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wxident_v1_admin_service_proto_rawDesc), len(file_wxident_v1_admin_service_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   16,
+			NumEnums:      4,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,13 +24,16 @@ const (
 	AdminService_RefreshAccessToken_FullMethodName = "/wxident.v1.AdminService/RefreshAccessToken"
 	AdminService_EraseUser_FullMethodName          = "/wxident.v1.AdminService/EraseUser"
 	AdminService_ExportUser_FullMethodName         = "/wxident.v1.AdminService/ExportUser"
+	AdminService_RotateKeys_FullMethodName         = "/wxident.v1.AdminService/RotateKeys"
+	AdminService_GetKeyStatus_FullMethodName       = "/wxident.v1.AdminService/GetKeyStatus"
 )
 
 // AdminServiceClient is the client API for AdminService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// What operators do. Served on the admin listener alone.
+// What operators do. Served on the admin listener alone; the policy names its
+// methods one by one.
 type AdminServiceClient interface {
 	// The configured apps, by app_id.
 	ListApps(ctx context.Context, in *ListAppsRequest, opts ...grpc.CallOption) (*ListAppsResponse, error)
@@ -55,6 +58,17 @@ type AdminServiceClient interface {
 	// session_keys and grants are not shown.
 	// Errors: USER_NOT_FOUND, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
 	ExportUser(ctx context.Context, in *ExportUserRequest, opts ...grpc.CallOption) (*ExportUserResponse, error)
+	// Reads the key ring's file again, as SIGHUP does, and begins to seal every
+	// stored value anew that is not under the ring's first key. Answers when it
+	// has begun; GetKeyStatus tells how far it is. While it runs, a further call
+	// reads the file again and changes nothing else. It may be run again at any
+	// time, also after this process was killed: what is done stays done.
+	// Errors: REQUEST_INVALID when the file cannot be used (the old ring stays).
+	RotateKeys(ctx context.Context, in *RotateKeysRequest, opts ...grpc.CallOption) (*RotateKeysResponse, error)
+	// Which keys there are and how many stored values each one seals. Counts by
+	// reading all of them: not for a dashboard.
+	// Errors: STORE_UNAVAILABLE.
+	GetKeyStatus(ctx context.Context, in *GetKeyStatusRequest, opts ...grpc.CallOption) (*GetKeyStatusResponse, error)
 }
 
 type adminServiceClient struct {
@@ -115,11 +129,32 @@ func (c *adminServiceClient) ExportUser(ctx context.Context, in *ExportUserReque
 	return out, nil
 }
 
+func (c *adminServiceClient) RotateKeys(ctx context.Context, in *RotateKeysRequest, opts ...grpc.CallOption) (*RotateKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateKeysResponse)
+	err := c.cc.Invoke(ctx, AdminService_RotateKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) GetKeyStatus(ctx context.Context, in *GetKeyStatusRequest, opts ...grpc.CallOption) (*GetKeyStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetKeyStatusResponse)
+	err := c.cc.Invoke(ctx, AdminService_GetKeyStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// What operators do. Served on the admin listener alone.
+// What operators do. Served on the admin listener alone; the policy names its
+// methods one by one.
 type AdminServiceServer interface {
 	// The configured apps, by app_id.
 	ListApps(context.Context, *ListAppsRequest) (*ListAppsResponse, error)
@@ -144,6 +179,17 @@ type AdminServiceServer interface {
 	// session_keys and grants are not shown.
 	// Errors: USER_NOT_FOUND, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
 	ExportUser(context.Context, *ExportUserRequest) (*ExportUserResponse, error)
+	// Reads the key ring's file again, as SIGHUP does, and begins to seal every
+	// stored value anew that is not under the ring's first key. Answers when it
+	// has begun; GetKeyStatus tells how far it is. While it runs, a further call
+	// reads the file again and changes nothing else. It may be run again at any
+	// time, also after this process was killed: what is done stays done.
+	// Errors: REQUEST_INVALID when the file cannot be used (the old ring stays).
+	RotateKeys(context.Context, *RotateKeysRequest) (*RotateKeysResponse, error)
+	// Which keys there are and how many stored values each one seals. Counts by
+	// reading all of them: not for a dashboard.
+	// Errors: STORE_UNAVAILABLE.
+	GetKeyStatus(context.Context, *GetKeyStatusRequest) (*GetKeyStatusResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -168,6 +214,12 @@ func (UnimplementedAdminServiceServer) EraseUser(context.Context, *EraseUserRequ
 }
 func (UnimplementedAdminServiceServer) ExportUser(context.Context, *ExportUserRequest) (*ExportUserResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExportUser not implemented")
+}
+func (UnimplementedAdminServiceServer) RotateKeys(context.Context, *RotateKeysRequest) (*RotateKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateKeys not implemented")
+}
+func (UnimplementedAdminServiceServer) GetKeyStatus(context.Context, *GetKeyStatusRequest) (*GetKeyStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKeyStatus not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -280,6 +332,42 @@ func _AdminService_ExportUser_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_RotateKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RotateKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RotateKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RotateKeys(ctx, req.(*RotateKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_GetKeyStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKeyStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).GetKeyStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_GetKeyStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).GetKeyStatus(ctx, req.(*GetKeyStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -306,6 +394,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExportUser",
 			Handler:    _AdminService_ExportUser_Handler,
+		},
+		{
+			MethodName: "RotateKeys",
+			Handler:    _AdminService_RotateKeys_Handler,
+		},
+		{
+			MethodName: "GetKeyStatus",
+			Handler:    _AdminService_GetKeyStatus_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -75,6 +75,12 @@ const (
 	// PERMISSION_DENIED. The app's account may not use this WeChat API. Tell the
 	// operator the errcode.
 	ErrorReason_ERROR_REASON_API_UNAUTHORIZED ErrorReason = 21
+	// PERMISSION_DENIED. The server's policy lets the calling service not call
+	// this method, or not for this app. Ask the operator for a row.
+	ErrorReason_ERROR_REASON_CALLER_NOT_ALLOWED ErrorReason = 22
+	// UNAUTHENTICATED. The calling service has not proved who it is: its client
+	// certificate names no single URI, or is revoked. Get a new certificate.
+	ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED ErrorReason = 23
 	// NOT_FOUND. No user has this user_id, identity or unionid.
 	ErrorReason_ERROR_REASON_USER_NOT_FOUND ErrorReason = 30
 	// NOT_FOUND. The identity is known, but no profile has been stored for it.
@@ -88,6 +94,13 @@ const (
 	// RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
 	// Wait as long as google.rpc.RetryInfo says, or try another replica.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 42
+	// RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
+	// calls at once, that the server's policy gives it. Wait as long as
+	// google.rpc.RetryInfo says.
+	ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED ErrorReason = 43
+	// RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
+	// within a minute. Wait as long as google.rpc.RetryInfo says.
+	ErrorReason_ERROR_REASON_SESSION_RATE_LIMITED ErrorReason = 44
 	// UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
 	// needs a new code.
 	ErrorReason_ERROR_REASON_WECHAT_BUSY ErrorReason = 50
@@ -105,6 +118,9 @@ const (
 	// whether it took effect is not known. Retry; a login or a phone_code needs a
 	// new code.
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 54
+	// UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
+	// without its line. Retry, or tell the operator.
+	ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE ErrorReason = 55
 	// DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
 	// left to begin.
 	ErrorReason_ERROR_REASON_DEADLINE_PASSED ErrorReason = 60
@@ -141,16 +157,21 @@ var (
 		16: "ERROR_REASON_APP_MISCONFIGURED",
 		20: "ERROR_REASON_USER_BLOCKED",
 		21: "ERROR_REASON_API_UNAUTHORIZED",
+		22: "ERROR_REASON_CALLER_NOT_ALLOWED",
+		23: "ERROR_REASON_CALLER_UNAUTHENTICATED",
 		30: "ERROR_REASON_USER_NOT_FOUND",
 		31: "ERROR_REASON_PROFILE_NOT_FOUND",
 		40: "ERROR_REASON_WECHAT_RATE_LIMITED",
 		41: "ERROR_REASON_TOKEN_BUDGET_EXHAUSTED",
 		42: "ERROR_REASON_OVERLOADED",
+		43: "ERROR_REASON_CALLER_RATE_LIMITED",
+		44: "ERROR_REASON_SESSION_RATE_LIMITED",
 		50: "ERROR_REASON_WECHAT_BUSY",
 		51: "ERROR_REASON_WECHAT_UNREACHABLE",
 		52: "ERROR_REASON_WECHAT_BAD_RESPONSE",
 		53: "ERROR_REASON_STORE_UNAVAILABLE",
 		54: "ERROR_REASON_OUTCOME_UNKNOWN",
+		55: "ERROR_REASON_AUDIT_UNAVAILABLE",
 		60: "ERROR_REASON_DEADLINE_PASSED",
 		70: "ERROR_REASON_KEY_UNAVAILABLE",
 		71: "ERROR_REASON_TAMPERED",
@@ -173,16 +194,21 @@ var (
 		"ERROR_REASON_APP_MISCONFIGURED":        16,
 		"ERROR_REASON_USER_BLOCKED":             20,
 		"ERROR_REASON_API_UNAUTHORIZED":         21,
+		"ERROR_REASON_CALLER_NOT_ALLOWED":       22,
+		"ERROR_REASON_CALLER_UNAUTHENTICATED":   23,
 		"ERROR_REASON_USER_NOT_FOUND":           30,
 		"ERROR_REASON_PROFILE_NOT_FOUND":        31,
 		"ERROR_REASON_WECHAT_RATE_LIMITED":      40,
 		"ERROR_REASON_TOKEN_BUDGET_EXHAUSTED":   41,
 		"ERROR_REASON_OVERLOADED":               42,
+		"ERROR_REASON_CALLER_RATE_LIMITED":      43,
+		"ERROR_REASON_SESSION_RATE_LIMITED":     44,
 		"ERROR_REASON_WECHAT_BUSY":              50,
 		"ERROR_REASON_WECHAT_UNREACHABLE":       51,
 		"ERROR_REASON_WECHAT_BAD_RESPONSE":      52,
 		"ERROR_REASON_STORE_UNAVAILABLE":        53,
 		"ERROR_REASON_OUTCOME_UNKNOWN":          54,
+		"ERROR_REASON_AUDIT_UNAVAILABLE":        55,
 		"ERROR_REASON_DEADLINE_PASSED":          60,
 		"ERROR_REASON_KEY_UNAVAILABLE":          70,
 		"ERROR_REASON_TAMPERED":                 71,
@@ -224,7 +250,7 @@ var File_wxident_v1_error_reason_proto protoreflect.FileDescriptor
 const file_wxident_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
 	"\x1dwxident/v1/error_reason.proto\x12\n" +
-	"wxident.v1*\xac\b\n" +
+	"wxident.v1*\xeb\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_REQUEST_INVALID\x10\x01\x12\x1c\n" +
@@ -240,17 +266,22 @@ const file_wxident_v1_error_reason_proto_rawDesc = "" +
 	"%ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT\x10\x11\x12\"\n" +
 	"\x1eERROR_REASON_APP_MISCONFIGURED\x10\x10\x12\x1d\n" +
 	"\x19ERROR_REASON_USER_BLOCKED\x10\x14\x12!\n" +
-	"\x1dERROR_REASON_API_UNAUTHORIZED\x10\x15\x12\x1f\n" +
+	"\x1dERROR_REASON_API_UNAUTHORIZED\x10\x15\x12#\n" +
+	"\x1fERROR_REASON_CALLER_NOT_ALLOWED\x10\x16\x12'\n" +
+	"#ERROR_REASON_CALLER_UNAUTHENTICATED\x10\x17\x12\x1f\n" +
 	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x1e\x12\"\n" +
 	"\x1eERROR_REASON_PROFILE_NOT_FOUND\x10\x1f\x12$\n" +
 	" ERROR_REASON_WECHAT_RATE_LIMITED\x10(\x12'\n" +
 	"#ERROR_REASON_TOKEN_BUDGET_EXHAUSTED\x10)\x12\x1b\n" +
-	"\x17ERROR_REASON_OVERLOADED\x10*\x12\x1c\n" +
+	"\x17ERROR_REASON_OVERLOADED\x10*\x12$\n" +
+	" ERROR_REASON_CALLER_RATE_LIMITED\x10+\x12%\n" +
+	"!ERROR_REASON_SESSION_RATE_LIMITED\x10,\x12\x1c\n" +
 	"\x18ERROR_REASON_WECHAT_BUSY\x102\x12#\n" +
 	"\x1fERROR_REASON_WECHAT_UNREACHABLE\x103\x12$\n" +
 	" ERROR_REASON_WECHAT_BAD_RESPONSE\x104\x12\"\n" +
 	"\x1eERROR_REASON_STORE_UNAVAILABLE\x105\x12 \n" +
-	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x106\x12 \n" +
+	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x106\x12\"\n" +
+	"\x1eERROR_REASON_AUDIT_UNAVAILABLE\x107\x12 \n" +
 	"\x1cERROR_REASON_DEADLINE_PASSED\x10<\x12 \n" +
 	"\x1cERROR_REASON_KEY_UNAVAILABLE\x10F\x12\x19\n" +
 	"\x15ERROR_REASON_TAMPERED\x10G\x12(\n" +

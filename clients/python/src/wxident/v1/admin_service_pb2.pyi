@@ -564,3 +564,180 @@ class ExportedSession(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportedSession: _TypeAlias = ExportedSession  # noqa: Y015
+
+@_typing.final
+class RotateKeysRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateKeysRequest: _TypeAlias = RotateKeysRequest  # noqa: Y015
+
+@_typing.final
+class RotateKeysResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEALING_KEY_ID_FIELD_NUMBER: _builtins.int
+    sealing_key_id: _builtins.int
+    """The key that seals from now on."""
+    def __init__(
+        self,
+        *,
+        sealing_key_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sealing_key_id", b"sealing_key_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateKeysResponse: _TypeAlias = RotateKeysResponse  # noqa: Y015
+
+@_typing.final
+class GetKeyStatusRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetKeyStatusRequest: _TypeAlias = GetKeyStatusRequest  # noqa: Y015
+
+@_typing.final
+class GetKeyStatusResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    RESEALING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyStatus]:
+        """Those of this replica's ring, in its order, then those that only stored
+        values name.
+        """
+
+    @_builtins.property
+    def resealing(self) -> Global___Resealing:
+        """Of this replica."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___KeyStatus] | None = ...,
+        resealing: Global___Resealing | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resealing", b"resealing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "resealing", b"resealing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetKeyStatusResponse: _TypeAlias = GetKeyStatusResponse  # noqa: Y015
+
+@_typing.final
+class KeyStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    SEALS_FIELD_NUMBER: _builtins.int
+    IN_RING_FIELD_NUMBER: _builtins.int
+    STORED_VALUES_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.int
+    seals: _builtins.bool
+    """Whether new values are sealed under it: the ring's first."""
+    in_ring: _builtins.bool
+    """False: the ring has lost it, and what it sealed cannot be read."""
+    stored_values: _builtins.int
+    """Stored values under it. A key with none may leave the ring once no backup
+    is left that was made before.
+    """
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.int = ...,
+        seals: _builtins.bool = ...,
+        in_ring: _builtins.bool = ...,
+        stored_values: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_ring", b"in_ring", "key_id", b"key_id", "seals", b"seals", "stored_values", b"stored_values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyStatus: _TypeAlias = KeyStatus  # noqa: Y015
+
+@_typing.final
+class Resealing(_message.Message):
+    """A pass over all stored values that RotateKeys began."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Resealing._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Resealing._State.ValueType  # 0
+        STATE_IDLE: Resealing._State.ValueType  # 1
+        """None has been begun since this process started."""
+        STATE_RUNNING: Resealing._State.ValueType  # 2
+        STATE_DONE: Resealing._State.ValueType  # 3
+        """Every value that could be read is under the ring's first key."""
+        STATE_FAILED: Resealing._State.ValueType  # 4
+        """The database did not answer; RotateKeys goes on where it stopped."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper): ...
+    STATE_UNSPECIFIED: Resealing.State.ValueType  # 0
+    STATE_IDLE: Resealing.State.ValueType  # 1
+    """None has been begun since this process started."""
+    STATE_RUNNING: Resealing.State.ValueType  # 2
+    STATE_DONE: Resealing.State.ValueType  # 3
+    """Every value that could be read is under the ring's first key."""
+    STATE_FAILED: Resealing.State.ValueType  # 4
+    """The database did not answer; RotateKeys goes on where it stopped."""
+
+    STATE_FIELD_NUMBER: _builtins.int
+    RESEALED_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    state: Global___Resealing.State.ValueType
+    resealed: _builtins.int
+    """Values sealed anew by this pass."""
+    unreadable: _builtins.int
+    """Values that do not open, left as they are; the log names their places."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Unset while it runs."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___Resealing.State.ValueType = ...,
+        resealed: _builtins.int = ...,
+        unreadable: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "resealed", b"resealed", "start_time", b"start_time", "state", b"state", "unreadable", b"unreadable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resealing: _TypeAlias = Resealing  # noqa: Y015

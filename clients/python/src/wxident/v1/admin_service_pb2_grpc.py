@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """What operators do. Served on the admin listener alone.
+    """What operators do. Served on the admin listener alone; the policy names its
+    methods one by one.
     """
 
     def __init__(self, channel):
@@ -60,10 +61,21 @@ class AdminServiceStub:
                 request_serializer=wxident_dot_v1_dot_admin__service__pb2.ExportUserRequest.SerializeToString,
                 response_deserializer=wxident_dot_v1_dot_admin__service__pb2.ExportUserResponse.FromString,
                 _registered_method=True)
+        self.RotateKeys = channel.unary_unary(
+                '/wxident.v1.AdminService/RotateKeys',
+                request_serializer=wxident_dot_v1_dot_admin__service__pb2.RotateKeysRequest.SerializeToString,
+                response_deserializer=wxident_dot_v1_dot_admin__service__pb2.RotateKeysResponse.FromString,
+                _registered_method=True)
+        self.GetKeyStatus = channel.unary_unary(
+                '/wxident.v1.AdminService/GetKeyStatus',
+                request_serializer=wxident_dot_v1_dot_admin__service__pb2.GetKeyStatusRequest.SerializeToString,
+                response_deserializer=wxident_dot_v1_dot_admin__service__pb2.GetKeyStatusResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
-    """What operators do. Served on the admin listener alone.
+    """What operators do. Served on the admin listener alone; the policy names its
+    methods one by one.
     """
 
     def ListApps(self, request, context):
@@ -114,6 +126,27 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateKeys(self, request, context):
+        """Reads the key ring's file again, as SIGHUP does, and begins to seal every
+        stored value anew that is not under the ring's first key. Answers when it
+        has begun; GetKeyStatus tells how far it is. While it runs, a further call
+        reads the file again and changes nothing else. It may be run again at any
+        time, also after this process was killed: what is done stays done.
+        Errors: REQUEST_INVALID when the file cannot be used (the old ring stays).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetKeyStatus(self, request, context):
+        """Which keys there are and how many stored values each one seals. Counts by
+        reading all of them: not for a dashboard.
+        Errors: STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -142,6 +175,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=wxident_dot_v1_dot_admin__service__pb2.ExportUserRequest.FromString,
                     response_serializer=wxident_dot_v1_dot_admin__service__pb2.ExportUserResponse.SerializeToString,
             ),
+            'RotateKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKeys,
+                    request_deserializer=wxident_dot_v1_dot_admin__service__pb2.RotateKeysRequest.FromString,
+                    response_serializer=wxident_dot_v1_dot_admin__service__pb2.RotateKeysResponse.SerializeToString,
+            ),
+            'GetKeyStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetKeyStatus,
+                    request_deserializer=wxident_dot_v1_dot_admin__service__pb2.GetKeyStatusRequest.FromString,
+                    response_serializer=wxident_dot_v1_dot_admin__service__pb2.GetKeyStatusResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'wxident.v1.AdminService', rpc_method_handlers)
@@ -151,7 +194,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """What operators do. Served on the admin listener alone.
+    """What operators do. Served on the admin listener alone; the policy names its
+    methods one by one.
     """
 
     @staticmethod
@@ -279,6 +323,60 @@ class AdminService:
             '/wxident.v1.AdminService/ExportUser',
             wxident_dot_v1_dot_admin__service__pb2.ExportUserRequest.SerializeToString,
             wxident_dot_v1_dot_admin__service__pb2.ExportUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wxident.v1.AdminService/RotateKeys',
+            wxident_dot_v1_dot_admin__service__pb2.RotateKeysRequest.SerializeToString,
+            wxident_dot_v1_dot_admin__service__pb2.RotateKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetKeyStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/wxident.v1.AdminService/GetKeyStatus',
+            wxident_dot_v1_dot_admin__service__pb2.GetKeyStatusRequest.SerializeToString,
+            wxident_dot_v1_dot_admin__service__pb2.GetKeyStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """What operators do. Served on the admin listener alone."""
+    """What operators do. Served on the admin listener alone; the policy names its
+    methods one by one.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -60,10 +62,25 @@ class AdminServiceStub:
     session_keys and grants are not shown.
     Errors: USER_NOT_FOUND, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
     """
+    RotateKeys: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.RotateKeysRequest, _admin_service_pb2.RotateKeysResponse]
+    """Reads the key ring's file again, as SIGHUP does, and begins to seal every
+    stored value anew that is not under the ring's first key. Answers when it
+    has begun; GetKeyStatus tells how far it is. While it runs, a further call
+    reads the file again and changes nothing else. It may be run again at any
+    time, also after this process was killed: what is done stays done.
+    Errors: REQUEST_INVALID when the file cannot be used (the old ring stays).
+    """
+    GetKeyStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetKeyStatusRequest, _admin_service_pb2.GetKeyStatusResponse]
+    """Which keys there are and how many stored values each one seals. Counts by
+    reading all of them: not for a dashboard.
+    Errors: STORE_UNAVAILABLE.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """What operators do. Served on the admin listener alone."""
+    """What operators do. Served on the admin listener alone; the policy names its
+    methods one by one.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListApps: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListAppsRequest, _admin_service_pb2.ListAppsResponse]  # type: ignore[assignment]
@@ -93,9 +110,24 @@ class AdminServiceAsyncStub(AdminServiceStub):
     session_keys and grants are not shown.
     Errors: USER_NOT_FOUND, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
     """
+    RotateKeys: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.RotateKeysRequest, _admin_service_pb2.RotateKeysResponse]  # type: ignore[assignment]
+    """Reads the key ring's file again, as SIGHUP does, and begins to seal every
+    stored value anew that is not under the ring's first key. Answers when it
+    has begun; GetKeyStatus tells how far it is. While it runs, a further call
+    reads the file again and changes nothing else. It may be run again at any
+    time, also after this process was killed: what is done stays done.
+    Errors: REQUEST_INVALID when the file cannot be used (the old ring stays).
+    """
+    GetKeyStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetKeyStatusRequest, _admin_service_pb2.GetKeyStatusResponse]  # type: ignore[assignment]
+    """Which keys there are and how many stored values each one seals. Counts by
+    reading all of them: not for a dashboard.
+    Errors: STORE_UNAVAILABLE.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What operators do. Served on the admin listener alone."""
+    """What operators do. Served on the admin listener alone; the policy names its
+    methods one by one.
+    """
 
     @_abc_1.abstractmethod
     def ListApps(
@@ -152,6 +184,31 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         """Everything that is stored of a person, for the person. Session tokens,
         session_keys and grants are not shown.
         Errors: USER_NOT_FOUND, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateKeys(
+        self,
+        request: _admin_service_pb2.RotateKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.RotateKeysResponse, _abc.Awaitable[_admin_service_pb2.RotateKeysResponse]]:
+        """Reads the key ring's file again, as SIGHUP does, and begins to seal every
+        stored value anew that is not under the ring's first key. Answers when it
+        has begun; GetKeyStatus tells how far it is. While it runs, a further call
+        reads the file again and changes nothing else. It may be run again at any
+        time, also after this process was killed: what is done stays done.
+        Errors: REQUEST_INVALID when the file cannot be used (the old ring stays).
+        """
+
+    @_abc_1.abstractmethod
+    def GetKeyStatus(
+        self,
+        request: _admin_service_pb2.GetKeyStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.GetKeyStatusResponse, _abc.Awaitable[_admin_service_pb2.GetKeyStatusResponse]]:
+        """Which keys there are and how many stored values each one seals. Counts by
+        reading all of them: not for a dashboard.
+        Errors: STORE_UNAVAILABLE.
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

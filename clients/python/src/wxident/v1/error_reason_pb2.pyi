@@ -77,6 +77,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED. The app's account may not use this WeChat API. Tell the
     operator the errcode.
     """
+    ERROR_REASON_CALLER_NOT_ALLOWED: _ErrorReason.ValueType  # 22
+    """PERMISSION_DENIED. The server's policy lets the calling service not call
+    this method, or not for this app. Ask the operator for a row.
+    """
+    ERROR_REASON_CALLER_UNAUTHENTICATED: _ErrorReason.ValueType  # 23
+    """UNAUTHENTICATED. The calling service has not proved who it is: its client
+    certificate names no single URI, or is revoked. Get a new certificate.
+    """
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 30
     """NOT_FOUND. No user has this user_id, identity or unionid."""
     ERROR_REASON_PROFILE_NOT_FOUND: _ErrorReason.ValueType  # 31
@@ -92,6 +100,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 42
     """RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
     Wait as long as google.rpc.RetryInfo says, or try another replica.
+    """
+    ERROR_REASON_CALLER_RATE_LIMITED: _ErrorReason.ValueType  # 43
+    """RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
+    calls at once, that the server's policy gives it. Wait as long as
+    google.rpc.RetryInfo says.
+    """
+    ERROR_REASON_SESSION_RATE_LIMITED: _ErrorReason.ValueType  # 44
+    """RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
+    within a minute. Wait as long as google.rpc.RetryInfo says.
     """
     ERROR_REASON_WECHAT_BUSY: _ErrorReason.ValueType  # 50
     """UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
@@ -114,6 +131,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The request left for WeChat and no answer came back, so
     whether it took effect is not known. Retry; a login or a phone_code needs a
     new code.
+    """
+    ERROR_REASON_AUDIT_UNAVAILABLE: _ErrorReason.ValueType  # 55
+    """UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
+    without its line. Retry, or tell the operator.
     """
     ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 60
     """DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
@@ -205,6 +226,14 @@ ERROR_REASON_API_UNAUTHORIZED: ErrorReason.ValueType  # 21
 """PERMISSION_DENIED. The app's account may not use this WeChat API. Tell the
 operator the errcode.
 """
+ERROR_REASON_CALLER_NOT_ALLOWED: ErrorReason.ValueType  # 22
+"""PERMISSION_DENIED. The server's policy lets the calling service not call
+this method, or not for this app. Ask the operator for a row.
+"""
+ERROR_REASON_CALLER_UNAUTHENTICATED: ErrorReason.ValueType  # 23
+"""UNAUTHENTICATED. The calling service has not proved who it is: its client
+certificate names no single URI, or is revoked. Get a new certificate.
+"""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 30
 """NOT_FOUND. No user has this user_id, identity or unionid."""
 ERROR_REASON_PROFILE_NOT_FOUND: ErrorReason.ValueType  # 31
@@ -220,6 +249,15 @@ Wait as long as google.rpc.RetryInfo says.
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 42
 """RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
 Wait as long as google.rpc.RetryInfo says, or try another replica.
+"""
+ERROR_REASON_CALLER_RATE_LIMITED: ErrorReason.ValueType  # 43
+"""RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
+calls at once, that the server's policy gives it. Wait as long as
+google.rpc.RetryInfo says.
+"""
+ERROR_REASON_SESSION_RATE_LIMITED: ErrorReason.ValueType  # 44
+"""RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
+within a minute. Wait as long as google.rpc.RetryInfo says.
 """
 ERROR_REASON_WECHAT_BUSY: ErrorReason.ValueType  # 50
 """UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
@@ -242,6 +280,10 @@ ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 54
 """UNAVAILABLE. The request left for WeChat and no answer came back, so
 whether it took effect is not known. Retry; a login or a phone_code needs a
 new code.
+"""
+ERROR_REASON_AUDIT_UNAVAILABLE: ErrorReason.ValueType  # 55
+"""UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
+without its line. Retry, or tell the operator.
 """
 ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 60
 """DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was

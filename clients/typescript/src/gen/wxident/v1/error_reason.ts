@@ -83,6 +83,16 @@ export const ErrorReason = {
    * operator the errcode.
    */
   API_UNAUTHORIZED: "ERROR_REASON_API_UNAUTHORIZED",
+  /**
+   * CALLER_NOT_ALLOWED - PERMISSION_DENIED. The server's policy lets the calling service not call
+   * this method, or not for this app. Ask the operator for a row.
+   */
+  CALLER_NOT_ALLOWED: "ERROR_REASON_CALLER_NOT_ALLOWED",
+  /**
+   * CALLER_UNAUTHENTICATED - UNAUTHENTICATED. The calling service has not proved who it is: its client
+   * certificate names no single URI, or is revoked. Get a new certificate.
+   */
+  CALLER_UNAUTHENTICATED: "ERROR_REASON_CALLER_UNAUTHENTICATED",
   /** USER_NOT_FOUND - NOT_FOUND. No user has this user_id, identity or unionid. */
   USER_NOT_FOUND: "ERROR_REASON_USER_NOT_FOUND",
   /** PROFILE_NOT_FOUND - NOT_FOUND. The identity is known, but no profile has been stored for it. */
@@ -102,6 +112,17 @@ export const ErrorReason = {
    * Wait as long as google.rpc.RetryInfo says, or try another replica.
    */
   OVERLOADED: "ERROR_REASON_OVERLOADED",
+  /**
+   * CALLER_RATE_LIMITED - RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
+   * calls at once, that the server's policy gives it. Wait as long as
+   * google.rpc.RetryInfo says.
+   */
+  CALLER_RATE_LIMITED: "ERROR_REASON_CALLER_RATE_LIMITED",
+  /**
+   * SESSION_RATE_LIMITED - RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
+   * within a minute. Wait as long as google.rpc.RetryInfo says.
+   */
+  SESSION_RATE_LIMITED: "ERROR_REASON_SESSION_RATE_LIMITED",
   /**
    * WECHAT_BUSY - UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
    * needs a new code.
@@ -129,6 +150,11 @@ export const ErrorReason = {
    * new code.
    */
   OUTCOME_UNKNOWN: "ERROR_REASON_OUTCOME_UNKNOWN",
+  /**
+   * AUDIT_UNAVAILABLE - UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
+   * without its line. Retry, or tell the operator.
+   */
+  AUDIT_UNAVAILABLE: "ERROR_REASON_AUDIT_UNAVAILABLE",
   /**
    * DEADLINE_PASSED - DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
    * left to begin.
@@ -176,16 +202,21 @@ export namespace ErrorReason {
   export type APP_MISCONFIGURED = typeof ErrorReason.APP_MISCONFIGURED;
   export type USER_BLOCKED = typeof ErrorReason.USER_BLOCKED;
   export type API_UNAUTHORIZED = typeof ErrorReason.API_UNAUTHORIZED;
+  export type CALLER_NOT_ALLOWED = typeof ErrorReason.CALLER_NOT_ALLOWED;
+  export type CALLER_UNAUTHENTICATED = typeof ErrorReason.CALLER_UNAUTHENTICATED;
   export type USER_NOT_FOUND = typeof ErrorReason.USER_NOT_FOUND;
   export type PROFILE_NOT_FOUND = typeof ErrorReason.PROFILE_NOT_FOUND;
   export type WECHAT_RATE_LIMITED = typeof ErrorReason.WECHAT_RATE_LIMITED;
   export type TOKEN_BUDGET_EXHAUSTED = typeof ErrorReason.TOKEN_BUDGET_EXHAUSTED;
   export type OVERLOADED = typeof ErrorReason.OVERLOADED;
+  export type CALLER_RATE_LIMITED = typeof ErrorReason.CALLER_RATE_LIMITED;
+  export type SESSION_RATE_LIMITED = typeof ErrorReason.SESSION_RATE_LIMITED;
   export type WECHAT_BUSY = typeof ErrorReason.WECHAT_BUSY;
   export type WECHAT_UNREACHABLE = typeof ErrorReason.WECHAT_UNREACHABLE;
   export type WECHAT_BAD_RESPONSE = typeof ErrorReason.WECHAT_BAD_RESPONSE;
   export type STORE_UNAVAILABLE = typeof ErrorReason.STORE_UNAVAILABLE;
   export type OUTCOME_UNKNOWN = typeof ErrorReason.OUTCOME_UNKNOWN;
+  export type AUDIT_UNAVAILABLE = typeof ErrorReason.AUDIT_UNAVAILABLE;
   export type DEADLINE_PASSED = typeof ErrorReason.DEADLINE_PASSED;
   export type KEY_UNAVAILABLE = typeof ErrorReason.KEY_UNAVAILABLE;
   export type TAMPERED = typeof ErrorReason.TAMPERED;
@@ -239,6 +270,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 21:
     case "ERROR_REASON_API_UNAUTHORIZED":
       return ErrorReason.API_UNAUTHORIZED;
+    case 22:
+    case "ERROR_REASON_CALLER_NOT_ALLOWED":
+      return ErrorReason.CALLER_NOT_ALLOWED;
+    case 23:
+    case "ERROR_REASON_CALLER_UNAUTHENTICATED":
+      return ErrorReason.CALLER_UNAUTHENTICATED;
     case 30:
     case "ERROR_REASON_USER_NOT_FOUND":
       return ErrorReason.USER_NOT_FOUND;
@@ -254,6 +291,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 42:
     case "ERROR_REASON_OVERLOADED":
       return ErrorReason.OVERLOADED;
+    case 43:
+    case "ERROR_REASON_CALLER_RATE_LIMITED":
+      return ErrorReason.CALLER_RATE_LIMITED;
+    case 44:
+    case "ERROR_REASON_SESSION_RATE_LIMITED":
+      return ErrorReason.SESSION_RATE_LIMITED;
     case 50:
     case "ERROR_REASON_WECHAT_BUSY":
       return ErrorReason.WECHAT_BUSY;
@@ -269,6 +312,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 54:
     case "ERROR_REASON_OUTCOME_UNKNOWN":
       return ErrorReason.OUTCOME_UNKNOWN;
+    case 55:
+    case "ERROR_REASON_AUDIT_UNAVAILABLE":
+      return ErrorReason.AUDIT_UNAVAILABLE;
     case 60:
     case "ERROR_REASON_DEADLINE_PASSED":
       return ErrorReason.DEADLINE_PASSED;
@@ -324,6 +370,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_USER_BLOCKED";
     case ErrorReason.API_UNAUTHORIZED:
       return "ERROR_REASON_API_UNAUTHORIZED";
+    case ErrorReason.CALLER_NOT_ALLOWED:
+      return "ERROR_REASON_CALLER_NOT_ALLOWED";
+    case ErrorReason.CALLER_UNAUTHENTICATED:
+      return "ERROR_REASON_CALLER_UNAUTHENTICATED";
     case ErrorReason.USER_NOT_FOUND:
       return "ERROR_REASON_USER_NOT_FOUND";
     case ErrorReason.PROFILE_NOT_FOUND:
@@ -334,6 +384,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_TOKEN_BUDGET_EXHAUSTED";
     case ErrorReason.OVERLOADED:
       return "ERROR_REASON_OVERLOADED";
+    case ErrorReason.CALLER_RATE_LIMITED:
+      return "ERROR_REASON_CALLER_RATE_LIMITED";
+    case ErrorReason.SESSION_RATE_LIMITED:
+      return "ERROR_REASON_SESSION_RATE_LIMITED";
     case ErrorReason.WECHAT_BUSY:
       return "ERROR_REASON_WECHAT_BUSY";
     case ErrorReason.WECHAT_UNREACHABLE:
@@ -344,6 +398,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_STORE_UNAVAILABLE";
     case ErrorReason.OUTCOME_UNKNOWN:
       return "ERROR_REASON_OUTCOME_UNKNOWN";
+    case ErrorReason.AUDIT_UNAVAILABLE:
+      return "ERROR_REASON_AUDIT_UNAVAILABLE";
     case ErrorReason.DEADLINE_PASSED:
       return "ERROR_REASON_DEADLINE_PASSED";
     case ErrorReason.KEY_UNAVAILABLE:
@@ -392,6 +448,10 @@ export function errorReasonToNumber(object: ErrorReason): number {
       return 20;
     case ErrorReason.API_UNAUTHORIZED:
       return 21;
+    case ErrorReason.CALLER_NOT_ALLOWED:
+      return 22;
+    case ErrorReason.CALLER_UNAUTHENTICATED:
+      return 23;
     case ErrorReason.USER_NOT_FOUND:
       return 30;
     case ErrorReason.PROFILE_NOT_FOUND:
@@ -402,6 +462,10 @@ export function errorReasonToNumber(object: ErrorReason): number {
       return 41;
     case ErrorReason.OVERLOADED:
       return 42;
+    case ErrorReason.CALLER_RATE_LIMITED:
+      return 43;
+    case ErrorReason.SESSION_RATE_LIMITED:
+      return 44;
     case ErrorReason.WECHAT_BUSY:
       return 50;
     case ErrorReason.WECHAT_UNREACHABLE:
@@ -412,6 +476,8 @@ export function errorReasonToNumber(object: ErrorReason): number {
       return 53;
     case ErrorReason.OUTCOME_UNKNOWN:
       return 54;
+    case ErrorReason.AUDIT_UNAVAILABLE:
+      return 55;
     case ErrorReason.DEADLINE_PASSED:
       return 60;
     case ErrorReason.KEY_UNAVAILABLE:
