@@ -15,15 +15,18 @@ namespace wxident {
 
 // One call that AccessControl has let in. Destroying it gives its place among
 // the caller's running calls back. What it allows is what the policy said when
-// the call began. Movable; used by one thread at a time.
+// the call began. Movable; used by one thread at a time. May outlive the
+// AccessControl.
 class Admission {
  public:
-  struct State;
+  // A caller's use of its limits, and its right to one method.
+  struct Usage;
+  struct Right;
 
   // None: allows nothing.
-  Admission();
-  explicit Admission(std::unique_ptr<State> state);
-  Admission(Admission&&) noexcept;
+  Admission() = default;
+  Admission(std::shared_ptr<Usage> usage, std::shared_ptr<const Right> right);
+  Admission(Admission&&) noexcept = default;
   Admission& operator=(Admission&&) noexcept;
   ~Admission();
 
@@ -33,14 +36,24 @@ class Admission {
   bool AllowsEveryApp() const;
 
  private:
-  std::unique_ptr<State> state_;
+  std::shared_ptr<Usage> usage_;
+  std::shared_ptr<const Right> right_;
 };
 
 // Decides who may call what, under a policy that can be replaced at any moment.
-// Work that does not depend on the call, such as matching a caller against
-// patterns, is done once for each caller and policy. Thread-safe.
+// What does not depend on the call, such as matching a caller against patterns,
+// is done once for each caller and policy. Remembers at most 10,000 callers at
+// a time, and refuses one more until one of them is at rest: with nothing
+// running and none of its rate used. Thread-safe.
 class AccessControl {
  public:
+  // For what runs long. Called on the thread of Replace, without locks.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void OnPolicyReplaced() = 0;
+  };
+
   // `clock` and `metrics` outlive it.
   AccessControl(Policy policy, Clock& clock, Metrics& metrics);
   ~AccessControl();
@@ -49,11 +62,22 @@ class AccessControl {
   // used of them.
   void Replace(Policy policy);
 
-  // Lets one call of `method` ("Login") in. Errors: CALLER_NOT_ALLOWED when no
-  // row allows the method for any app; CALLER_RATE_LIMITED, with a time, when
-  // the caller's rate or concurrency is used up.
+  // Lets one call of `method` ("Login") in. Errors: CALLER_RATE_LIMITED, with a
+  // time, when the caller's rate or concurrency is used up, counted in
+  // wxident_caller_limited_total by the limit's pattern; CALLER_NOT_ALLOWED
+  // when no row allows the method for any app. A refused call has used its
+  // share of the rate all the same, or refusals would be free to ask for.
   absl::StatusOr<Admission> Admit(const std::string& caller,
                                   absl::string_view method);
+
+  // What the policy says now, of a call that began under an older one.
+  bool Allows(const std::string& caller, absl::string_view method,
+              absl::string_view app_id);
+
+  // Tells `listener` of each Replace from now on, until Unlisten; once more
+  // after that, when the Replace is under way.
+  void Listen(std::shared_ptr<Listener> listener);
+  void Unlisten(const Listener& listener);
 
   // The error of a call for an app that Admission does not allow.
   static absl::Status NotAllowedError();

@@ -32,7 +32,7 @@ struct Policy {
     CallerPattern caller;
     // Calls a second; 0: no limit.
     double rate = 0;
-    // How many calls may come at once after a rest.
+    // How many calls may come at once after a rest; at least 1 with a rate.
     double burst = 0;
     // Calls that run at one moment, streams among them; 0: no limit.
     int concurrency = 0;

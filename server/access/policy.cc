@@ -1,0 +1,13 @@
+#include "server/access/policy.h"
+
+#include "absl/strings/match.h"
+
+namespace wxident {
+
+bool Policy::Fits(absl::string_view pattern, absl::string_view caller) {
+  if (!absl::EndsWith(pattern, "/*")) return pattern == caller;
+  pattern.remove_suffix(1);
+  return caller.size() > pattern.size() && absl::StartsWith(caller, pattern);
+}
+
+}  // namespace wxident
