@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -46,7 +47,9 @@ Exit codes: 0 done; 64 wrong arguments; 69 the database or an address cannot be
 had; 78 the configuration or the database's schema is wrong. healthcheck: 0
 serving, 1 wrong arguments, 2 no connection, 3 the call failed, 4 not serving.
 
-Signals: TERM and INT stop the server gently; a second one ends it at once.
+Signals: TERM and INT stop the server gently; a second one ends it at once. HUP
+reads certificates, the revocation list, the policy and the key ring again and
+opens the audit log anew.
 
 Each key of the configuration file can be set by a flag or a variable; a flag
 beats a variable, a variable the file, the file the default.
@@ -114,6 +117,9 @@ int RunHealthcheck(const std::vector<std::string>& arguments) {
   return Healthcheck(options);
 }
 
+// A reload takes this long to begin, so that a burst of signals is one reload.
+constexpr absl::Duration kReloadDelay = absl::Milliseconds(100);
+
 sigset_t StopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -122,15 +128,44 @@ sigset_t StopSignals() {
   return signals;
 }
 
-// Waits for a stop signal until `deadline`. Whether one came.
-bool StopSignalBefore(absl::Time deadline) {
-  const sigset_t signals = StopSignals();
+sigset_t OurSignals() {
+  sigset_t signals = StopSignals();
+  sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
+// Waits for one of our signals until `deadline`; 0 when none came.
+int SignalBefore(absl::Time deadline) {
+  const sigset_t signals = OurSignals();
   while (true) {
     const absl::Duration left = deadline - absl::Now();
     const timespec wait =
         absl::ToTimespec(std::max(left, absl::ZeroDuration()));
-    if (sigtimedwait(&signals, nullptr, &wait) > 0) return true;
-    if (left <= absl::ZeroDuration()) return false;
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    if (signal > 0) return signal;
+    if (left <= absl::ZeroDuration()) return 0;
+  }
+}
+
+// Until a stop signal comes.
+void Run(Server& server) {
+  absl::Time housekeep_at = absl::Now() + absl::Seconds(1);
+  absl::Time reload_at = absl::InfiniteFuture();
+  while (true) {
+    const int signal = SignalBefore(std::min(housekeep_at, reload_at));
+    if (signal == SIGHUP)
+      reload_at = std::min(reload_at, absl::Now() + kReloadDelay);
+    else if (signal != 0)
+      return;
+    const absl::Time now = absl::Now();
+    if (now >= reload_at) {
+      reload_at = absl::InfiniteFuture();
+      server.Reload();
+    }
+    if (now >= housekeep_at) {
+      housekeep_at = now + absl::Seconds(1);
+      server.Housekeep();
+    }
   }
 }
 
@@ -145,9 +180,8 @@ void EndOnSecondSignal() {
 }
 
 int Serve(const std::vector<std::string>& arguments) {
-  // Before any thread is made: all of them then leave the stop signals to this
-  // one.
-  const sigset_t signals = StopSignals();
+  // Before any thread is made: all of them then leave our signals to this one.
+  const sigset_t signals = OurSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
@@ -176,8 +210,7 @@ int Serve(const std::vector<std::string>& arguments) {
        {"start_ms",
         absl::StrCat(absl::ToInt64Milliseconds(absl::Now() - began))}});
 
-  while (!StopSignalBefore(absl::Now() + absl::Seconds(1)))
-    (*server)->Housekeep();
+  Run(**server);
 
   EndOnSecondSignal();
   Log(LogLevel::kInfo, "draining",

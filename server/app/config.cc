@@ -9,9 +9,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "server/app/config_files.h"
 #include "server/app/config_keys.h"
 #include "server/app/config_parser.h"
+#include "server/app/policy_file.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/random.h"
 
@@ -30,6 +32,26 @@ class FileChecks {
     if (path.empty()) return;
     if (absl::Status status = CheckReadable(path); !status.ok())
       Add(key, absl::StrCat(path, ": ", status.message()));
+  }
+
+  void Appendable(const std::string& key, const std::string& path) {
+    if (path.empty()) return;
+    if (absl::Status status = CheckAppendable(path); !status.ok())
+      Add(key, absl::StrCat(path, ": ", status.message()));
+  }
+
+  // Allows nothing when there is no path, or no good file.
+  Policy PolicyAt(const std::string& key, const std::string& path,
+                  const std::vector<App>& apps) {
+    if (path.empty()) return Policy();
+    absl::StatusOr<std::string> text = ReadConfigFile(path);
+    absl::StatusOr<Policy> policy =
+        text.ok() ? ParsePolicyFile(*text, apps) : text.status();
+    if (policy.ok()) return *std::move(policy);
+    for (absl::string_view problem :
+         absl::StrSplit(policy.status().message(), '\n'))
+      Add(key, absl::StrCat(path, ": ", problem));
+    return Policy();
   }
 
   // Empty when there is no path, or no good file.
@@ -67,6 +89,15 @@ class FileChecks {
   ConfigProblems& problems_;
 };
 
+// Whether the same bytes are in both.
+bool HaveOneKey(const std::vector<KeyRing::Key>& some,
+                const std::vector<KeyRing::Key>& others) {
+  for (const KeyRing::Key& key : some)
+    for (const KeyRing::Key& other : others)
+      if (key.bytes == other.bytes) return true;
+  return false;
+}
+
 bool IsAppSecret(const Secret& secret) {
   for (char c : secret.Expose())
     if (c <= ' ' || c > '~') return false;
@@ -77,22 +108,32 @@ void ReadFiles(ConfigDraft& draft, FileChecks& checks) {
   Config& config = draft.config;
   checks.Readable("grpc.tls_cert_file", config.grpc.tls_cert_file);
   checks.Readable("grpc.tls_client_ca_file", config.grpc.tls_client_ca_file);
+  checks.Readable("grpc.tls_revocation_file", config.grpc.tls_revocation_file);
   checks.Readable("wechat.ca_file", config.wechat.ca_file);
   checks.SecretAt("grpc.tls_key_file", config.grpc.tls_key_file);
   config.database.password =
       checks.SecretAt("database.password_file", draft.database_password_file);
 
-  config.keys.ring = checks.KeysAt("keys.ring_file", draft.key_ring_file);
+  config.keys.ring = checks.KeysAt("keys.ring_file", config.keys.ring_file);
   config.keys.phone_index =
       checks.KeysAt("keys.phone_index_file", draft.phone_index_file);
   if (config.keys.phone_index.size() > 1)
     checks.Add("keys.phone_index_file",
                "the file must hold one key: phones are found by one alone");
-  for (const KeyRing::Key& index : config.keys.phone_index)
-    for (const KeyRing::Key& sealing : config.keys.ring)
-      if (index.bytes == sealing.bytes)
-        checks.Add("keys.phone_index_file",
-                   "the file holds a key of keys.ring_file; make a new one");
+  if (HaveOneKey(config.keys.phone_index, config.keys.ring))
+    checks.Add("keys.phone_index_file",
+               "the file holds a key of keys.ring_file; make a new one");
+  config.audit.key = checks.KeysAt("audit.key_file", draft.audit_key_file);
+  if (config.audit.key.size() > 1)
+    checks.Add("audit.key_file", "the file must hold one key");
+  if (HaveOneKey(config.audit.key, config.keys.ring) ||
+      HaveOneKey(config.audit.key, config.keys.phone_index))
+    checks.Add("audit.key_file",
+               "the file holds a key of keys.ring_file or "
+               "keys.phone_index_file; make a new one");
+  checks.Appendable("audit.file", config.audit.file);
+  config.access.policy = checks.PolicyAt(
+      "access.policy_file", config.access.policy_file, config.apps);
 
   for (size_t i = 0; i < config.apps.size(); ++i) {
     const std::string key = absl::StrCat("apps[", i, "].secret_file");

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/access/policy.h"
 #include "server/base/log.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/secret.h"
@@ -22,16 +23,36 @@ struct Config {
   struct Grpc {
     std::string addr;
     bool reflection;
-    // All empty: plain text, allowed on loopback addresses only.
+    // Plain text: both listeners are on loopback addresses, the files below are
+    // empty, and everybody is the caller "loopback". Otherwise the first three
+    // are set, and callers prove who they are.
+    bool insecure_loopback;
     std::string tls_cert_file;
     std::string tls_key_file;
-    // When set, callers must show a certificate of this CA.
     std::string tls_client_ca_file;
+    // CRLs. Empty: none.
+    std::string tls_revocation_file;
   } grpc;
 
-  // A second gRPC listener for operators: health, reflection, channelz.
-  // Loopback only. Empty: none.
+  // A second gRPC listener for operators: AdminService, health, reflection,
+  // channelz. Empty: none.
   std::string admin_addr;
+
+  struct Access {
+    // For reading it again. Empty only with grpc.insecure_loopback: "loopback"
+    // may then call everything.
+    std::string policy_file;
+    Policy policy;
+  } access;
+
+  struct Audit {
+    // Empty only with grpc.insecure_loopback: no audit log.
+    std::string file;
+    // One key, or none without a file.
+    std::vector<KeyRing::Key> key;
+    // Whether what AuditedAs names is refused while the log cannot be written.
+    bool required;
+  } audit;
 
   // HTTP, Prometheus' text format at /metrics. Empty: none.
   std::string metrics_addr;
@@ -69,6 +90,8 @@ struct Config {
   absl::Duration open_data_max_age;
 
   struct Keys {
+    // For reading it again.
+    std::string ring_file;
     std::vector<KeyRing::Key> ring;
     // The first key of its file; a blind index has one.
     std::vector<KeyRing::Key> phone_index;

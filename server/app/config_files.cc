@@ -84,6 +84,20 @@ absl::Status CheckReadable(const std::string& path) {
   return text.empty() ? Bad("the file is empty") : absl::OkStatus();
 }
 
+absl::Status CheckAppendable(const std::string& path) {
+  struct stat found = {};
+  if (stat(path.c_str(), &found) == 0) {
+    if (!S_ISREG(found.st_mode)) return Bad("is not a regular file");
+    if (access(path.c_str(), W_OK) == 0) return absl::OkStatus();
+  } else if (errno == ENOENT) {
+    const size_t slash = path.rfind('/');
+    const std::string folder =
+        slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    if (access(folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  }
+  return Bad(absl::StrCat("cannot write the file: ", std::strerror(errno)));
+}
+
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
   WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
   if ((file.mode() & 077) != 0)

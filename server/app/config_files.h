@@ -19,6 +19,9 @@ absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
 // Whether the file can be read and is not empty.
 absl::Status CheckReadable(const std::string& path);
 
+// Whether a file is there or can be made, to be written at its end. Makes none.
+absl::Status CheckAppendable(const std::string& path);
+
 // The file's text without the line break at its end. Refused when anyone but
 // its owner has a right to it, when it is empty, or over 64 KiB.
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path);

@@ -68,30 +68,58 @@ const std::vector<ConfigKey>& ConfigKeys() {
   using Form = ConfigForm;
   static const auto& keys = *new std::vector<ConfigKey>{
       {"grpc.addr", "127.0.0.1:8443", "",
-       "Where callers reach the service; port 0 takes a free one. Without TLS "
-       "it must be a loopback address.",
+       "Where callers reach the service; port 0 takes a free one.",
        +[](D& d) -> std::string& { return d.config.grpc.addr; },
        Form::kAddress},
       {"grpc.reflection", "false", "",
        "Whether grpc.addr tells anybody the service's methods.",
        +[](D& d) -> bool& { return d.config.grpc.reflection; }},
+      {"grpc.insecure_loopback", "false", "",
+       "Plain text instead of TLS, for a trial on one machine: grpc.addr and "
+       "admin.addr must be loopback addresses, and everybody is the caller "
+       "\"loopback\".",
+       +[](D& d) -> bool& { return d.config.grpc.insecure_loopback; }},
       {"grpc.tls_cert_file", "", "",
-       "The server's certificate and its chain, PEM.",
+       "The server's certificate and its chain, PEM. Required without "
+       "grpc.insecure_loopback.",
        +[](D& d) -> std::string& { return d.config.grpc.tls_cert_file; },
        Form::kFile},
       {"grpc.tls_key_file", "", "",
-       "The certificate's private key, PEM, readable by its owner alone.",
+       "The certificate's private key, PEM, readable by its owner alone. "
+       "Required without grpc.insecure_loopback.",
        +[](D& d) -> std::string& { return d.config.grpc.tls_key_file; },
        Form::kSecretFile},
       {"grpc.tls_client_ca_file", "", "",
-       "When set, callers must show a certificate of this CA, PEM.",
+       "The CAs that vouch for callers, PEM. A caller is the one URI in its "
+       "certificate. Required without grpc.insecure_loopback.",
        +[](D& d) -> std::string& { return d.config.grpc.tls_client_ca_file; },
        Form::kFile},
+      {"grpc.tls_revocation_file", "", "",
+       "The certificates that those CAs took back: CRLs, PEM.",
+       +[](D& d) -> std::string& { return d.config.grpc.tls_revocation_file; },
+       Form::kFile},
       {"admin.addr", "", "",
-       "A listener for operators (health, reflection, channelz), on a loopback "
-       "address.",
+       "A listener for operators: AdminService, health, reflection, channelz.",
        +[](D& d) -> std::string& { return d.config.admin_addr; },
        Form::kAddress},
+      {"access.policy_file", "", "",
+       "Which caller may call what, YAML. Required without "
+       "grpc.insecure_loopback.",
+       +[](D& d) -> std::string& { return d.config.access.policy_file; },
+       Form::kFile},
+      {"audit.file", "", "",
+       "The audit log, which is made when it is not there. Required without "
+       "grpc.insecure_loopback.",
+       +[](D& d) -> std::string& { return d.config.audit.file; }, Form::kFile},
+      {"audit.key_file", "", "",
+       "The one key of the audit log, <id> <base64 of 32 bytes>; not a key of "
+       "keys. Goes with audit.file.",
+       +[](D& d) -> std::string& { return d.audit_key_file; },
+       Form::kSecretFile},
+      {"audit.required", "true", "",
+       "Whether a call that hands out a secret fails when its line cannot be "
+       "written.",
+       +[](D& d) -> bool& { return d.config.audit.required; }},
       {"metrics.addr", "", "",
        "Where Prometheus finds /metrics, over plain HTTP.",
        +[](D& d) -> std::string& { return d.config.metrics_addr; },
@@ -158,7 +186,7 @@ const std::vector<ConfigKey>& ConfigKeys() {
       {"keys.ring_file", nullptr, "",
        "The keys that seal what is stored, one a line: <id> <base64 of 32 "
        "bytes>. The first seals, all open.",
-       +[](D& d) -> std::string& { return d.key_ring_file; },
+       +[](D& d) -> std::string& { return d.config.keys.ring_file; },
        Form::kSecretFile},
       {"keys.phone_index_file", nullptr, "",
        "The one key of the phone look-up, in the same form; not a key of the "

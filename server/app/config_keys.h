@@ -15,7 +15,7 @@ namespace wxident {
 struct ConfigDraft {
   Config config;
   std::string database_password_file;
-  std::string key_ring_file;
+  std::string audit_key_file;
   std::string phone_index_file;
   // One for each of config.apps.
   std::vector<std::string> app_secret_files;

@@ -1,17 +1,13 @@
 #include "server/app/server.h"
 
-#include <grpcpp/security/server_credentials.h>
-
 #include <atomic>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/app/gate.h"
 #include "server/app/grpc_listener.h"
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
@@ -50,31 +46,6 @@ constexpr absl::Duration kDatabaseWait = absl::Seconds(10);
 // Without an answer for this long the server does not call itself ready.
 constexpr absl::Duration kReadyFor = absl::Seconds(5);
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    return absl::InvalidArgumentError(absl::StrCat("cannot read ", path));
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
-    const Config::Grpc& config) {
-  if (config.tls_cert_file.empty()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions ssl(
-      config.tls_client_ca_file.empty()
-          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  WX_ASSIGN_OR_RETURN(pair.private_key, ReadFile(config.tls_key_file));
-  WX_ASSIGN_OR_RETURN(pair.cert_chain, ReadFile(config.tls_cert_file));
-  ssl.pem_key_cert_pairs.push_back(std::move(pair));
-  if (!config.tls_client_ca_file.empty()) {
-    WX_ASSIGN_OR_RETURN(ssl.pem_root_certs,
-                        ReadFile(config.tls_client_ca_file));
-  }
-  return grpc::SslServerCredentials(ssl);
-}
-
 // Tries until the database answers or kDatabaseWait has passed.
 absl::Status WaitForSchema(SqlConnector& connector) {
   const absl::Time give_up = absl::Now() + kDatabaseWait;
@@ -101,6 +72,7 @@ struct Server::Parts {
 
   std::unique_ptr<KeyRing> key_ring;
   std::optional<BlindIndex> phone_index;
+  std::unique_ptr<Gate> gate;
   // When the database last answered, on Clock::Monotonic(), in ns; the pool's
   // threads write it.
   std::atomic<int64_t> database_seen_ns{0};
@@ -185,6 +157,11 @@ void Server::Parts::BuildFlows() {
   grants = std::make_unique<OauthGrants>(apps, *wechat, *grant_store, clock);
   sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
   const Services services{
+      .callers = gate->callers(),
+      .access = gate->access(),
+      .audit = gate->audit(),
+      .audit_required = config.audit.required,
+      .key_ring = *key_ring,
       .apps = apps,
       .logins = *logins,
       .session_checks = *session_checks,
@@ -210,11 +187,9 @@ void Server::Parts::BuildFlows() {
 absl::Status Server::Parts::Listen() {
   if (config.grpc.reflection)
     WX_RETURN_IF_ERROR(GrpcListener::EnableReflection());
-  WX_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
-                      MakeCredentials(config.grpc));
   WX_ASSIGN_OR_RETURN(grpc,
                       GrpcListener::Start({.addr = config.grpc.addr,
-                                           .credentials = credentials,
+                                           .credentials = gate->credentials(),
                                            .services = {service.get()},
                                            .health_names = {kServiceName}},
                                           metrics));
@@ -224,7 +199,7 @@ absl::Status Server::Parts::Listen() {
     WX_ASSIGN_OR_RETURN(
         admin,
         GrpcListener::Start({.addr = config.admin_addr,
-                             .credentials = grpc::InsecureServerCredentials(),
+                             .credentials = gate->credentials(),
                              .services = {admin_service.get()},
                              .health_names = {kServiceName, kAdminServiceName}},
                             metrics));
@@ -249,6 +224,10 @@ Server::~Server() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
   auto parts = std::make_unique<Parts>(std::move(config));
+  // Before the wait for the database: certificates are the operator's mistake
+  // that is found soonest.
+  WX_ASSIGN_OR_RETURN(parts->gate,
+                      Gate::Open(parts->config, parts->clock, parts->metrics));
   WX_RETURN_IF_ERROR(parts->BuildStores());
   WX_RETURN_IF_ERROR(parts->BuildWechat());
   parts->BuildFlows();
@@ -259,6 +238,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
 
 void Server::Housekeep() {
   Parts& parts = *parts_;
+  parts.gate->LookAtFiles();
   parts.sweeper->Sweep();
   parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
                    [&parts](absl::Status answered) {
@@ -269,6 +249,8 @@ void Server::Housekeep() {
       absl::Nanoseconds(parts.database_seen_ns.load());
   parts.SetServing(!parts.stopping && unseen < kReadyFor);
 }
+
+void Server::Reload() { parts_->gate->Reload(); }
 
 void Server::AnnounceStop() {
   parts_->stopping = true;

@@ -22,8 +22,14 @@ class Server {
   ~Server();
 
   // To be called once a second: replaces tokens that are due, sweeps ended
-  // sessions away and tells health whether the database answers.
+  // sessions away, takes certificates that have been replaced and tells health
+  // whether the database answers.
   void Housekeep();
+
+  // Reads certificates, the revocation list, the policy and the key ring again
+  // and opens the audit log anew, while calls run. What is bad leaves the old
+  // one; the log and wxident_reload_failures_total tell of it.
+  void Reload();
 
   // Health says NOT_SERVING from now on; everything else goes on.
   void AnnounceStop();

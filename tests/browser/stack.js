@@ -176,7 +176,7 @@ export class Stack {
     secret_file: ${id}
     redirect_hosts: [localhost]`;
     return `
-grpc: {addr: "127.0.0.1:0"}
+grpc: {addr: "127.0.0.1:0", insecure_loopback: true}
 database: {url: "${url.trim()}"}
 wechat: {base_urls: ["${this.weChat}"], ca_file: ca.pem}
 keys: {ring_file: ring, phone_index_file: index}

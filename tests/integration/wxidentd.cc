@@ -84,7 +84,8 @@ void World::WriteConfig(const std::vector<WorldApp>& more_apps) {
   }
   config_file_ = dir_ + "/wxidentd.yaml";
   std::ofstream(config_file_)
-      << "grpc:\n  addr: 127.0.0.1:0\nadmin:\n  addr: 127.0.0.1:0\n"
+      << "grpc:\n  addr: 127.0.0.1:0\n  insecure_loopback: true\nadmin:\n  "
+         "addr: 127.0.0.1:0\n"
       << "metrics:\n  addr: 127.0.0.1:0\n"
       << "database:\n  url: " << postgres_->url() << "\n"
       << "wechat:\n  base_urls: [" << sim_->url() << "]\n  ca_file: ca.pem\n"

@@ -1,0 +1,130 @@
+#include "server/app/gate.h"
+
+#include <google/protobuf/descriptor.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/app/config_files.h"
+#include "server/app/policy_file.h"
+#include "server/app/tls_callers.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+#include "wxident/v1/admin_service.pb.h"
+#include "wxident/v1/identity_service.pb.h"
+
+namespace wxident {
+namespace {
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
+    const Config::Grpc& config) {
+  if (config.insecure_loopback) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions ssl(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
+  WX_ASSIGN_OR_RETURN(pair.private_key, ReadConfigFile(config.tls_key_file));
+  WX_ASSIGN_OR_RETURN(pair.cert_chain, ReadConfigFile(config.tls_cert_file));
+  ssl.pem_key_cert_pairs.push_back(std::move(pair));
+  WX_ASSIGN_OR_RETURN(ssl.pem_root_certs,
+                      ReadConfigFile(config.tls_client_ca_file));
+  return grpc::SslServerCredentials(ssl);
+}
+
+void AddMethods(const google::protobuf::FileDescriptor& file,
+                std::set<std::string>& methods) {
+  for (int s = 0; s < file.service_count(); ++s)
+    for (int m = 0; m < file.service(s)->method_count(); ++m)
+      methods.insert(file.service(s)->method(m)->name());
+}
+
+// What holds with grpc.insecure_loopback and no policy.
+Policy EverythingForLoopback() {
+  Policy::Row row{.caller = "loopback"};
+  AddMethods(*v1::LoginRequest::descriptor()->file(), row.methods);
+  AddMethods(*v1::ListAppsRequest::descriptor()->file(), row.methods);
+  return Policy{.allow = {row}};
+}
+
+Policy PolicyOf(const Config& config) {
+  return config.access.policy_file.empty() ? EverythingForLoopback()
+                                           : config.access.policy;
+}
+
+}  // namespace
+
+struct Gate::Parts {
+  Parts(const Config& config, Clock& clock, Metrics& metrics)
+      : config(config),
+        metrics(metrics),
+        access(PolicyOf(config), clock, metrics) {}
+
+  const Config& config;
+  Metrics& metrics;
+  AccessControl access;
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  std::unique_ptr<Callers> callers;
+  std::unique_ptr<AuditLog> audit;
+
+  absl::Status ReloadPolicy();
+};
+
+absl::Status Gate::Parts::ReloadPolicy() {
+  WX_ASSIGN_OR_RETURN(const std::string text,
+                      ReadConfigFile(config.access.policy_file));
+  WX_ASSIGN_OR_RETURN(Policy policy, ParsePolicyFile(text, config.apps));
+  access.Replace(std::move(policy));
+  return absl::OkStatus();
+}
+
+Gate::Gate(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Gate::~Gate() = default;
+
+absl::StatusOr<std::unique_ptr<Gate>> Gate::Open(const Config& config,
+                                                 Clock& clock,
+                                                 Metrics& metrics) {
+  auto parts = std::make_unique<Parts>(config, clock, metrics);
+  WX_ASSIGN_OR_RETURN(parts->credentials, MakeCredentials(config.grpc));
+  if (config.grpc.insecure_loopback)
+    parts->callers = std::make_unique<LoopbackCallers>();
+  else
+    parts->callers = std::make_unique<TlsCallers>();
+  if (!config.audit.file.empty()) {
+    WX_ASSIGN_OR_RETURN(parts->audit,
+                        AuditLog::Open({.path = config.audit.file,
+                                        .key = config.audit.key.front().bytes},
+                                       clock, metrics));
+  }
+  return std::unique_ptr<Gate>(new Gate(std::move(parts)));
+}
+
+std::shared_ptr<grpc::ServerCredentials> Gate::credentials() const {
+  return parts_->credentials;
+}
+Callers& Gate::callers() const { return *parts_->callers; }
+AccessControl& Gate::access() const { return parts_->access; }
+AuditLog* Gate::audit() const { return parts_->audit.get(); }
+
+void Gate::Reload() {
+  Parts& parts = *parts_;
+  if (!parts.config.access.policy_file.empty())
+    ReportReload("policy", parts.ReloadPolicy(), parts.metrics);
+  if (parts.audit != nullptr)
+    ReportReload("audit", parts.audit->Reopen(), parts.metrics);
+}
+
+void Gate::LookAtFiles() {}
+
+void ReportReload(absl::string_view what, const absl::Status& status,
+                  Metrics& metrics) {
+  if (status.ok())
+    return Log(LogLevel::kInfo, "reloaded", {{"what", std::string(what)}});
+  Log(LogLevel::kError, "not reloaded; the old one stays",
+      {{"what", std::string(what)},
+       {"message", std::string(status.message())}});
+  metrics.Count("wxident_reload_failures_total", {{"what", std::string(what)}});
+}
+
+}  // namespace wxident
