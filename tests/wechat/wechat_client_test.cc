@@ -17,8 +17,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-};
-
 TEST_F(WechatClientTest, ExchangesACode) {
   http_.Answer(kSessionBody);
   const absl::StatusOr<CodeSession> session = Exchange("0a&b=c d%\xE5");
