@@ -18,14 +18,19 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/access/access_control.h"
+#include "server/access/policy.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/timer.h"
+#include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/keeper/token_keeper.h"
+#include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
 #include "server/session/code_logins.h"
 #include "server/session/oauth_grants.h"
@@ -171,9 +176,21 @@ int Main() {
   CodeLogins logins(wechat, identities, timer, clock, random);
   SessionChecks checks(sessions, clock);
   OauthGrants grants(apps, wechat, grant_store, clock);
+  LoopbackCallers callers;
+  AccessControl access(
+      Policy{.allow = {{.caller = "loopback", .methods = {"GetAccessToken"}}}},
+      clock, metrics);
+  std::vector<KeyRing::Key> keys;
+  keys.push_back({1, Secret(std::string(32, 'k'))});
+  auto key_ring = *KeyRing::Create(std::move(keys), random);
   TokenKeeper tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
   std::unique_ptr<grpc::Service> service = MakeIdentityService(Services{
+      .callers = callers,
+      .access = access,
+      .audit = nullptr,
+      .audit_required = false,
+      .key_ring = *key_ring,
       .apps = apps,
       .logins = logins,
       .session_checks = checks,

@@ -72,7 +72,7 @@ void BM_RecordSignIn(benchmark::State& state) {
   options.workers = 4;
   options.queue_limit = kLogins;
   options.batch_limit = static_cast<int>(state.range(0));
-  PgPool pool(*MakePgConnector(Cluster().url(), Secret()), options,
+  PgPool pool(*MakePgConnector(Cluster().server_url(), Secret()), options,
               SystemClock(), metrics);
   PgIdentityStore store(pool, *ring, digest);
 

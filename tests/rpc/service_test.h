@@ -9,16 +9,23 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "bazel/google_rpc/error_info.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/access/access_control.h"
+#include "server/access/policy.h"
 #include "server/base/metrics.h"
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
+#include "server/crypto/key_ring.h"
 #include "server/rpc/admin_service.h"
+#include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
 #include "tests/base/fake_clock.h"
 #include "tests/base/fake_timer.h"
@@ -56,6 +63,27 @@ Detail DetailOf(const grpc::Status& status) {
 
 inline std::string ReasonOf(const grpc::Status& status) {
   return DetailOf<google::rpc::ErrorInfo>(status).reason();
+}
+
+// The methods of both services.
+inline std::set<std::string> AllMethods() {
+  std::set<std::string> names;
+  for (const auto* file : {v1::LoginRequest::descriptor()->file(),
+                           v1::ListAppsRequest::descriptor()->file()})
+    for (int m = 0; m < file->service(0)->method_count(); ++m)
+      names.insert(file->service(0)->method(m)->name());
+  return names;
+}
+
+// "loopback", who everybody is in these tests, may call everything.
+inline Policy EverythingAllowed() {
+  return {.allow = {{.caller = "loopback", .methods = AllMethods()}}};
+}
+
+inline std::unique_ptr<KeyRing> KeyRingOfTests(Random& random) {
+  std::vector<KeyRing::Key> keys;
+  keys.push_back({1, Secret(std::string(32, 'k'))});
+  return *KeyRing::Create(std::move(keys), random);
 }
 
 // The services behind a real gRPC server in this process, over fakes of WeChat
@@ -224,12 +252,20 @@ class ServiceTest : public testing::Test {
               App{kOrdinary, AppKind::kOfficialAccount, kOrdinary, Secret("s"),
                   TokenMode::kOrdinary}}};
   Metrics metrics_;
+  LoopbackCallers callers_;
+  AccessControl access_{EverythingAllowed(), clock_, metrics_};
+  std::unique_ptr<KeyRing> key_ring_ = KeyRingOfTests(random_);
   TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
                       clock_, random_, metrics_};
   CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};
   SessionChecks checks_{sessions_, clock_};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
-  Services services_{.apps = apps_,
+  Services services_{.callers = callers_,
+                     .access = access_,
+                     .audit = nullptr,
+                     .audit_required = true,
+                     .key_ring = *key_ring_,
+                     .apps = apps_,
                      .logins = logins_,
                      .session_checks = checks_,
                      .grants = grants_,
