@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,9 +192,10 @@ func call[Request, Response any](ctx context.Context, c *Client, method string, 
 	}
 	ctx, cancel := withDefaultTimeout(ctx, timeout)
 	defer cancel()
-	response, err := do(ctx, request, opts...)
+	var trailer metadata.MD
+	response, err := do(ctx, request, append(slices.Clip(opts), grpc.Trailer(&trailer))...)
 	if err != nil {
-		return nil, errorOf(method, err)
+		return nil, failed(method, err, trailer)
 	}
 	return response, nil
 }
@@ -208,7 +210,8 @@ func (c *Client) WatchAccessToken(ctx context.Context, request *wxidentv1.WatchA
 	return func(yield func(*wxidentv1.WatchAccessTokenResponse, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		stream, err := c.stub.WatchAccessToken(ctx, request, opts...)
+		var trailer metadata.MD
+		stream, err := c.stub.WatchAccessToken(ctx, request, append(slices.Clip(opts), grpc.Trailer(&trailer))...)
 		for err == nil {
 			var response *wxidentv1.WatchAccessTokenResponse
 			response, err = stream.Recv()
@@ -217,7 +220,7 @@ func (c *Client) WatchAccessToken(ctx context.Context, request *wxidentv1.WatchA
 			}
 		}
 		if !errors.Is(err, io.EOF) {
-			yield(nil, errorOf("WatchAccessToken", err))
+			yield(nil, failed("WatchAccessToken", err, trailer))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -148,6 +149,10 @@ func TestRetries(t *testing.T) {
 		storeDown = wxidentv1.ErrorReason_ERROR_REASON_STORE_UNAVAILABLE
 		notActive = wxidentv1.ErrorReason_ERROR_REASON_SESSION_NOT_ACTIVE
 		full      = wxidentv1.ErrorReason_ERROR_REASON_OVERLOADED
+		noAudit   = wxidentv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE
+		noCaller  = wxidentv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED
+		noRow     = wxidentv1.ErrorReason_ERROR_REASON_CALLER_NOT_ALLOWED
+		tooFast   = wxidentv1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED
 	)
 	again := []wxidentfake.FailOption{wxidentfake.WithRetries(0)}
 	tests := map[string]struct {
@@ -163,6 +168,11 @@ func TestRetries(t *testing.T) {
 		"for ever unavailable":          {storeDown, 9, again, 3, true, 0},
 		"pushed back for good":          {storeDown, 1, nil, 1, true, 0},
 		"pushed back for a while":       {storeDown, 1, []wxidentfake.FailOption{wxidentfake.WithRetries(400 * time.Millisecond)}, 2, false, 400 * time.Millisecond},
+		"no audit log for a moment":     {noAudit, 2, again, 3, false, 0},
+		"no audit log after an effect":  {noAudit, 1, nil, 1, true, 0},
+		"an unknown caller":             {noCaller, 1, again, 1, true, 0},
+		"a caller without a row":        {noRow, 1, again, 1, true, 0},
+		"a caller over its rate":        {tooFast, 1, again, 1, true, 0},
 		"another code":                  {notActive, 1, again, 1, true, 0},
 		"another code with a push-back": {full, 1, []wxidentfake.FailOption{wxidentfake.WithRetries(time.Millisecond)}, 1, true, 0},
 	}
@@ -187,6 +197,32 @@ func TestRetries(t *testing.T) {
 				t.Errorf("it came again after %v", took)
 			}
 		})
+	}
+}
+
+// What a caller can tell the server's operator, of both kinds of calls.
+func TestFailuresTellTheirRequest(t *testing.T) {
+	fake := wxidentfake.New(t)
+	var ids []string
+	check := func(err error) {
+		t.Helper()
+		var e *wxident.Error
+		if !errors.As(err, &e) || !regexp.MustCompile("^[0-9a-f]{16}$").MatchString(e.RequestID) {
+			t.Fatalf("it ended with %#v", err)
+		}
+		if !strings.HasSuffix(e.Error(), " (request "+e.RequestID+")") {
+			t.Errorf("Error() = %q", e.Error())
+		}
+		ids = append(ids, e.RequestID)
+	}
+	_, err := fake.Client().GetUser(t.Context(), &wxidentv1.GetUserRequest{})
+	check(err)
+	fake.FailNext("WatchAccessToken", wxidentv1.ErrorReason_ERROR_REASON_CALLER_NOT_ALLOWED)
+	for _, err := range fake.Client().WatchAccessToken(t.Context(), &wxidentv1.WatchAccessTokenRequest{}) {
+		check(err)
+	}
+	if len(ids) != 2 || ids[0] == ids[1] {
+		t.Errorf("the requests are %q", ids)
 	}
 }
 

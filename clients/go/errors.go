@@ -11,6 +11,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
@@ -19,6 +20,7 @@ import (
 const (
 	errorDomain  = "wxident"
 	reasonPrefix = "ERROR_REASON_"
+	requestIDKey = "wxident-request-id"
 )
 
 // Error is what every call of a [Client] returns when it fails, and what its
@@ -54,6 +56,10 @@ type Error struct {
 	// when it did not say.
 	RetryAfter time.Duration
 
+	// RequestID is what the server's logs call this call, for a question to its
+	// operator; empty when no server answered.
+	RequestID string
+
 	status *status.Status
 }
 
@@ -65,7 +71,7 @@ type FieldViolation struct {
 	Description string
 }
 
-// Error tells the call, the reason or code, and the message.
+// Error tells the call, the reason or code, the message and the request id.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("wxident: ")
@@ -82,6 +88,11 @@ func (e *Error) Error() string {
 		b.WriteString(": ")
 	}
 	b.WriteString(e.Message)
+	if e.RequestID != "" {
+		b.WriteString(" (request ")
+		b.WriteString(e.RequestID)
+		b.WriteString(")")
+	}
 	return b.String()
 }
 
@@ -195,6 +206,16 @@ func errorOf(method string, err error) error {
 		}
 	}
 	return e
+}
+
+// failed is errorOf for a call that ended with a trailer.
+func failed(method string, err error, trailer metadata.MD) error {
+	err = errorOf(method, err)
+	var e *Error
+	if ids := trailer.Get(requestIDKey); len(ids) > 0 && errors.As(err, &e) {
+		e.RequestID = ids[0]
+	}
+	return err
 }
 
 func codeOf(err error) codes.Code {

@@ -82,6 +82,18 @@ var (
 	ErrAPIUnauthorized = sentinel(wxidentv1.ErrorReason_ERROR_REASON_API_UNAUTHORIZED, "ErrAPIUnauthorized",
 		"the app's account may not use this WeChat API")
 
+	// ErrCallerNotAllowed comes with PERMISSION_DENIED. The server's policy does not
+	// let this service call this method, or not for this app. Ask the operator
+	// for a row.
+	ErrCallerNotAllowed = sentinel(wxidentv1.ErrorReason_ERROR_REASON_CALLER_NOT_ALLOWED, "ErrCallerNotAllowed",
+		"the server's policy does not let this service call this method, or not for this app")
+
+	// ErrCallerUnauthenticated comes with UNAUTHENTICATED. This service has not
+	// proved who it is: its client certificate names no single URI, or is
+	// revoked. Get a new certificate.
+	ErrCallerUnauthenticated = sentinel(wxidentv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, "ErrCallerUnauthenticated",
+		"this service has not proved who it is")
+
 	// ErrUserNotFound comes with NOT_FOUND. No user has this user_id, identity
 	// or unionid.
 	ErrUserNotFound = sentinel(wxidentv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND, "ErrUserNotFound",
@@ -109,6 +121,18 @@ var (
 	ErrOverloaded = sentinel(wxidentv1.ErrorReason_ERROR_REASON_OVERLOADED, "ErrOverloaded",
 		"this server has more work waiting than it accepts")
 
+	// ErrCallerRateLimited comes with RESOURCE_EXHAUSTED. This service exceeds
+	// the rate, or the number of calls at once, that the server's policy gives
+	// it. Wait as long as google.rpc.RetryInfo says.
+	ErrCallerRateLimited = sentinel(wxidentv1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED, "ErrCallerRateLimited",
+		"this service exceeds what the server's policy gives it")
+
+	// ErrSessionRateLimited comes with RESOURCE_EXHAUSTED. Too much encrypted
+	// data of this session was refused within a minute. Wait as long as
+	// google.rpc.RetryInfo says.
+	ErrSessionRateLimited = sentinel(wxidentv1.ErrorReason_ERROR_REASON_SESSION_RATE_LIMITED, "ErrSessionRateLimited",
+		"too much encrypted data of this session was refused within a minute")
+
 	// ErrWeChatBusy comes with UNAVAILABLE. WeChat says that it is busy. Retry;
 	// a login needs a new code.
 	ErrWeChatBusy = sentinel(wxidentv1.ErrorReason_ERROR_REASON_WECHAT_BUSY, "ErrWeChatBusy",
@@ -135,6 +159,12 @@ var (
 	// login needs a new code.
 	ErrOutcomeUnknown = sentinel(wxidentv1.ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN, "ErrOutcomeUnknown",
 		"the request left for WeChat and no answer came back, so whether it took effect is not known")
+
+	// ErrAuditUnavailable comes with UNAVAILABLE. The audit log cannot be
+	// written, and nothing secret leaves without its line. Retry, or tell the
+	// operator.
+	ErrAuditUnavailable = sentinel(wxidentv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE, "ErrAuditUnavailable",
+		"the audit log cannot be written, and nothing secret leaves without its line")
 
 	// ErrDeadlinePassed comes with DEADLINE_EXCEEDED. The caller's deadline
 	// passed, or too little of it was left to begin.

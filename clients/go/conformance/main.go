@@ -77,6 +77,7 @@ type failure struct {
 	Errcode      string   `json:"errcode,omitempty"`
 	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
 	Violations   []string `json:"violations,omitempty"`
+	RequestID    string   `json:"request_id,omitempty"`
 	Message      string   `json:"message"`
 	Kind         string   `json:"kind"`
 }
@@ -428,7 +429,8 @@ func failureOf(err error) *failure {
 		Code:         code.Code(e.Code).String(),
 		Errcode:      e.Metadata["errcode"],
 		RetryAfterMS: e.RetryAfter.Milliseconds(),
-		Message:      e.Message,
+		RequestID:    e.RequestID,
+		Message:      e.Error(),
 		Kind:         wxident.SentinelName(e),
 	}
 	for _, violation := range e.Violations {

@@ -165,6 +165,11 @@ func TestErrors(t *testing.T) {
 				t.Error("there is no message")
 			}
 			delete(failed, "message")
+			// Those that a server made.
+			if id, _ := failed["request_id"].(string); (id != "") != (test.want["reason"] != "") {
+				t.Errorf("the request is %q", id)
+			}
+			delete(failed, "request_id")
 			d.want(failed, test.want)
 		})
 	}

@@ -2,6 +2,7 @@ package wxidentfake
 
 import (
 	"context"
+	"encoding/hex"
 	"net"
 	"path"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/wxident/wxident/clients/go"
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
@@ -136,17 +138,33 @@ func (s *Server) EndWatches() {
 func (s *Server) now() time.Time { return time.Now().Add(s.skipped) }
 
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if err := s.begin(ctx, info.FullMethod); err != nil {
-		return nil, err
+	err := s.begin(ctx, info.FullMethod)
+	var answer any
+	if err == nil {
+		answer, err = handle(ctx, request)
 	}
-	return handle(ctx, request)
+	if err != nil {
+		return nil, withRequestID(ctx, err)
+	}
+	return answer, nil
 }
 
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	if err := s.begin(stream.Context(), info.FullMethod); err != nil {
-		return err
+	err := s.begin(stream.Context(), info.FullMethod)
+	if err == nil {
+		err = handle(server, stream)
 	}
-	return handle(server, stream)
+	if err != nil {
+		return withRequestID(stream.Context(), err)
+	}
+	return nil
+}
+
+// withRequestID has a failing call tell a request id, as the server's do.
+func withRequestID(ctx context.Context, err error) error {
+	// Without a stream under it there is nobody to tell.
+	_ = grpc.SetTrailer(ctx, metadata.Pairs("wxident-request-id", hex.EncodeToString(randomBytes(8))))
+	return err
 }
 
 // begin counts a call, and fails it when that was asked for.
