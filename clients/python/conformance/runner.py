@@ -405,9 +405,11 @@ def error_answer(error: BaseException) -> Json:
     answer: Json = {
         "reason": error.reason_name,
         "code": error.code.name,
-        "message": error.message,
+        "message": str(error),
         "kind": type(error).__name__,
     }
+    if error.request_id:
+        answer["request_id"] = error.request_id
     if "errcode" in error.metadata:
         answer["errcode"] = error.metadata["errcode"]
     if error.retry_after is not None:

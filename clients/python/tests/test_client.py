@@ -247,14 +247,26 @@ def test_each_unary_call_is_repeated(fake, client, method):
     assert fake.calls(rpc)[2].metadata["grpc-previous-rpc-attempts"] == "2"
 
 
-def test_three_tries_and_no_more(fake, client):
-    fake.fail_next("GetUser", "STORE_UNAVAILABLE", times=9)
-    with pytest.raises(wxident.StoreUnavailable):
+@pytest.mark.parametrize("reason", ["STORE_UNAVAILABLE", "AUDIT_UNAVAILABLE"])
+def test_three_tries_and_no_more(fake, client, reason):
+    fake.fail_next("GetUser", reason, times=9)
+    with pytest.raises(wxident.WxidentError):
         client.get_user(user_id="x")
     assert len(fake.calls("GetUser")) == 3
 
 
-@pytest.mark.parametrize("reason", ["OVERLOADED", "INTERNAL_FAULT", "TAMPERED"])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "OVERLOADED",
+        "CALLER_NOT_ALLOWED",
+        "CALLER_RATE_LIMITED",
+        "CALLER_UNAUTHENTICATED",
+        "SESSION_RATE_LIMITED",
+        "INTERNAL_FAULT",
+        "TAMPERED",
+    ],
+)
 def test_only_unavailable_is_repeated(fake, client, reason):
     fake.fail_next("GetUser", reason)
     with pytest.raises(wxident.WxidentError):

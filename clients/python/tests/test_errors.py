@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 from datetime import timedelta
 
 import grpc
@@ -61,6 +62,8 @@ def test_each_reason_reaches_the_caller_over_the_wire(fake, client):
         assert raised.value.code.name == proto_code(reason)
         assert raised.value.metadata == {"errcode": "45009"}
         assert raised.value.retry_after == timedelta(hours=1)
+        assert re.fullmatch("[0-9a-f]{16}", raised.value.request_id)
+        assert str(raised.value).endswith(f" (request {raised.value.request_id})")
 
 
 def proto_code(reason):
@@ -91,6 +94,13 @@ def test_details_become_attributes():
     assert str(error) == "REQUEST_INVALID: identity_refs[3].openid is required"
 
 
+def test_a_streams_error_has_a_request_id(fake, client):
+    fake.fail_next("WatchAccessToken", "CALLER_NOT_ALLOWED")
+    with pytest.raises(wxident.CallerNotAllowed) as raised:
+        next(client.watch_access_token("wx0"))
+    assert raised.value.request_id
+
+
 def test_an_unknown_reason_keeps_its_name():
     error = errors.from_status(
         "Login", grpc.StatusCode.ABORTED, "new", trailers(info("OF_TOMORROW"))
@@ -114,6 +124,7 @@ def test_without_our_error_info_there_is_no_reason(metadata):
     assert type(error) is wxident.WxidentError
     assert error.reason is wxident.Reason.UNSPECIFIED
     assert error.reason_name == ""
+    assert error.request_id == ""
     assert "gone" in error.message
     assert "try again" in error.message
 
@@ -124,8 +135,12 @@ def test_errors_copy_and_pickle(again):
         "Login",
         grpc.StatusCode.FAILED_PRECONDITION,
         "what",
-        trailers(info("LOGIN_CODE_INVALID", errcode="40029")),
+        (
+            *trailers(info("LOGIN_CODE_INVALID", errcode="40029")),
+            ("wxident-request-id", "00c0ffee00c0ffee"),
+        ),
     )
+    assert error.request_id == "00c0ffee00c0ffee"
     other = again(error)
     assert type(other) is wxident.LoginCodeInvalid
     assert str(other) == str(error)

@@ -25,6 +25,10 @@ __all__ = [
     "ApiUnauthorized",
     "AppMisconfigured",
     "AppUnknown",
+    "AuditUnavailable",
+    "CallerNotAllowed",
+    "CallerRateLimited",
+    "CallerUnauthenticated",
     "ConfigError",
     "DeadlinePassed",
     "DecryptRejected",
@@ -42,6 +46,7 @@ __all__ = [
     "RequestInvalid",
     "SessionKeyStale",
     "SessionNotActive",
+    "SessionRateLimited",
     "SnapshotUser",
     "StoreUnavailable",
     "Tampered",
@@ -78,16 +83,21 @@ class Reason(enum.Enum):
     APP_MISCONFIGURED = "APP_MISCONFIGURED"
     USER_BLOCKED = "USER_BLOCKED"
     API_UNAUTHORIZED = "API_UNAUTHORIZED"
+    CALLER_NOT_ALLOWED = "CALLER_NOT_ALLOWED"
+    CALLER_UNAUTHENTICATED = "CALLER_UNAUTHENTICATED"
     USER_NOT_FOUND = "USER_NOT_FOUND"
     PROFILE_NOT_FOUND = "PROFILE_NOT_FOUND"
     WECHAT_RATE_LIMITED = "WECHAT_RATE_LIMITED"
     TOKEN_BUDGET_EXHAUSTED = "TOKEN_BUDGET_EXHAUSTED"
     OVERLOADED = "OVERLOADED"
+    CALLER_RATE_LIMITED = "CALLER_RATE_LIMITED"
+    SESSION_RATE_LIMITED = "SESSION_RATE_LIMITED"
     WECHAT_BUSY = "WECHAT_BUSY"
     WECHAT_UNREACHABLE = "WECHAT_UNREACHABLE"
     WECHAT_BAD_RESPONSE = "WECHAT_BAD_RESPONSE"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    AUDIT_UNAVAILABLE = "AUDIT_UNAVAILABLE"
     DEADLINE_PASSED = "DEADLINE_PASSED"
     KEY_UNAVAILABLE = "KEY_UNAVAILABLE"
     TAMPERED = "TAMPERED"
@@ -132,6 +142,10 @@ class WxidentError(Exception):
     retry_after: timedelta | None
     """How long to wait before the next try, if the server said so."""
 
+    request_id: str
+    """What the server's logs call this call, for a question to its operator;
+    empty when no server answered."""
+
     def __init__(
         self,
         message: str,
@@ -141,6 +155,7 @@ class WxidentError(Exception):
         metadata: Mapping[str, str] | None = None,
         violations: Iterable[FieldViolation] = (),
         retry_after: timedelta | None = None,
+        request_id: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -150,10 +165,12 @@ class WxidentError(Exception):
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.retry_after = retry_after
+        self.request_id = request_id
 
     def __str__(self) -> str:
         name = self.reason_name or self.code.name
-        return f"{name}: {self.message}"
+        request = f" (request {self.request_id})" if self.request_id else ""
+        return f"{name}: {self.message}{request}"
 
     def again(self) -> WxidentError:
         """A copy, to be raised to each of those who shared a call."""
@@ -256,6 +273,18 @@ class ApiUnauthorized(WxidentError):
     """
 
 
+class CallerNotAllowed(WxidentError):
+    """PERMISSION_DENIED. The server's policy does not let this service call the
+    method, or not for this app. Ask the server's operator for a row.
+    """
+
+
+class CallerUnauthenticated(WxidentError):
+    """UNAUTHENTICATED. This service has not proved who it is: its client
+    certificate names no single URI, or is revoked. Get a new certificate.
+    """
+
+
 class UserNotFound(WxidentError):
     """NOT_FOUND. No user has this user_id, identity or unionid."""
 
@@ -279,6 +308,18 @@ class TokenBudgetExhausted(WxidentError):
 class Overloaded(WxidentError):
     """RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
     Wait for `retry_after`, or try another replica.
+    """
+
+
+class CallerRateLimited(WxidentError):
+    """RESOURCE_EXHAUSTED. This service exceeds the rate, or the number of calls at
+    once, that the server's policy gives it. Wait for `retry_after`.
+    """
+
+
+class SessionRateLimited(WxidentError):
+    """RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
+    within a minute. Wait for `retry_after`.
     """
 
 
@@ -309,6 +350,12 @@ class StoreUnavailable(WxidentError):
 class OutcomeUnknown(WxidentError):
     """UNAVAILABLE. The request left for WeChat and no answer came back, so
     whether it took effect is not known. Retry; a login needs a new code.
+    """
+
+
+class AuditUnavailable(WxidentError):
+    """UNAVAILABLE. The server's audit log cannot be written, and nothing secret
+    leaves without its line. Retry, or tell the operator.
     """
 
 
@@ -360,16 +407,21 @@ _CLASSES: dict[str, type[WxidentError]] = {
     "APP_MISCONFIGURED": AppMisconfigured,
     "USER_BLOCKED": UserBlocked,
     "API_UNAUTHORIZED": ApiUnauthorized,
+    "CALLER_NOT_ALLOWED": CallerNotAllowed,
+    "CALLER_UNAUTHENTICATED": CallerUnauthenticated,
     "USER_NOT_FOUND": UserNotFound,
     "PROFILE_NOT_FOUND": ProfileNotFound,
     "WECHAT_RATE_LIMITED": WechatRateLimited,
     "TOKEN_BUDGET_EXHAUSTED": TokenBudgetExhausted,
     "OVERLOADED": Overloaded,
+    "CALLER_RATE_LIMITED": CallerRateLimited,
+    "SESSION_RATE_LIMITED": SessionRateLimited,
     "WECHAT_BUSY": WechatBusy,
     "WECHAT_UNREACHABLE": WechatUnreachable,
     "WECHAT_BAD_RESPONSE": WechatBadResponse,
     "STORE_UNAVAILABLE": StoreUnavailable,
     "OUTCOME_UNKNOWN": OutcomeUnknown,
+    "AUDIT_UNAVAILABLE": AuditUnavailable,
     "DEADLINE_PASSED": DeadlinePassed,
     "KEY_UNAVAILABLE": KeyUnavailable,
     "TAMPERED": Tampered,
@@ -410,7 +462,10 @@ def from_status(
     bad_request = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
     has_info = has_retry = False
+    request_id = ""
     for key, value in trailers or ():
+        if key == "wxident-request-id" and isinstance(value, str):
+            request_id = value
         if key != "grpc-status-details-bin" or not isinstance(value, bytes):
             continue
         try:
@@ -446,6 +501,7 @@ def from_status(
             for violation in bad_request.field_violations
         ],
         retry_after=retry.retry_delay.ToTimedelta() if has_retry else None,
+        request_id=request_id,
     )
 
 

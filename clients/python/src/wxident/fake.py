@@ -55,14 +55,18 @@ _CODES = {
         " SESSION_KEY_STALE SNAPSHOT_USER OAUTH_GRANT_EXPIRED"
         " OAUTH_SCOPE_INSUFFICIENT APP_MISCONFIGURED"
     ),
-    grpc.StatusCode.PERMISSION_DENIED: "USER_BLOCKED API_UNAUTHORIZED",
+    grpc.StatusCode.PERMISSION_DENIED: (
+        "USER_BLOCKED API_UNAUTHORIZED CALLER_NOT_ALLOWED"
+    ),
+    grpc.StatusCode.UNAUTHENTICATED: "CALLER_UNAUTHENTICATED",
     grpc.StatusCode.NOT_FOUND: "USER_NOT_FOUND PROFILE_NOT_FOUND",
     grpc.StatusCode.RESOURCE_EXHAUSTED: (
         "WECHAT_RATE_LIMITED TOKEN_BUDGET_EXHAUSTED OVERLOADED"
+        " CALLER_RATE_LIMITED SESSION_RATE_LIMITED"
     ),
     grpc.StatusCode.UNAVAILABLE: (
         "WECHAT_BUSY WECHAT_UNREACHABLE WECHAT_BAD_RESPONSE STORE_UNAVAILABLE"
-        " OUTCOME_UNKNOWN"
+        " OUTCOME_UNKNOWN AUDIT_UNAVAILABLE"
     ),
     grpc.StatusCode.DEADLINE_EXCEEDED: "DEADLINE_PASSED",
     grpc.StatusCode.DATA_LOSS: "KEY_UNAVAILABLE TAMPERED",
@@ -664,7 +668,9 @@ def _abort(context: grpc.ServicerContext, fault: _Fault, spends: bool) -> NoRetu
         for path, what in fault.violations:
             bad_request.field_violations.add(field=path, description=what)
         status.details.add().Pack(bad_request)
-    trailers: list[tuple[str, str | bytes]] = []
+    trailers: list[tuple[str, str | bytes]] = [
+        ("wxident-request-id", secrets.token_hex(8))
+    ]
     push_back: int | None = None
     if fault.retry_after is not None:
         retry = error_details_pb2.RetryInfo()
