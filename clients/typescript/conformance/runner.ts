@@ -382,6 +382,7 @@ function errorOf(error: unknown): Json {
       errcode,
       retryAfterMs,
       violations,
+      requestId,
       message,
       name,
     } = error;
@@ -393,6 +394,7 @@ function errorOf(error: unknown): Json {
       ...(violations.length
         ? { violations: violations.map(({ field }) => field) }
         : {}),
+      ...(requestId === undefined ? {} : { request_id: requestId }),
       message,
       kind: name,
     };

@@ -18,6 +18,7 @@ export interface WxidentErrorInit {
   metadata?: Record<string, string> | undefined;
   violations?: FieldViolation[] | undefined;
   retryAfterMs?: number | undefined;
+  requestId?: string | undefined;
 }
 
 /**
@@ -38,15 +39,23 @@ export class WxidentError extends Error {
   readonly violations: readonly FieldViolation[];
   /** How long to wait before another try, where the server said so. */
   readonly retryAfterMs: number | undefined;
+  /**
+   * What the server's logs call this call, for a question to its operator; the
+   * message ends with it. Nothing when no server answered.
+   */
+  readonly requestId: string | undefined;
 
   constructor(message: string, init: WxidentErrorInit) {
-    super(message);
+    super(
+      init.requestId ? `${message} (request ${init.requestId})` : message,
+    );
     this.name = new.target.name;
     this.reason = init.reason ?? '';
     this.code = init.code;
     this.metadata = init.metadata ?? {};
     this.violations = init.violations ?? [];
     this.retryAfterMs = init.retryAfterMs;
+    this.requestId = init.requestId;
   }
 
   /** The status code's name: "FAILED_PRECONDITION". */
@@ -162,6 +171,20 @@ export class UserBlockedError extends WxidentError {}
 export class ApiUnauthorizedError extends WxidentError {}
 
 /**
+ * `CALLER_NOT_ALLOWED` (PERMISSION_DENIED). The server's policy does not
+ * let this service call the method, or not for this app. Ask the server's
+ * operator for a row.
+ */
+export class CallerNotAllowedError extends WxidentError {}
+
+/**
+ * `CALLER_UNAUTHENTICATED` (UNAUTHENTICATED). This service has not proved
+ * who it is: its client certificate names no single URI, or is revoked. Get
+ * a new certificate.
+ */
+export class CallerUnauthenticatedError extends WxidentError {}
+
+/**
  * `USER_NOT_FOUND` (NOT_FOUND). No user has this user_id, identity or
  * unionid.
  */
@@ -191,6 +214,20 @@ export class TokenBudgetExhaustedError extends WxidentError {}
  * replica.
  */
 export class OverloadedError extends WxidentError {}
+
+/**
+ * `CALLER_RATE_LIMITED` (RESOURCE_EXHAUSTED). This service exceeds the
+ * rate, or the number of calls at once, that the server's policy gives it.
+ * Wait as long as google.rpc.RetryInfo says.
+ */
+export class CallerRateLimitedError extends WxidentError {}
+
+/**
+ * `SESSION_RATE_LIMITED` (RESOURCE_EXHAUSTED). Too much encrypted data of
+ * this session was refused within a minute. Wait as long as
+ * google.rpc.RetryInfo says.
+ */
+export class SessionRateLimitedError extends WxidentError {}
 
 /**
  * `WECHAT_BUSY` (UNAVAILABLE). WeChat says that it is busy. Retry; a login
@@ -223,6 +260,12 @@ export class StoreUnavailableError extends WxidentError {}
  * new code.
  */
 export class OutcomeUnknownError extends WxidentError {}
+
+/**
+ * `AUDIT_UNAVAILABLE` (UNAVAILABLE). The audit log cannot be written, and
+ * nothing secret leaves without its line. Retry, or tell the operator.
+ */
+export class AuditUnavailableError extends WxidentError {}
 
 /**
  * `DEADLINE_PASSED` (DEADLINE_EXCEEDED). The caller's deadline passed, or too
@@ -274,16 +317,21 @@ const classes = {
   APP_MISCONFIGURED: AppMisconfiguredError,
   USER_BLOCKED: UserBlockedError,
   API_UNAUTHORIZED: ApiUnauthorizedError,
+  CALLER_NOT_ALLOWED: CallerNotAllowedError,
+  CALLER_UNAUTHENTICATED: CallerUnauthenticatedError,
   USER_NOT_FOUND: UserNotFoundError,
   PROFILE_NOT_FOUND: ProfileNotFoundError,
   WECHAT_RATE_LIMITED: WechatRateLimitedError,
   TOKEN_BUDGET_EXHAUSTED: TokenBudgetExhaustedError,
   OVERLOADED: OverloadedError,
+  CALLER_RATE_LIMITED: CallerRateLimitedError,
+  SESSION_RATE_LIMITED: SessionRateLimitedError,
   WECHAT_BUSY: WechatBusyError,
   WECHAT_UNREACHABLE: WechatUnreachableError,
   WECHAT_BAD_RESPONSE: WechatBadResponseError,
   STORE_UNAVAILABLE: StoreUnavailableError,
   OUTCOME_UNKNOWN: OutcomeUnknownError,
+  AUDIT_UNAVAILABLE: AuditUnavailableError,
   DEADLINE_PASSED: DeadlinePassedError,
   KEY_UNAVAILABLE: KeyUnavailableError,
   TAMPERED: TamperedError,

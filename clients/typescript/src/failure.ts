@@ -35,6 +35,8 @@ function detailsOf(
   trailers: Metadata | undefined,
 ): Omit<WxidentErrorInit, 'code'> {
   const found: Omit<WxidentErrorInit, 'code'> = {};
+  const [requestId] = trailers?.get('wxident-request-id') ?? [];
+  if (typeof requestId === 'string') found.requestId = requestId;
   const [bytes] = trailers?.get('grpc-status-details-bin') ?? [];
   if (!(bytes instanceof Uint8Array)) return found;
   try {

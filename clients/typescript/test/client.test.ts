@@ -11,6 +11,7 @@ import {
   UserNotFoundError,
   version,
   WechatBusyError,
+  type ErrorReason,
 } from '../src/index.js';
 import { appId, deadAddress, failureOf, startFake, until } from './support.js';
 
@@ -332,15 +333,28 @@ test('UNAVAILABLE is tried three times', async (t) => {
   const error = await failureOf(client.getUser({ userId: alice.userId }));
   assert.ok(error instanceof StoreUnavailableError);
   assert.equal(fake.count('GetUser'), 6);
+  fake.failNext('GetAccessToken', 'AUDIT_UNAVAILABLE', { times: 2, ...own });
+  await client.getAccessToken({ appId });
+  assert.equal(fake.count('GetAccessToken'), 3);
 });
 
 test('nothing else is repeated', async (t) => {
   const fake = await startFake(t);
   fake.addApp(appId);
   const client = fake.client();
-  fake.failNext('GetAccessToken', 'WECHAT_RATE_LIMITED', { pushbackMs: null });
-  await failureOf(client.getAccessToken({ appId }));
-  assert.equal(fake.count('GetAccessToken'), 1);
+  const reasons: ErrorReason[] = [
+    'WECHAT_RATE_LIMITED',
+    'CALLER_NOT_ALLOWED',
+    'CALLER_RATE_LIMITED',
+    'CALLER_UNAUTHENTICATED',
+    'SESSION_RATE_LIMITED',
+  ];
+  for (const [before, reason] of reasons.entries()) {
+    fake.failNext('GetAccessToken', reason, { pushbackMs: null });
+    const refused = await failureOf(client.getAccessToken({ appId }));
+    assert.equal(refused.reason, reason);
+    assert.equal(fake.count('GetAccessToken'), before + 1);
+  }
   const error = await failureOf(
     client.login({ appId, miniProgramCode: 'invented' }),
   );

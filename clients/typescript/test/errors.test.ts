@@ -15,7 +15,7 @@ test('each reason of the .proto file has its class, and no other', () => {
     Object.keys(wxident.errorClasses).sort(),
     [...reasons].sort(),
   );
-  assert.ok(reasons.length >= 29);
+  assert.ok(reasons.length >= 34);
 });
 
 for (const reason of reasons) {
@@ -38,7 +38,8 @@ for (const reason of reasons) {
     assert.ok(error instanceof wxident.WxidentError);
     assert.equal(error.name, name);
     assert.equal(error.reason, reason);
-    assert.equal(error.message, 'do this next');
+    assert.match(error.requestId ?? '', /^[0-9a-f]{16}$/);
+    assert.equal(error.message, `do this next (request ${error.requestId})`);
     assert.equal(error.errcode, '40029');
     assert.equal(error.rid, undefined);
     assert.equal(error.retryAfterMs, 1500);
@@ -46,6 +47,18 @@ for (const reason of reasons) {
     assert.equal(fake.count('GetAccessToken'), 1);
   });
 }
+
+test("a stream's failure tells its request", async (t) => {
+  const fake = await startFake(t);
+  fake.failNext('WatchAccessToken', 'CALLER_NOT_ALLOWED');
+  const watch = fake.client().watchAccessToken({ appId });
+  const error = await failureOf(
+    watch[Symbol.asyncIterator]().next() as Promise<unknown>,
+  );
+  assert.ok(error instanceof wxident.CallerNotAllowedError);
+  assert.match(error.message, new RegExp(`request ${error.requestId}\\)$`));
+  assert.match(error.requestId ?? '', /^[0-9a-f]{16}$/);
+});
 
 test('field violations', async (t) => {
   const fake = await startFake(t);
@@ -66,6 +79,7 @@ test('a server that cannot be reached', async () => {
   client.close();
   assert.equal(error.constructor, wxident.WxidentError);
   assert.equal(error.reason, '');
+  assert.equal(error.requestId, undefined);
   assert.equal(error.codeName, 'UNAVAILABLE');
   assert.match(
     error.message,

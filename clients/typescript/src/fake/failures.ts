@@ -1,4 +1,5 @@
 // The statuses that the server answers with.
+import { randomBytes } from 'node:crypto';
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import type { ErrorReason, FieldViolation } from '../errors.js';
 import { ErrorInfo } from '../gen/error_info.js';
@@ -19,16 +20,21 @@ const codes: Readonly<Record<ErrorReason, status>> = {
   APP_MISCONFIGURED: status.FAILED_PRECONDITION,
   USER_BLOCKED: status.PERMISSION_DENIED,
   API_UNAUTHORIZED: status.PERMISSION_DENIED,
+  CALLER_NOT_ALLOWED: status.PERMISSION_DENIED,
+  CALLER_UNAUTHENTICATED: status.UNAUTHENTICATED,
   USER_NOT_FOUND: status.NOT_FOUND,
   PROFILE_NOT_FOUND: status.NOT_FOUND,
   WECHAT_RATE_LIMITED: status.RESOURCE_EXHAUSTED,
   TOKEN_BUDGET_EXHAUSTED: status.RESOURCE_EXHAUSTED,
   OVERLOADED: status.RESOURCE_EXHAUSTED,
+  CALLER_RATE_LIMITED: status.RESOURCE_EXHAUSTED,
+  SESSION_RATE_LIMITED: status.RESOURCE_EXHAUSTED,
   WECHAT_BUSY: status.UNAVAILABLE,
   WECHAT_UNREACHABLE: status.UNAVAILABLE,
   WECHAT_BAD_RESPONSE: status.UNAVAILABLE,
   STORE_UNAVAILABLE: status.UNAVAILABLE,
   OUTCOME_UNKNOWN: status.UNAVAILABLE,
+  AUDIT_UNAVAILABLE: status.UNAVAILABLE,
   DEADLINE_PASSED: status.DEADLINE_EXCEEDED,
   KEY_UNAVAILABLE: status.DATA_LOSS,
   TAMPERED: status.DATA_LOSS,
@@ -60,6 +66,7 @@ export function statusOf(failure: Failure): Partial<ServiceError> {
   const { reason, errcode, violations, retryAfterMs, pushbackMs } = failure;
   const details = failure.message ?? defaultMessage(reason);
   const metadata = new Metadata();
+  metadata.set('wxident-request-id', randomBytes(8).toString('hex'));
   if (typeof pushbackMs === 'number') {
     metadata.set('grpc-retry-pushback-ms', String(pushbackMs));
   }
