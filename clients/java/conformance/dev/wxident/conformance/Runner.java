@@ -218,6 +218,7 @@ public final class Runner {
     error.addProperty("code", e.code().name());
     e.errcode().ifPresent(errcode -> error.addProperty("errcode", errcode));
     e.retryAfter().ifPresent(wait -> error.addProperty("retry_after_ms", wait.toMillis()));
+    e.requestId().ifPresent(id -> error.addProperty("request_id", id));
     if (!e.violations().isEmpty()) {
       com.google.gson.JsonArray fields = new com.google.gson.JsonArray();
       e.violations().stream().map(FieldViolation::field).forEach(fields::add);

@@ -91,6 +91,20 @@ public enum Reason {
   API_UNAUTHORIZED(
       Code.PERMISSION_DENIED, "Tell the operator the errcode; the app's account may not use this WeChat API."),
 
+  /**
+   * The server's policy does not let this service call the method, or not for this app. Ask the
+   * server's operator for a row.
+   */
+  CALLER_NOT_ALLOWED(
+      Code.PERMISSION_DENIED, "Ask the server's operator for a row in its policy."),
+
+  /**
+   * This service has not proved who it is: its client certificate names no single URI, or is
+   * revoked. Get a new certificate.
+   */
+  CALLER_UNAUTHENTICATED(
+      Code.UNAUTHENTICATED, "Get a new client certificate, which names one URI."),
+
   /** No user has this user_id, identity or unionid. */
   USER_NOT_FOUND(Code.NOT_FOUND, "Check the id, or let the person log in first."),
 
@@ -111,6 +125,18 @@ public enum Reason {
    * WxidentException#retryAfter} says, or try another replica.
    */
   OVERLOADED(Code.RESOURCE_EXHAUSTED, "Wait as long as retryAfter says, or try another replica."),
+
+  /**
+   * This service exceeds the rate, or the number of calls at once, that the server's policy gives
+   * it. Wait as long as {@link WxidentException#retryAfter} says.
+   */
+  CALLER_RATE_LIMITED(Code.RESOURCE_EXHAUSTED, "Wait as long as retryAfter says."),
+
+  /**
+   * Too much encrypted data of this session was refused within a minute. Wait as long as {@link
+   * WxidentException#retryAfter} says.
+   */
+  SESSION_RATE_LIMITED(Code.RESOURCE_EXHAUSTED, "Wait as long as retryAfter says."),
 
   /** WeChat says that it is busy. Retry; a login needs a new code. */
   WECHAT_BUSY(Code.UNAVAILABLE, "Retry; a login needs a new code."),
@@ -135,6 +161,12 @@ public enum Reason {
    * Retry; a login needs a new code.
    */
   OUTCOME_UNKNOWN(Code.UNAVAILABLE, "Retry; a login needs a new code."),
+
+  /**
+   * The audit log cannot be written, and nothing secret leaves without its line. Retry, or tell
+   * the operator.
+   */
+  AUDIT_UNAVAILABLE(Code.UNAVAILABLE, "Retry, or tell the operator."),
 
   /** The caller's deadline passed, or too little of it was left to begin. */
   DEADLINE_PASSED(Code.DEADLINE_EXCEEDED, "Give the call more time, or try again."),

@@ -5,6 +5,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.Status.Code;
 import io.grpc.StatusException;
@@ -38,6 +39,8 @@ import java.util.concurrent.ExecutionException;
 public final class WxidentException extends RuntimeException {
   private static final long serialVersionUID = 1;
   private static final String DOMAIN = "wxident";
+  private static final Metadata.Key<String> REQUEST_ID =
+      Metadata.Key.of("wxident-request-id", Metadata.ASCII_STRING_MARSHALLER);
 
   /** What to do about an error that wxident itself did not make. */
   private static final Map<Code, String> ADVICE = new EnumMap<>(Code.class);
@@ -75,6 +78,7 @@ public final class WxidentException extends RuntimeException {
   private final transient Map<String, String> metadata;
   private final transient List<FieldViolation> violations;
   private final Duration retryAfter;
+  private final String requestId;
 
   private WxidentException(
       String method,
@@ -84,9 +88,16 @@ public final class WxidentException extends RuntimeException {
       Map<String, String> metadata,
       List<FieldViolation> violations,
       Duration retryAfter,
+      String requestId,
       Throwable cause) {
     super(
-        method + ": " + (reasonName.isEmpty() ? code.name() : reasonName) + ": " + message, cause);
+        method
+            + ": "
+            + (reasonName.isEmpty() ? code.name() : reasonName)
+            + ": "
+            + message
+            + (requestId == null ? "" : " (request " + requestId + ")"),
+        cause);
     this.method = method;
     this.reason = Reason.named(reasonName);
     this.reasonName = reasonName;
@@ -94,17 +105,18 @@ public final class WxidentException extends RuntimeException {
     this.metadata = metadata;
     this.violations = violations;
     this.retryAfter = retryAfter;
+    this.requestId = requestId;
   }
 
   /** An error that this client makes itself. */
   static WxidentException of(String method, Code code, String message) {
-    return new WxidentException(method, "", code, message, Map.of(), List.of(), null, null);
+    return new WxidentException(method, "", code, message, Map.of(), List.of(), null, null, null);
   }
 
   /** An error that this client makes itself, for a reason of the server's. */
   static WxidentException of(String method, Reason reason, String message) {
     return new WxidentException(
-        method, reason.name(), reason.code(), message, Map.of(), List.of(), null, null);
+        method, reason.name(), reason.code(), message, Map.of(), List.of(), null, null, null);
   }
 
   /** What a failed gRPC call, or a future that waited for one, comes to. */
@@ -157,6 +169,7 @@ public final class WxidentException extends RuntimeException {
         metadata,
         List.copyOf(violations),
         retryAfter,
+        requestId(cause),
         cause);
   }
 
@@ -192,6 +205,11 @@ public final class WxidentException extends RuntimeException {
       // The details are of another status.
       return List.of();
     }
+  }
+
+  private static String requestId(Throwable failure) {
+    Metadata trailers = Status.trailersFromThrowable(failure);
+    return trailers == null ? null : trailers.get(REQUEST_ID);
   }
 
   /**
@@ -273,5 +291,15 @@ public final class WxidentException extends RuntimeException {
    */
   public Optional<Duration> retryAfter() {
     return Optional.ofNullable(retryAfter);
+  }
+
+  /**
+   * What the server's logs call this call, for a question to its operator. The message ends with
+   * it.
+   *
+   * @return it, where the server answered
+   */
+  public Optional<String> requestId() {
+    return Optional.ofNullable(requestId);
   }
 }

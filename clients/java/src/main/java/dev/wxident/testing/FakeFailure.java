@@ -11,11 +11,15 @@ import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 
 /** Errors as wxident makes them. */
 final class FakeFailure {
   private static final Metadata.Key<String> PUSHBACK =
       Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
+
+  private static final Metadata.Key<String> REQUEST_ID =
+      Metadata.Key.of("wxident-request-id", Metadata.ASCII_STRING_MARSHALLER);
 
   private FakeFailure() {}
 
@@ -70,6 +74,7 @@ final class FakeFailure {
       status.addDetails(more);
     }
     Metadata trailers = new Metadata();
+    trailers.put(REQUEST_ID, String.format("%016x", ThreadLocalRandom.current().nextLong()));
     if (pushback != null) {
       trailers.put(PUSHBACK, pushback);
     }

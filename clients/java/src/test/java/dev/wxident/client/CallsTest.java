@@ -48,6 +48,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(60)
 class CallsTest {
@@ -191,6 +193,18 @@ class CallsTest {
         Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER), "-1");
     fake.failNext("ValidateSession", new StatusRuntimeException(Status.UNAVAILABLE, trailers));
     assertThrows(WxidentException.class, () -> fake.client().validateSession(unknown()));
+    assertEquals(1, fake.calls("ValidateSession"));
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Code.class,
+      names = {"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED"})
+  void refusalsOfTheCallerAreNotTriedAgain(Code code) {
+    fake.failNext("ValidateSession", new StatusRuntimeException(code.toStatus()));
+    WxidentException e =
+        assertThrows(WxidentException.class, () -> fake.client().validateSession(unknown()));
+    assertEquals(code, e.code());
     assertEquals(1, fake.calls("ValidateSession"));
   }
 

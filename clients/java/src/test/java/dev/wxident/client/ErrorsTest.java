@@ -92,6 +92,9 @@ class ErrorsTest {
     assertEquals(Duration.ofMillis(1500), e.retryAfter().orElseThrow());
     assertEquals("Login", e.method());
     assertTrue(e.getMessage().startsWith("Login: " + reason + ": "), e.getMessage());
+    assertTrue(e.requestId().orElseThrow().matches("[0-9a-f]{16}"), e.requestId().get());
+    assertTrue(
+        e.getMessage().endsWith(" (request " + e.requestId().get() + ")"), e.getMessage());
     assertFalse(reason.advice().isEmpty());
   }
 
@@ -136,6 +139,7 @@ class ErrorsTest {
     WxidentException e = login(LoginRequest.getDefaultInstance());
     assertEquals(Reason.UNSPECIFIED, e.reason());
     assertEquals("", e.reasonName());
+    assertTrue(e.requestId().isEmpty());
   }
 
   private static StatusRuntimeException answer(String domain, String reason) {
