@@ -16,8 +16,6 @@
 namespace wxident {
 namespace {
 
-constexpr char kVersion = 1;
-constexpr size_t kKeyIdAt = 1;
 constexpr size_t kNonceAt = 5;
 constexpr size_t kCiphertextAt = 17;
 constexpr size_t kNonceSize = kCiphertextAt - kNonceAt;
@@ -57,6 +55,16 @@ std::string AssociatedData(const Place& place, absl::string_view header) {
 
 absl::Status TamperedError() {
   return absl::DataLossError("a sealed value does not open");
+}
+
+absl::Status NoKeyError(uint32_t id) {
+  return absl::NotFoundError(absl::StrCat("the key ring has no key ", id));
+}
+
+const KeyRing::Key* Find(const std::vector<KeyRing::Key>& keys, uint32_t id) {
+  for (const KeyRing::Key& key : keys)
+    if (key.id == id) return &key;
+  return nullptr;
 }
 
 }  // namespace
@@ -100,21 +108,48 @@ absl::StatusOr<std::vector<KeyRing::Key>> KeyRing::Parse(
   return keys;
 }
 
-KeyRing::KeyRing(std::vector<Key> keys, Random& random)
-    : keys_(std::move(keys)), random_(random) {}
+KeyRing::KeyRing(Keys keys, Random& random)
+    : keys_(std::make_shared<const Keys>(std::move(keys))), random_(random) {}
 
-uint32_t KeyRing::sealing_key_id() const { return keys_.front().id; }
+std::shared_ptr<const KeyRing::Keys> KeyRing::keys() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return keys_;
+}
 
-const KeyRing::Key* KeyRing::Find(uint32_t id) const {
-  for (const Key& key : keys_)
-    if (key.id == id) return &key;
-  return nullptr;
+void KeyRing::Replace(const KeyRing& other) {
+  std::shared_ptr<const Keys> keys = other.keys();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    keys_.swap(keys);
+  }
+  // The old keys are wiped here, or by the last who still works with them.
+}
+
+uint32_t KeyRing::sealing_key_id() const { return keys()->front().id; }
+
+std::vector<uint32_t> KeyRing::key_ids() const {
+  std::vector<uint32_t> ids;
+  for (const Key& key : *keys()) ids.push_back(key.id);
+  return ids;
 }
 
 std::string KeyRing::Seal(const Secret& plaintext, const Place& place) {
-  const Key& key = keys_.front();
-  std::string out(1, kVersion);
-  out += BigEndian(key.id);
+  const std::shared_ptr<const Keys> keys = this->keys();
+  return Seal(keys->front(), plaintext, place);
+}
+
+absl::StatusOr<std::string> KeyRing::SealUnder(uint32_t key_id,
+                                               const Secret& plaintext,
+                                               const Place& place) {
+  const std::shared_ptr<const Keys> keys = this->keys();
+  const Key* key = Find(*keys, key_id);
+  if (key == nullptr) return NoKeyError(key_id);
+  return Seal(*key, plaintext, place);
+}
+
+std::string KeyRing::Seal(const Key& key, const Secret& plaintext,
+                          const Place& place) const {
+  std::string out = SealedPrefix(key.id);
   const std::string aad = AssociatedData(place, out);
   out += random_.Bytes(kNonceSize);
   out.resize(kCiphertextAt + plaintext.size() + kTagSize);
@@ -142,14 +177,12 @@ std::string KeyRing::Seal(const Secret& plaintext, const Place& place) {
 
 absl::StatusOr<Secret> KeyRing::Open(absl::string_view sealed,
                                      const Place& place) {
-  if (sealed.size() < kCiphertextAt + kTagSize || sealed[0] != kVersion)
+  if (sealed.size() < kCiphertextAt + kTagSize || sealed[0] != kSealedVersion)
     return TamperedError();
-  uint32_t id = 0;
-  for (char c : sealed.substr(kKeyIdAt, kNonceAt - kKeyIdAt))
-    id = id << 8 | static_cast<unsigned char>(c);
-  const Key* key = Find(id);
-  if (key == nullptr)
-    return absl::NotFoundError(absl::StrCat("the key ring has no key ", id));
+  const std::shared_ptr<const Keys> keys = this->keys();
+  const uint32_t id = SealedKeyId(sealed);
+  const Key* key = Find(*keys, id);
+  if (key == nullptr) return NoKeyError(id);
 
   const std::string aad = AssociatedData(place, sealed.substr(0, kNonceAt));
   const absl::string_view ciphertext =

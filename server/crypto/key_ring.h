@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,10 @@
 
 namespace wxident {
 
-// AES-256-GCM under a ring of keys: the first seals, all open. Thread-safe.
+// AES-256-GCM under a ring of keys: the first seals, all open. The keys can be
+// replaced while others seal and open: each of their calls works with the keys
+// of one moment, and a lock is held for as long as it takes to copy a pointer.
+// Thread-safe.
 class KeyRing final : public Aead {
  public:
   struct Key {
@@ -34,18 +38,35 @@ class KeyRing final : public Aead {
   // never its content.
   static absl::StatusOr<std::vector<Key>> Parse(absl::string_view text);
 
+  // Takes over the keys of `other`, all at one moment. Whoever can still meet
+  // values under a key that goes loses them.
+  void Replace(const KeyRing& other);
+
   // The key that Seal uses now.
   uint32_t sealing_key_id() const;
+  // All keys in the ring's order, the sealing one first.
+  std::vector<uint32_t> key_ids() const;
 
   std::string Seal(const Secret& plaintext, const Place& place) override;
   absl::StatusOr<Secret> Open(absl::string_view sealed,
                               const Place& place) override;
 
- private:
-  KeyRing(std::vector<Key> keys, Random& random);
-  const Key* Find(uint32_t id) const;
+  // Seal under any key of the ring. Errors: kNotFound.
+  absl::StatusOr<std::string> SealUnder(uint32_t key_id,
+                                        const Secret& plaintext,
+                                        const Place& place);
 
-  const std::vector<Key> keys_;
+ private:
+  // Never empty.
+  using Keys = std::vector<Key>;
+
+  KeyRing(Keys keys, Random& random);
+  std::shared_ptr<const Keys> keys() const;
+  std::string Seal(const Key& key, const Secret& plaintext,
+                   const Place& place) const;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Keys> keys_;  // guarded by mutex_
   Random& random_;
 };
 

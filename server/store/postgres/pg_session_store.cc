@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/identity/error.h"
 #include "server/identity/ids.h"
 #include "server/store/postgres/pg_array.h"
 #include "server/store/postgres/refresh_session.h"
@@ -127,10 +128,19 @@ absl::StatusOr<std::optional<SessionWithKeys>> WithKeys(const SqlRow& row,
   // A replaced key stands in another column, but sealed as it was.
   const Place place{
       "session_keys", "session_key", {identity.app_id, identity.openid}};
-  for (size_t column : {9, 10}) {
-    if (!row[column].has_value()) continue;
-    WX_ASSIGN_OR_RETURN(Secret key, OpenSealed(aead, row[column], place));
+  if (row[9].has_value()) {
+    WX_ASSIGN_OR_RETURN(Secret key, OpenSealed(aead, row[9], place));
     found.session_keys.push_back(std::move(key));
+  }
+  if (row[10].has_value()) {
+    absl::StatusOr<Secret> key = OpenSealed(aead, row[10], place);
+    if (key.ok())
+      found.session_keys.push_back(*std::move(key));
+    else if (HasReason(key.status(), Reason::kKeyUnavailable))
+      // A login after the loss of a ring's key goes on with what it brought.
+      found.older_key_dropped = true;
+    else
+      return key.status();
   }
   return found;
 }

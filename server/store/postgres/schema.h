@@ -8,7 +8,7 @@
 namespace wxident {
 
 // The newest file in migrations/ that this server is made for.
-inline constexpr absl::string_view kSchemaVersion = "20261123000000";
+inline constexpr absl::string_view kSchemaVersion = "20261124000000";
 
 // Whether the database has that schema, by dbmate's table schema_migrations.
 // Asks once, over a connection of its own, and waits for the answer. Errors:

@@ -37,14 +37,10 @@ absl::StatusOr<Secret> OpenSealed(Aead& aead, const SqlValue& hex,
   absl::StatusOr<Secret> opened = aead.Open(sealed, place);
   if (opened.ok()) return opened;
   if (absl::IsNotFound(opened.status())) {
-    // version (1 byte) | key id (4, big-endian); see aead.h.
-    uint32_t id = 0;
-    for (size_t i = 1; i < 5 && i < sealed.size(); ++i)
-      id = id << 8 | static_cast<unsigned char>(sealed[i]);
     return Error(Reason::kKeyUnavailable,
                  "a stored value needs a key that is not in the key ring; put "
                  "the key back")
-        .With("key_id", absl::StrCat(id))
+        .With("key_id", absl::StrCat(SealedKeyId(sealed)))
         .ToStatus();
   }
   return Error(Reason::kTampered,
