@@ -1,11 +1,13 @@
 #ifndef WXIDENT_SERVER_AUDIT_AUDIT_LOG_H_
 #define WXIDENT_SERVER_AUDIT_AUDIT_LOG_H_
 
-#include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/audit/audit_entry.h"
 #include "server/base/clock.h"
 #include "server/base/done.h"
 #include "server/base/metrics.h"
@@ -13,34 +15,25 @@
 
 namespace wxident {
 
-// What one line of the audit log says.
-struct AuditEntry {
-  std::string caller;
-  std::string method;
-  // Empty where the call names none.
-  std::string app_id;
-  // Whom the call is about: an openid or a user_id; empty: nobody. The log
-  // holds its keyed hash alone.
-  std::string subject;
-  // "OK", or the error's reason.
-  std::string reason;
-  // The key that seals what was released or stored; 0: none.
-  uint32_t key_id = 0;
-  std::string request_id;
-};
-
 // A file of JSON lines, one for each call that matters, chained: each line
 // carries a number and a keyed hash over itself and the line before, so that a
 // changed, removed, added or moved line is found (see audit_chain.h). Lines are
 // written by one thread, all that wait in one write; a line counts as written
 // when the kernel has taken it, so it outlives the process, not a loss of
 // power. Thread-safe.
+//
+// The log tells the chain's head when it opens, closes and goes to a new file:
+// kept elsewhere, it shows later whether the end was cut off.
+//
+// Metrics: wxident_audit_lines_total, wxident_audit_dropped_total (Notes that
+// have no line), wxident_audit_refused_total (Writes that failed).
 class AuditLog {
  public:
   struct Options {
     // Made with mode 0600 when it is not there; goes on where it ends when it
     // is. A line that a killed process left half is ended and named by a line
-    // of its own.
+    // of its own. May be a named pipe that is being read: each start then
+    // begins a chain of its own.
     std::string path;
     // 32 bytes, for the chain and for subjects.
     Secret key;
@@ -48,17 +41,18 @@ class AuditLog {
     int queue_limit = 4096;
   };
 
-  // Errors: kInvalidArgument when the file cannot be opened, or its last line
-  // does not fit the key.
+  // Errors: kInvalidArgument when the file cannot be opened, another process
+  // writes it, or its last line does not fit the key.
   static absl::StatusOr<std::unique_ptr<AuditLog>> Open(Options options,
                                                         Clock& clock,
                                                         Metrics& metrics);
-  // Writes what waits.
+  // Writes what waits. What cannot be written within a second is given up.
   ~AuditLog();
 
-  // Writes a line, then calls `done`: OK, or AUDIT_UNAVAILABLE when it cannot
-  // be written or has not been within a second. A file that is full or gone is
-  // tried again with the next line.
+  // Writes a line, then calls `done`, on the log's thread: OK, or
+  // AUDIT_UNAVAILABLE when it cannot be written or has not been within a
+  // second. A file that is full or gone is tried again with the next line. The
+  // line of a Write that failed by time may come into the file after all.
   void Write(AuditEntry entry, DoneStatus done);
 
   // Writes a line when it can; otherwise counts it as dropped in
@@ -67,14 +61,21 @@ class AuditLog {
   void Note(AuditEntry entry);
 
   // Opens the path anew, for log rotation: the new file begins with a line that
-  // carries the last hash of the old one on. Errors as of Open; the old file
-  // then stays.
+  // carries the last hash of the old one on. Nothing happens when the path
+  // still leads to the file that is written. Errors: as of Open, and
+  // kInvalidArgument when the new file is not empty; the old file then stays.
   absl::Status Reopen();
 
  private:
   struct State;
-  explicit AuditLog(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit AuditLog(std::shared_ptr<State> state);
+
+  // Shared with the writing thread, which a file system that hangs may hold
+  // longer than this object lives.
+  const std::shared_ptr<State> state_;
+  std::thread writer_;
+  // Ends the waiting for lines that are not written in time.
+  std::thread watchdog_;
 };
 
 }  // namespace wxident
