@@ -319,6 +319,11 @@ class Player:
                 raise Failed(f"an error has no {key}: {_short(error)}")
         if not error["message"] or not error["kind"]:
             raise Failed(f"an error has no text: {_short(error)}")
+        request_id = error.get("request_id", "")
+        if error["reason"] and not re.fullmatch("[0-9a-f]{16}", request_id):
+            raise Failed(f"a server's error has no request_id: {_short(error)}")
+        if request_id not in error["message"]:
+            raise Failed(f"a message has no request_id: {_short(error)}")
 
     def _check_failure(self, wanted, error):
         if isinstance(wanted, str):

@@ -143,8 +143,8 @@ class Run:
         self._world = stack.Stack(
             ROOT, program("WXIDENTD", "server/wxidentd"),
             program("WECHAT_SIMULATOR", "simulator/wechat-simulator"),
-            os.environ.get("CONFORMANCE_MIGRATIONS", str(ROOT / "migrations")),
-            [app for apps in self._apps.values() for app in apps.values()])
+            [app for apps in self._apps.values() for app in apps.values()],
+            self._clients)
         try:
             # Runners may have to be built, which takes longest.
             self._start_runners()

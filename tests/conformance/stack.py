@@ -55,14 +55,15 @@ def reserved_port():
 
 
 class Stack:
-    """Everything of one run. `apps` are what App names."""
+    """Everything of one run. `apps` are what App names, `languages` those of
+    the clients."""
 
-    def __init__(self, root, wxidentd, simulator, migrations, apps):
+    def __init__(self, root, wxidentd, simulator, apps, languages):
         self.root = root
         self._wxidentd = wxidentd
         self._simulator = simulator
-        self._migrations = migrations
         self._apps = apps
+        self._languages = languages
         self.dir = tempfile.mkdtemp(prefix="wxident-conformance.")
         os.chmod(self.dir, 0o755)
         self.certs = f"{self.dir}/certs"
@@ -76,16 +77,16 @@ class Stack:
         self._shell("script/lib/postgres.sh", "start", f"{self.dir}/postgres",
                     "--fast", "--owner", str(os.getpid()))
         self._postgres_up = True
+        self._shell("script/lib/postgres.sh", "migrate", f"{self.dir}/postgres")
         with open(f"{self.dir}/postgres/url", encoding="utf-8") as url:
+            self.owner_url = url.read().strip()
+        with open(f"{self.dir}/postgres/server_url", encoding="utf-8") as url:
             self.database_url = url.read().strip()
-        tools = os.environ.get("WXIDENT_TOOLS_DIR", f"{self.root}/.tools")
-        self._shell(f"{tools}/bin/dbmate", "--url", self.database_url,
-                    "--no-dump-schema", "--migrations-dir", self._migrations,
-                    "migrate")
-        certificates.make(self.certs)
+        certificates.make(self.certs, self._languages)
         self._write_secrets()
         self._start_simulator()
         self._write_config()
+        self._write_policy()
         self._add_servers()
         starting = [threading.Thread(target=server.start)
                     for server in self.servers.values()]
@@ -97,15 +98,22 @@ class Stack:
 
     def _add_servers(self):
         config = f"{self.dir}/wxidentd.yaml"
-        tls = {"grpc-tls-cert-file": f"{self.certs}/server.pem",
+        audit_key = {"audit-key-file": f"{self.dir}/audit-key"}
+        tls = {"grpc-insecure-loopback": "false",
+               "grpc-tls-cert-file": f"{self.certs}/server.pem",
                "grpc-tls-key-file": f"{self.certs}/server.key",
-               "grpc-tls-client-ca-file": f"{self.certs}/ca.pem"}
+               "grpc-tls-client-ca-file": f"{self.certs}/ca.pem",
+               "grpc-tls-revocation-file": f"{self.certs}/revoked.crl",
+               "access-policy-file": f"{self.dir}/policy.yaml",
+               "audit-file": f"{self.dir}/audit.log", **audit_key}
         for name, flags in {
                 # Two replicas that stay.
                 "A": {}, "B": {},
                 # Two that come and go.
                 "R1": {}, "R2": {},
                 "tls": tls,
+                # Every line of its audit log finds the disk full.
+                "unaudited": {"audit-file": "/dev/full", **audit_key},
                 # Takes one request to WeChat at a time, and one may wait.
                 "narrow": {"wechat-max-connections": 1,
                            "wechat-queue-limit": 1},
@@ -156,7 +164,7 @@ class Stack:
 
     def sql(self, statement):
         self._shell("psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1",
-                    self.database_url, "--command", statement)
+                    self.owner_url, "--command", statement)
 
     # The simulator.
 
@@ -184,6 +192,7 @@ class Stack:
                 "app-secret": _APP_SECRET,
                 "keyring": "1 " + base64.b64encode(os.urandom(32)).decode(),
                 "phone-index": "1 " + base64.b64encode(os.urandom(32)).decode(),
+                "audit-key": "1 " + base64.b64encode(os.urandom(32)).decode(),
         }.items():
             path = f"{self.dir}/{name}"
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w",
@@ -192,6 +201,7 @@ class Stack:
 
     def _write_config(self):
         lines = [
+            "grpc:", "  insecure_loopback: true",
             "database:", f"  url: {self.database_url}", "  workers: 3",
             "wechat:", f"  base_urls: [{self.sim.url}]", "  ca_file: ca.pem",
             "keys:", "  ring_file: keyring", "  phone_index_file: phone-index",
@@ -209,6 +219,25 @@ class Stack:
         with open(f"{self.dir}/wxidentd.yaml", "w", encoding="utf-8") as out:
             out.write("\n".join(lines) + "\n")
 
+    def _write_policy(self):
+        """client may call everything. guest may only ask who a session is, and
+        log people in to the apps that scenarios call mini. Of slow/LANGUAGE two
+        calls are welcome, then one in ten seconds."""
+        caller = certificates.CALLERS
+        minis = [app.app_id for app in self._apps if app.name == "mini"]
+        rows = [("client", '"*"', '"*"'), ("slow/*", '"*"', '"*"'),
+                ("guest", "ValidateSession", '"*"')]
+        if minis:
+            rows.append(("guest", "Login", ", ".join(minis)))
+        lines = ["allow:"]
+        for name, methods, apps in rows:
+            lines += [f"  - caller: {caller}/{name}",
+                      f"    methods: [{methods}]", f"    apps: [{apps}]"]
+        lines += ["limits:", f"  - caller: {caller}/slow/*", "    rate: 0.1",
+                  "    burst: 2"]
+        with open(f"{self.dir}/policy.yaml", "w", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+
     def _shell(self, *command):
         done = subprocess.run(command, cwd=self.root, env=clean_environment(),
                               stdin=subprocess.DEVNULL, capture_output=True,
@@ -222,6 +251,7 @@ class App:
 
     def __init__(self, app_id, name, account):
         self.app_id = app_id
+        self.name = name
         self.kind = KINDS[name]
         self.token_mode = "ordinary" if name == "ordinary" else "stable"
         self.account = account
