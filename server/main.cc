@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/app/audit_command.h"
 #include "server/app/config.h"
 #include "server/app/healthcheck.h"
 #include "server/app/server.h"
@@ -40,12 +41,15 @@ constexpr char kUsage[] =
   wxidentd healthcheck [--addr HOST:PORT] [--service NAME] [--timeout 2s]
                        [--tls-ca-file F [--tls-cert-file F --tls-key-file F]]
                                                ask a server over a new connection
+  wxidentd audit verify --file F [--file G ...] --key-file K [--head HEX]
+                                               whether audit files, oldest first, are as written
   wxidentd version
   wxidentd --help
 
 Exit codes: 0 done; 64 wrong arguments; 69 the database or an address cannot be
 had; 78 the configuration or the database's schema is wrong. healthcheck: 0
 serving, 1 wrong arguments, 2 no connection, 3 the call failed, 4 not serving.
+audit verify: 0 as written, 1 not, 64 wrong arguments, 78 a file cannot be read.
 
 Signals: TERM and INT stop the server gently; a second one ends it at once. HUP
 reads certificates, the revocation list, the policy and the key ring again and
@@ -184,6 +188,8 @@ int Serve(const std::vector<std::string>& arguments) {
   const sigset_t signals = OurSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // A file at its limit is an error of that write, and no end of the process.
+  signal(SIGXFSZ, SIG_IGN);
 
   absl::StatusOr<Config> config = ReadConfig(arguments);
   if (!config.ok()) {
@@ -237,6 +243,7 @@ int Main(const std::vector<std::string>& arguments) {
   if (command == "serve") return Serve(rest);
   if (command == "check-config") return CheckConfig(rest);
   if (command == "healthcheck") return RunHealthcheck(rest);
+  if (command == "audit") return AuditCommand(rest, std::cout, std::cerr);
   if (command == "version") {
     std::cout << "wxidentd " << kVersion << "\n";
     return 0;

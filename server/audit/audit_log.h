@@ -32,13 +32,14 @@ class AuditLog {
   struct Options {
     // Made with mode 0600 when it is not there; goes on where it ends when it
     // is. A line that a killed process left half is ended and named by a line
-    // of its own. May be a named pipe that is being read: each start then
-    // begins a chain of its own.
+    // of its own. A named pipe or a device has no end to go on from: a chain
+    // begins with each start.
     std::string path;
     // 32 bytes, for the chain and for subjects.
     Secret key;
-    // Lines that may wait; one more is refused.
-    int queue_limit = 4096;
+    // Lines that may wait; one more is refused. Room for the lines of all who
+    // watch a token when a new one comes; about 8 MB when it is full.
+    int queue_limit = 16384;
   };
 
   // Errors: kInvalidArgument when the file cannot be opened, another process

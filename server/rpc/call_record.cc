@@ -81,12 +81,14 @@ absl::Status CallRecord::AllowEveryApp() {
 }
 
 AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) const {
+  // What failed released nothing, and stored nothing that counts.
+  const bool done = reason == "OK";
   return {.caller = caller_,
           .method = std::string(rpc_),
           .app_id = app_id_,
           .subject = subject_,
           .reason = std::string(reason),
-          .key_id = services_.key_ring.sealing_key_id(),
+          .key_id = done ? services_.key_ring.sealing_key_id() : 0,
           .request_id = request_id_};
 }
 

@@ -13,11 +13,12 @@ namespace {
 
 // One stream is two objects: the call, which gRPC ends, and its mailbox, which
 // the keeper may go on calling after that. The mailbox decides, under its lock,
-// who starts gRPC's next operation: at any moment one write is under way, or
-// none, or the one Finish, which comes last. It is started without the lock,
-// for gRPC may report it done before the start returns. Until Finish has been
-// reported the call lives, and after it nothing is started: so whoever the
-// mailbox sends to the call finds it alive.
+// who starts the next operation: at any moment one write is under way, or none,
+// or the one Finish, which comes last. A write begins with the token's line in
+// the audit log, and only then is gRPC's. It is started without the lock, for it
+// may be reported done before the start returns. Until Finish has been reported
+// the call lives, and after it nothing is started: so whoever the mailbox sends
+// to the call finds it alive.
 class WatchAccessTokenCall final
     : public grpc::ServerWriteReactor<v1::WatchAccessTokenResponse> {
  public:
@@ -64,14 +65,15 @@ class WatchAccessTokenCall final
       call_.End(status);
     }
 
-    // False: the caller has gone.
-    void OnWritten(bool ok) {
+    // An error: the token did not leave, and no other one will. It ends the
+    // stream, unless the caller has gone before.
+    void OnWritten(const absl::Status& written) {
       absl::Status end;
       std::optional<AccessToken> next;
       {
         std::lock_guard<std::mutex> lock(mutex_);
-        if (!ok) {
-          end_ = absl::CancelledError();
+        if (!written.ok()) {
+          if (!end_.has_value() || !absl::IsCancelled(*end_)) end_ = written;
           waiting_.reset();
         }
         next = std::exchange(waiting_, std::nullopt);
@@ -98,7 +100,10 @@ class WatchAccessTokenCall final
     Fill(token.expires_at, *response_.mutable_expire_time());
     response_.set_generation(token.generation);
     response_.set_kind(v1::ACCESS_TOKEN_KIND_APP);
-    StartWrite(&response_);
+    record_.Release([this](absl::Status audited) {
+      if (!audited.ok()) return mailbox_->OnWritten(audited);
+      StartWrite(&response_);
+    });
   }
 
   void End(const absl::Status& status) {
@@ -106,7 +111,10 @@ class WatchAccessTokenCall final
                                      : record_.End(status));
   }
 
-  void OnWriteDone(bool ok) override { mailbox_->OnWritten(ok); }
+  void OnWriteDone(bool ok) override {
+    // Not ok: the caller has gone.
+    mailbox_->OnWritten(ok ? absl::OkStatus() : absl::CancelledError());
+  }
   void OnCancel() override { mailbox_->OnEnd(absl::CancelledError()); }
 
   void OnDone() override {
