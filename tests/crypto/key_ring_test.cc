@@ -1,6 +1,8 @@
 #include "server/crypto/key_ring.h"
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -129,6 +131,62 @@ TEST_F(KeyRingTest, RotationSealsWithTheFirstAndOpensWithAll) {
   EXPECT_TRUE(Ring({2})->Open(fresh, place_).ok());
   EXPECT_EQ(Ring({2})->Open(old, place_).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(KeyRingTest, AReplacementIsWhole) {
+  auto ring = Ring({1});
+  const std::string old = ring->Seal(value_, place_);
+  ring->Replace(*Ring({3, 1, 2}));
+  EXPECT_EQ(ring->sealing_key_id(), 3u);
+  EXPECT_EQ(ring->key_ids(), std::vector<uint32_t>({3, 1, 2}));
+  EXPECT_EQ(SealedKeyId(ring->Seal(value_, place_)), 3u);
+  EXPECT_TRUE(ring->Open(old, place_).ok());
+  ring->Replace(*Ring({2}));
+  EXPECT_EQ(ring->Open(old, place_).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+// Rings follow each other as an operator's do: the next key is known before it
+// seals, and for a while after.
+TEST_F(KeyRingTest, RacersNeverMissAKey) {
+  constexpr int kRotations = 400;
+  auto ring = Ring({1, 2});
+  std::atomic<bool> done{false};
+  std::vector<std::thread> racers;
+  for (int i = 0; i < 4; ++i)
+    racers.emplace_back([&] {
+      do {
+        const std::string sealed = ring->Seal(value_, place_);
+        const absl::StatusOr<Secret> opened = ring->Open(sealed, place_);
+        // Two rotations may have come between.
+        if (opened.ok())
+          EXPECT_EQ(opened->Expose(), value_.Expose());
+        else
+          EXPECT_TRUE(absl::IsNotFound(opened.status()));
+        EXPECT_EQ(ring->key_ids().size(), 2u);
+      } while (!done);
+    });
+  for (uint32_t id = 2; id < kRotations; ++id)
+    ring->Replace(*Ring({id, id + 1}));
+  done = true;
+  for (std::thread& racer : racers) racer.join();
+  EXPECT_EQ(ring->sealing_key_id(), kRotations - 1u);
+}
+
+TEST_F(KeyRingTest, SealsUnderAnyOfItsKeys) {
+  auto ring = Ring({2, 1});
+  const absl::StatusOr<std::string> sealed = ring->SealUnder(1, value_, place_);
+  ASSERT_TRUE(sealed.ok());
+  EXPECT_EQ(SealedKeyId(*sealed), 1u);
+  EXPECT_EQ(sealed->substr(0, 5), SealedPrefix(1));
+  EXPECT_TRUE(Ring({1})->Open(*sealed, place_).ok());
+  EXPECT_TRUE(absl::IsNotFound(ring->SealUnder(3, value_, place_).status()));
+}
+
+TEST_F(KeyRingTest, AValueThatIsTooShortNamesNoKey) {
+  EXPECT_EQ(SealedKeyId(""), 0u);
+  EXPECT_EQ(SealedKeyId(SealedPrefix(0xfffefdfc).substr(0, 4)), 0u);
+  EXPECT_EQ(SealedKeyId(SealedPrefix(0xfffefdfc)), 0xfffefdfcu);
 }
 
 TEST_F(KeyRingTest, RefusesBadRings) {

@@ -24,6 +24,13 @@ class FakeSessionStore final : public SessionStore, public FakeFailure {
     std::move(done)(Find(token_hash));
   }
 
+  void FindTokenOwner(std::string token_hash, Deadline deadline,
+                      Done<std::optional<Identity>> done) override {
+    const absl::Status refusal = Refusal(deadline, data_.clock);
+    if (!refusal.ok()) return std::move(done)(refusal);
+    std::move(done)(OwnerOf(token_hash));
+  }
+
   void FindSessionWithKeys(std::string token_hash, Deadline deadline,
                            Done<std::optional<SessionWithKeys>> done) override {
     const absl::Status refusal = Refusal(deadline, data_.clock);
@@ -64,6 +71,13 @@ class FakeSessionStore final : public SessionStore, public FakeFailure {
     const auto* row = data_.Active(token_hash);
     if (row == nullptr) return std::nullopt;
     return data_.SessionOf(*row);
+  }
+
+  std::optional<Identity> OwnerOf(const std::string& token_hash) {
+    std::lock_guard<std::mutex> lock(data_.mutex);
+    const auto found = data_.sessions.find(token_hash);
+    if (found == data_.sessions.end()) return std::nullopt;
+    return data_.IdentityOf(found->second.identity);
   }
 
   std::optional<SessionWithKeys> FindWithKeys(const std::string& token_hash) {
