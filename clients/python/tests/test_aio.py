@@ -24,9 +24,9 @@ async def aio(fake):
 
 
 def released(fake):
-    with fake._lock:
-        held, fake._held = fake._held, []
-        fake._lock.notify_all()
+    with fake._world.lock:
+        held, fake._traffic.held = fake._traffic.held, []
+        fake._world.lock.notify_all()
     return held
 
 
@@ -260,13 +260,13 @@ async def test_get_waits_for_the_first(fake, aio):
         assert raised.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
         held = released(fake)
         assert {token.generation for token in await asyncio.gather(*waiting)} == {1}
-        fake._held = held
+        fake._traffic.held = held
     assert fake.calls("GetAccessToken") == []
 
 
 async def test_without_a_stream_get_asks_when_60_s_are_left(fake, aio):
     clock = Clock()
-    fake._now = clock
+    fake._world.now = clock
     async with AccessTokenSource(aio, APP, now=clock, back_off=Steps()) as source:
         await source.get()
         ended = asyncio.Event()
@@ -307,7 +307,7 @@ async def test_who_gives_up_leaves_the_call_to_the_others(fake, aio):
                 await first
             held = released(fake)
             assert (await second).generation == 2
-            fake._held = held
+            fake._traffic.held = held
     assert len(fake.calls("GetAccessToken")) == 1
 
 

@@ -159,11 +159,11 @@ def test_requests_at_once_share_a_call(fake, alice, client):
         with pytest.raises(wxident.WxidentError) as raised:
             authenticator.authenticate(token, timeout=0.05)
         assert raised.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-        with fake._lock:
-            fake._held.clear()
-            fake._lock.notify_all()
+        with fake._world.lock:
+            fake._traffic.held.clear()
+            fake._world.lock.notify_all()
         sessions = [call.result() for call in calls]
-        fake._held.append("ValidateSession")
+        fake._traffic.held.append("ValidateSession")
     assert len(fake.calls()) == 2
     assert len({id(session) for session in sessions}) == 33
 

@@ -186,13 +186,13 @@ def test_default_timeouts():
 
 def test_timeouts_reach_the_server(fake, monkeypatch):
     left = []
-    begin = fake._begin
+    begin = fake._traffic.begin
 
     def record(rpc, request, context):
         left.append(context.time_remaining())
         begin(rpc, request, context)
 
-    monkeypatch.setattr(fake, "_begin", record)
+    monkeypatch.setattr(fake._traffic, "begin", record)
     client = fake.client(timeouts={"get_user": timedelta(seconds=40)})
     client.validate_session("x")
     client.validate_session("x", timeout=20)

@@ -8,7 +8,8 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 import wxident
-from wxident import errors, fake
+from wxident import errors
+from wxident.fake import _faults
 from wxident.v1 import error_reason_pb2
 
 
@@ -148,6 +149,6 @@ def test_errors_copy_and_pickle(again):
 
 
 def test_the_fake_knows_a_code_for_each_reason():
-    assert set(fake._CODE_OF) == set(errors.Reason) - {errors.Reason.UNSPECIFIED}
-    for reason, code in fake._CODE_OF.items():
+    assert set(_faults.CODE_OF) == set(errors.Reason) - {errors.Reason.UNSPECIFIED}
+    for reason, code in _faults.CODE_OF.items():
         assert code.name == proto_code(reason)

@@ -152,11 +152,11 @@ def test_get_waits_for_the_first(fake, client):
                 source.get(0.1)
             assert raised.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
             assert not any(call.done() for call in waiting)
-            with fake._lock:
-                fake._held.clear()
-                fake._lock.notify_all()
+            with fake._world.lock:
+                fake._traffic.held.clear()
+                fake._world.lock.notify_all()
             assert {call.result().generation for call in waiting} == {1}
-            fake._held.append("WatchAccessToken")
+            fake._traffic.held.append("WatchAccessToken")
     assert fake.calls("GetAccessToken") == []
 
 
@@ -184,7 +184,7 @@ def test_a_restarted_server(fake, client, source):
 
 def test_without_a_stream_get_asks_when_60_s_are_left(fake, client):
     clock, steps = Clock(), Steps()
-    fake._now = clock
+    fake._world.now = clock
     with AccessTokenSource(client, APP, now=clock, back_off=steps) as source:
         assert source.get().generation == 1
         fake.end_streams()
@@ -202,11 +202,11 @@ def test_without_a_stream_get_asks_when_60_s_are_left(fake, client):
             # One more joins the call that is under way.
             with pytest.raises(wxident.WxidentError):
                 source.get(0.05)
-            with fake._lock:
-                fake._held.clear()
-                fake._lock.notify_all()
+            with fake._world.lock:
+                fake._traffic.held.clear()
+                fake._world.lock.notify_all()
             assert {call.result().generation for call in calls} == {2}
-            fake._held.append("GetAccessToken")
+            fake._traffic.held.append("GetAccessToken")
         assert len(fake.calls("GetAccessToken")) == 1
         assert source.get().generation == 2
         assert len(fake.calls("GetAccessToken")) == 1
@@ -248,11 +248,11 @@ def test_reports_share_a_call(fake, source):
         fake.wait_for_calls("GetAccessToken", 1)
         with pytest.raises(wxident.WxidentError):
             source.report_rejected(dead, 0.05)
-        with fake._lock:
-            fake._held.clear()
-            fake._lock.notify_all()
+        with fake._world.lock:
+            fake._traffic.held.clear()
+            fake._world.lock.notify_all()
         assert {call.result().generation for call in calls} == {2}
-        fake._held.append("GetAccessToken")
+        fake._traffic.held.append("GetAccessToken")
     assert len(fake.calls("GetAccessToken")) == 1
     request = fake.calls("GetAccessToken")[0].request
     assert request.rejected_access_token == dead.access_token
@@ -311,4 +311,4 @@ def test_get_and_reports_race(fake, source):
     with ThreadPoolExecutor(16) as pool:
         steps = list(pool.map(use, range(200)))
     assert min(steps) >= 1
-    assert source.get().generation == fake._apps[APP].generation
+    assert source.get().generation == fake._world.apps[APP].generation
