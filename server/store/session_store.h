@@ -51,6 +51,12 @@ class SessionStore {
   virtual void FindSession(std::string token_hash, Deadline deadline,
                            Done<std::optional<Session>> done) = 0;
 
+  // Whose a token is or was, active or not; nullopt: there is none such. What
+  // ends or refreshes a login also by a token that works no more has no other
+  // way to know.
+  virtual void FindTokenOwner(std::string token_hash, Deadline deadline,
+                              Done<std::optional<Identity>> done) = 0;
+
   virtual void FindSessionWithKeys(
       std::string token_hash, Deadline deadline,
       Done<std::optional<SessionWithKeys>> done) = 0;

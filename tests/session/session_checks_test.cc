@@ -36,6 +36,10 @@ class HoldingStore final : public SessionStore {
           held.push_back([shared, found] { std::move (*shared)(found); });
         });
   }
+  void FindTokenOwner(std::string token_hash, Deadline deadline,
+                      Done<std::optional<Identity>> done) override {
+    store_.FindTokenOwner(std::move(token_hash), deadline, std::move(done));
+  }
   void FindSessionWithKeys(std::string token_hash, Deadline deadline,
                            Done<std::optional<SessionWithKeys>> done) override {
     store_.FindSessionWithKeys(std::move(token_hash), deadline,

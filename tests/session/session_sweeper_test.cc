@@ -24,6 +24,10 @@ class SlowStore final : public SessionStore {
                    Done<std::optional<Session>> done) override {
     store_.FindSession(std::move(hash), deadline, std::move(done));
   }
+  void FindTokenOwner(std::string hash, Deadline deadline,
+                      Done<std::optional<Identity>> done) override {
+    store_.FindTokenOwner(std::move(hash), deadline, std::move(done));
+  }
   void FindSessionWithKeys(std::string hash, Deadline deadline,
                            Done<std::optional<SessionWithKeys>> done) override {
     store_.FindSessionWithKeys(std::move(hash), deadline, std::move(done));

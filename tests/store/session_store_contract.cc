@@ -27,6 +27,27 @@ TEST_P(SessionStoreContract, AnUnknownTokenIsNullopt) {
   EXPECT_EQ(Revoke(std::string(32, '\0')), 0);
 }
 
+TEST_P(SessionStoreContract, ATokenHasAnOwnerAlsoWhenItWorksNoMore) {
+  const SignIn ended = Login("wx1", "o1", "u1");
+  const SignIn revoked = Login("wx2", "o2");
+  MustRecord(ended);
+  MustRecord(revoked);
+  Revoke(revoked.session_token_hash);
+  harness_->PassTime(absl::Hours(1));
+  ASSERT_FALSE(FindSession(ended.session_token_hash));
+
+  const std::optional<Identity> one = FindOwner(ended.session_token_hash);
+  ASSERT_TRUE(one.has_value());
+  EXPECT_EQ(one->app_id, "wx1");
+  EXPECT_EQ(one->openid, "o1");
+  EXPECT_EQ(one->unionid, "u1");
+  const std::optional<Identity> two = FindOwner(revoked.session_token_hash);
+  ASSERT_TRUE(two.has_value());
+  EXPECT_EQ(two->app_id, "wx2");
+  EXPECT_EQ(two->unionid, "");
+  EXPECT_FALSE(FindOwner(std::string(32, '\0')));
+}
+
 TEST_P(SessionStoreContract, ASessionEndsWithItsTime) {
   const SignIn in = Login("wx1", "o1");
   MustRecord(in);

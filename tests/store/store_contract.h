@@ -161,6 +161,14 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
     return found.ok() ? *found : std::nullopt;
   }
 
+  std::optional<Identity> FindOwner(const std::string& token_hash) {
+    auto found = Await<std::optional<Identity>>([&](auto done) {
+      harness_->sessions().FindTokenOwner(token_hash, Soon(), std::move(done));
+    });
+    EXPECT_TRUE(found.ok()) << found.status();
+    return found.ok() ? *found : std::nullopt;
+  }
+
   // The texts of the session's keys.
   std::vector<std::string> KeysOf(const std::string& token_hash) {
     auto found = Await<std::optional<SessionWithKeys>>([&](auto done) {

@@ -32,6 +32,12 @@ const char* FindSql() {
   return sql.c_str();
 }
 
+const char* FindOwnerSql() {
+  static const std::string& sql = *new std::string(absl::StrCat(
+      "SELECT input.n, i.app_id, i.openid, i.unionid", kFromSessions));
+  return sql.c_str();
+}
+
 const char* FindWithKeysSql() {
   static const std::string& sql =
       *new std::string(absl::StrCat("SELECT input.n,", kSessionColumns, R"sql(,
@@ -121,6 +127,20 @@ absl::Status Find(SqlSession& session,
   return absl::OkStatus();
 }
 
+absl::Status FindOwner(
+    SqlSession& session,
+    const PgItems<std::string, std::optional<Identity>>& items) {
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(FindOwnerSql(), {TokenHashes(items)}));
+  for (auto* item : items) item->out = std::optional<Identity>();
+  for (const SqlRow& row : rows) {
+    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    if (item == nullptr) return NoSuchItem();
+    item->out = Identity{TextOf(row[1]), TextOf(row[2]), TextOf(row[3])};
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::optional<SessionWithKeys>> WithKeys(const SqlRow& row,
                                                         Aead& aead) {
   SessionWithKeys found{SessionAt(row, 1), {}, IsTrue(row[11])};
@@ -197,6 +217,8 @@ absl::Status RevokeUser(SqlSession& session,
 PgSessionStore::PgSessionStore(PgPool& pool, Aead& aead)
     : find_(AddPgOperation<std::string, std::optional<Session>>(
           pool, "find_session", Find)),
+      find_owner_(AddPgOperation<std::string, std::optional<Identity>>(
+          pool, "find_token_owner", FindOwner)),
       find_with_keys_(
           AddPgOperation<std::string, std::optional<SessionWithKeys>>(
               pool, "find_session_with_keys",
@@ -216,6 +238,11 @@ PgSessionStore::PgSessionStore(PgPool& pool, Aead& aead)
 void PgSessionStore::FindSession(std::string token_hash, Deadline deadline,
                                  Done<std::optional<Session>> done) {
   find_.Submit(std::move(token_hash), deadline, std::move(done));
+}
+
+void PgSessionStore::FindTokenOwner(std::string token_hash, Deadline deadline,
+                                    Done<std::optional<Identity>> done) {
+  find_owner_.Submit(std::move(token_hash), deadline, std::move(done));
 }
 
 void PgSessionStore::FindSessionWithKeys(

@@ -21,6 +21,8 @@ class PgSessionStore final : public SessionStore {
 
   void FindSession(std::string token_hash, Deadline deadline,
                    Done<std::optional<Session>> done) override;
+  void FindTokenOwner(std::string token_hash, Deadline deadline,
+                      Done<std::optional<Identity>> done) override;
   void FindSessionWithKeys(std::string token_hash, Deadline deadline,
                            Done<std::optional<SessionWithKeys>> done) override;
   void RefreshSession(SessionRefresh refresh, Deadline deadline,
@@ -33,6 +35,7 @@ class PgSessionStore final : public SessionStore {
 
  private:
   PgOperation<std::string, std::optional<Session>>& find_;
+  PgOperation<std::string, std::optional<Identity>>& find_owner_;
   PgOperation<std::string, std::optional<SessionWithKeys>>& find_with_keys_;
   PgOperation<SessionRefresh, std::optional<RefreshedSession>>& refresh_;
   PgOperation<std::string, int>& revoke_;
