@@ -7,18 +7,22 @@
 #   script/lib/postgres.sh restart DIR fast|immediate
 #   script/lib/postgres.sh stop DIR
 #
-# start    makes a cluster and waits until it answers; DIR/url is then its
-#          connection URI. --fast gives up durability for speed. --owner stops
-#          the cluster when that process is gone, however it ended.
-# migrate  applies migrations/ with $WXIDENT_TOOLS_DIR/bin/dbmate.
+# start    makes a cluster and waits until it answers; DIR/url is then the
+#          connection URI of the schema's owner. --fast gives up durability for
+#          speed. --owner stops the cluster when that process is gone, however
+#          it ended.
+# migrate  applies migrations/ with $WXIDENT_TOOLS_DIR/bin/dbmate, as the owner,
+#          and then docs/database-roles.sql; DIR/server_url is then the
+#          connection URI of the server's role.
 # restart  as pg_ctl does; "immediate" is a crash. Waits until it answers.
 # stop     ends it and removes all of it.
 #
 # The cluster's files stand in a folder of their own under ${TMPDIR:-/tmp},
 # since initdb refuses to run as root and the user that root drops to cannot
 # reach every DIR. It listens on 127.0.0.1 and on a socket in that folder. Over
-# TCP only the role wxident gets in, to the database wxident, which it owns; the
-# superuser is reached through the socket, which other users cannot open.
+# TCP only the roles wxident and wxident_server get in, to the database wxident,
+# which the first owns; the superuser is reached through the socket, which other
+# users cannot open.
 #
 # Sourcing this file defines the functions (wx_pg_start DIR ... and so on) and
 # does nothing else.
@@ -49,6 +53,16 @@ wx_pg_as_user() {
   else
     "$@"
   fi
+}
+
+# psql as the superuser, in a database.
+wx_pg_superuser() {
+  local dir=$1 database=$2 bin
+  shift 2
+  bin=$(wx_pg_bin) || return 1
+  wx_pg_as_user "$bin/psql" --quiet --no-psqlrc --set=ON_ERROR_STOP=1 \
+    --host="$(cat "$dir/home")" --port="$(cat "$dir/port")" \
+    --username=postgres --dbname="$database" "$@" >/dev/null
 }
 
 wx_pg_start() {
@@ -86,7 +100,7 @@ wx_pg_start() {
   fi
   {
     echo "local all all trust"
-    echo "host wxident wxident 127.0.0.1/32 trust"
+    echo "host wxident wxident,wxident_server 127.0.0.1/32 trust"
   } >"$home/data/pg_hba.conf"
   {
     echo "listen_addresses = '127.0.0.1'"
@@ -114,10 +128,8 @@ wx_pg_start() {
       wx_pg_fail "PostgreSQL did not start" || return 1
     }
   done
-  wx_pg_as_user "$bin/psql" --quiet --no-psqlrc --set=ON_ERROR_STOP=1 \
-    --host="$home" --port="$port" --username=postgres --dbname=postgres \
-    --command="CREATE ROLE wxident LOGIN" \
-    --command="CREATE DATABASE wxident OWNER wxident" >/dev/null || {
+  wx_pg_superuser "$dir" postgres --command="CREATE ROLE wxident LOGIN" \
+    --command="CREATE DATABASE wxident OWNER wxident" || {
     wx_pg_stop "$dir"
     wx_pg_fail "could not make the database" || return 1
   }
@@ -133,11 +145,17 @@ wx_pg_start() {
 }
 
 wx_pg_migrate() {
-  local dir=$1 dbmate=${WXIDENT_TOOLS_DIR:-$(wx_pg_root)/.tools}/bin/dbmate
+  local dir=$1 url root dbmate
+  root=$(wx_pg_root)
+  dbmate=${WXIDENT_TOOLS_DIR:-$root/.tools}/bin/dbmate
   [[ -x $dbmate ]] ||
     wx_pg_fail "no dbmate at $dbmate: run script/bootstrap" || return 1
-  "$dbmate" --url "$(cat "$dir/url")" --no-dump-schema \
-    --migrations-dir "$(wx_pg_root)/migrations" migrate
+  url=$(cat "$dir/url") || return 1
+  "$dbmate" --url "$url" --no-dump-schema --migrations-dir "$root/migrations" \
+    migrate || return 1
+  # From here, for the superuser may not be able to read it.
+  wx_pg_superuser "$dir" wxident <"$root/docs/database-roles.sql" || return 1
+  echo "${url/wxident@/wxident_server@}" >"$dir/server_url"
 }
 
 wx_pg_restart() {
@@ -162,7 +180,7 @@ wx_pg_stop() {
       --wait --silent >/dev/null 2>&1
   fi
   rm -rf "$home"
-  rm -f "$dir/home" "$dir/url" "$dir/port" "$dir/initdb.log"
+  rm -f "$dir/home" "$dir/url" "$dir/server_url" "$dir/port" "$dir/initdb.log"
   rmdir "$dir" 2>/dev/null || true
 }
 

@@ -168,7 +168,10 @@ export class Stack {
   }
 
   #config() {
-    const url = fs.readFileSync(path.join(this.dir, 'postgres/url'), 'utf8');
+    const url = fs.readFileSync(
+      path.join(this.dir, 'postgres/server_url'),
+      'utf8',
+    );
     const app = (id, kind) => `
   - app_id: ${id}
     kind: ${kind}

@@ -64,8 +64,8 @@ TEST_F(KeeperOutageTest, WithoutTheDatabaseEachServerFetchesOnceAtMost) {
   TcpProxy proxy(static_cast<uint16_t>(port));
   Fleet fleet(world_, kServers,
               {{"--database-url",
-                absl::StrCat("postgresql://wxident@127.0.0.1:", proxy.port(),
-                             "/wxident?sslmode=disable")},
+                absl::StrCat("postgresql://wxident_server@127.0.0.1:",
+                             proxy.port(), "/wxident?sslmode=disable")},
                nullptr});
   std::vector<int> calls;
   for (const WorldApp& app : apps_) fleet.Agreed(app.id, 1);

@@ -27,7 +27,7 @@ class Pooler {
     std::ofstream(dir_ + "/pooler.ini")
         << "[databases]\n"
         << "wxident = host=127.0.0.1 port=" << database.port()
-        << " dbname=wxident user=wxident\n"
+        << " dbname=wxident user=wxident_server\n"
         << "[pgbouncer]\n"
         << "pool_mode = transaction\nauth_type = any\n"
         << "default_pool_size = 6\nmax_client_conn = 500\n"
@@ -49,7 +49,8 @@ class Pooler {
   }
 
   std::string url() const {
-    return absl::StrCat("postgresql://wxident@/wxident?port=6432&host=", dir_);
+    return absl::StrCat("postgresql://wxident_server@/wxident?port=6432&host=",
+                        dir_);
   }
 
  private:

@@ -18,8 +18,8 @@ std::unique_ptr<KeyRing> MakeKeyRing() {
   return *KeyRing::Create(std::move(keys), SystemRandom());
 }
 
-std::unique_ptr<SqlConnector> Connector(PrivatePostgres& postgres) {
-  return *MakePgConnector(postgres.url(), Secret());
+std::unique_ptr<SqlConnector> Connector(const std::string& url) {
+  return *MakePgConnector(url, Secret());
 }
 
 }  // namespace
@@ -38,10 +38,10 @@ PrivatePostgres& SharedPostgres() {
 
 PostgresHarness::PostgresHarness(PgPool::Options options,
                                  PrivatePostgres& postgres)
-    : connector_(Connector(postgres)),
+    : connector_(Connector(postgres.url())),
       key_ring_(MakeKeyRing()),
       index_(9, Secret(std::string(32, 'i'))),
-      pool_(std::make_unique<PgPool>(Connector(postgres), options,
+      pool_(std::make_unique<PgPool>(Connector(postgres.server_url()), options,
                                      SystemClock(), metrics_)),
       identities_(*pool_, *key_ring_, index_),
       sessions_(*pool_, *key_ring_),

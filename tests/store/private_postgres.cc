@@ -29,8 +29,10 @@ absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::Start(
   if (durability == Durability::kNone) start.push_back("--fast");
   WX_RETURN_IF_ERROR(made->Run(start));
   WX_RETURN_IF_ERROR(made->Run({"migrate", folder}));
-  std::ifstream file(folder + "/url");
-  if (!std::getline(file, made->url_))
+  std::ifstream owner(folder + "/url");
+  std::ifstream server(folder + "/server_url");
+  if (!std::getline(owner, made->url_) ||
+      !std::getline(server, made->server_url_))
     return absl::InternalError("the cluster has no url");
   return made;
 }

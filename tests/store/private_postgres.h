@@ -23,8 +23,10 @@ class PrivatePostgres {
       Durability durability = Durability::kNone);
   ~PrivatePostgres();
 
-  // A libpq connection URI.
+  // Connection URIs for libpq: of the role that owns the schema, and of the
+  // server's, which reads and writes rows alone.
   const std::string& url() const { return url_; }
+  const std::string& server_url() const { return server_url_; }
 
   // `mode` is "fast" or "immediate" (a crash). Returns when it answers again.
   absl::Status Restart(const std::string& mode);
@@ -38,6 +40,7 @@ class PrivatePostgres {
 
   const std::string folder_;
   std::string url_;
+  std::string server_url_;
 };
 
 }  // namespace wxident

@@ -319,7 +319,7 @@ TEST_P(PgStoresTest, ACutConnectionIsNotNoticed) {
 }
 
 TEST_P(PgStoresTest, ALockedTableIsUnavailableNotForEver) {
-  auto connector = *MakePgConnector(SharedPostgres().url(), Secret());
+  auto connector = *MakePgConnector(SharedPostgres().server_url(), Secret());
   auto holder = *connector->Connect();
   const absl::Status held = holder->Transact([&] {
     EXPECT_TRUE(holder->Execute("LOCK TABLE users", {}).ok());
@@ -338,7 +338,7 @@ TEST_P(PgStoresTest, TheServerIsMadeForTheNewestMigration) {
 }
 
 TEST_P(PgStoresTest, TheSchemasVersionIsChecked) {
-  auto connector = *MakePgConnector(SharedPostgres().url(), Secret());
+  auto connector = *MakePgConnector(SharedPostgres().server_url(), Secret());
   EXPECT_TRUE(CheckSchema(*connector).ok());
 
   pg().Sql("INSERT INTO schema_migrations VALUES ('99990101000000')");
