@@ -48,7 +48,8 @@ void AuditChain::Line(absl::string_view text, bool ended) {
     }
     return;
   }
-  if (line.has_value())
+  // Without its newline a line is not whole.
+  if (line.has_value() && ended)
     OnGenuine(*line);
   else
     OnForeign(text, ended);
@@ -61,8 +62,9 @@ void AuditChain::OnForeign(absl::string_view text, bool ended) {
   if (ended) return;
   // The end of the file. A crash leaves less than a line, never more.
   const size_t close = text.rfind("\"}");
-  if (foreign_lines_ > 1 || (close != absl::string_view::npos &&
-                             format_.Read(text.substr(0, close + 2))))
+  if (foreign_lines_ > 1 ||
+      (close != absl::string_view::npos && close + 2 < text.size() &&
+       format_.Read(text.substr(0, close + 2))))
     return;
   report_.half_lines.push_back(
       {file_, line_,

@@ -209,8 +209,9 @@ void AuditLog::State::Watch() {
       !changed.wait_for(lock, kWatch, [this] { return ended || abandoned; })) {
     const SteadyClock::time_point now = SteadyClock::now();
     const bool was_stuck = stuck;
-    stuck = write_began.has_value() && now - *write_began >= kMostWait;
     std::vector<DoneStatus> late = TakeLate(now);
+    stuck = write_began.has_value() &&
+            (!late.empty() || now - *write_began >= kMostWait);
     if (late.empty() && stuck == was_stuck) continue;
     lock.unlock();
     if (stuck && !was_stuck)

@@ -9,6 +9,13 @@
 #include "server/base/status_macros.h"
 
 namespace wxident {
+namespace {
+
+// Ends a half line. Were it the newline alone, a line that lacks just that
+// would become a whole one.
+constexpr char kHalfEnd[] = "#\n";
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<AuditWriter>> AuditWriter::Open(
     const std::string& path, const Secret& key) {
@@ -72,8 +79,8 @@ AuditWriter::Appended AuditWriter::Append(const std::vector<Item>& items,
   };
   const bool names_half = !half_.empty();
   if (names_half) {
-    text = "\n";
-    format_.AppendHalfLine(absl::StrCat(half_, "\n"), stamp, head, text);
+    text = kHalfEnd;
+    format_.AppendHalfLine(absl::StrCat(half_, kHalfEnd), stamp, head, text);
     next_line();
   }
   for (absl::string_view event : events_) {
