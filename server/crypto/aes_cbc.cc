@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 namespace wxident {
 namespace {
@@ -48,9 +49,9 @@ std::string AesCbcEncrypt(absl::string_view key, absl::string_view iv,
   return RunBlocks(/*encrypt=*/true, key, iv, padded);
 }
 
-std::optional<std::string> AesCbcDecrypt(absl::string_view key,
-                                         absl::string_view iv,
-                                         absl::string_view ciphertext) {
+std::optional<AesCbcText> AesCbcOpen(absl::string_view key,
+                                     absl::string_view iv,
+                                     absl::string_view ciphertext) {
   if (ciphertext.empty() || ciphertext.size() % kBlock != 0)
     return std::nullopt;
   std::string out = RunBlocks(/*encrypt=*/false, key, iv, ciphertext);
@@ -60,9 +61,16 @@ std::optional<std::string> AesCbcDecrypt(absl::string_view key,
     const unsigned byte = static_cast<unsigned char>(out[out.size() - i]);
     wrong |= (i <= pad) & (byte != pad);
   }
-  if (wrong != 0) return std::nullopt;
-  out.resize(out.size() - pad);
-  return out;
+  out.resize(out.size() - (wrong == 0 ? pad : 0));
+  return AesCbcText{std::move(out), wrong == 0};
+}
+
+std::optional<std::string> AesCbcDecrypt(absl::string_view key,
+                                         absl::string_view iv,
+                                         absl::string_view ciphertext) {
+  std::optional<AesCbcText> opened = AesCbcOpen(key, iv, ciphertext);
+  if (!opened.has_value() || !opened->padding_fits) return std::nullopt;
+  return std::move(opened->text);
 }
 
 }  // namespace wxident

@@ -14,8 +14,20 @@ namespace wxident {
 std::string AesCbcEncrypt(absl::string_view key, absl::string_view iv,
                           absl::string_view plaintext);
 
-// nullopt when the size is zero or not a multiple of 16, or when any padding
-// byte is wrong; every padding byte is looked at, in constant time.
+// What came out of the cipher.
+struct AesCbcText {
+  // Without the padding if that fits, else all of it.
+  std::string text;
+  bool padding_fits = false;
+};
+// For those who must do the same work whether the padding fits or not. nullopt
+// when the size is zero or not a multiple of 16. Every padding byte is looked
+// at, in constant time.
+std::optional<AesCbcText> AesCbcOpen(absl::string_view key,
+                                     absl::string_view iv,
+                                     absl::string_view ciphertext);
+
+// The text alone; nullopt also when any padding byte is wrong.
 std::optional<std::string> AesCbcDecrypt(absl::string_view key,
                                          absl::string_view iv,
                                          absl::string_view ciphertext);

@@ -1,5 +1,7 @@
 #include "server/wechat/json.h"
 
+#include <cstddef>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <vector>
@@ -13,9 +15,35 @@ namespace {
 // The deepest object of WeChat's that we read has 3 levels.
 constexpr int kMaxDepth = 16;
 
+// Walks over a text and tells how far it got, whichever copy of it walked.
+class CountedBytes {
+ public:
+  using difference_type = std::ptrdiff_t;
+  using value_type = char;
+  using pointer = const char*;
+  using reference = const char&;
+  using iterator_category = std::input_iterator_tag;
+
+  // `count` outlives it and all its copies.
+  CountedBytes(const char* at, size_t& count) : at_(at), count_(&count) {}
+
+  reference operator*() const { return *at_; }
+  CountedBytes& operator++() {
+    ++at_;
+    ++*count_;
+    return *this;
+  }
+  bool operator==(const CountedBytes& other) const { return at_ == other.at_; }
+  bool operator!=(const CountedBytes& other) const { return at_ != other.at_; }
+
+ private:
+  const char* at_;
+  size_t* count_;
+};
+
 }  // namespace
 
-std::optional<Json> ParseJsonObject(absl::string_view text) {
+std::optional<Json> ParseJsonObject(absl::string_view text, size_t* read) {
   // The parser takes a NUL for the end, whatever follows.
   bool bad = text.find('\0') != absl::string_view::npos;
   // The names seen so far in each object that is open.
@@ -32,8 +60,11 @@ std::optional<Json> ParseJsonObject(absl::string_view text) {
       bad = true;
     return !bad;
   };
-  Json json = Json::parse(text.begin(), text.end(), on_event,
-                          /*allow_exceptions=*/false);
+  size_t count = 0;
+  Json json = Json::parse(CountedBytes(text.data(), count),
+                          CountedBytes(text.data() + text.size(), count),
+                          on_event, /*allow_exceptions=*/false);
+  if (read != nullptr) *read = count;
   if (bad || !json.is_object()) return std::nullopt;
   return json;
 }

@@ -13,8 +13,10 @@ namespace wxident {
 using Json = nlohmann::json;
 
 // Parses one JSON object in valid UTF-8. nullopt for anything else, for a name
-// that stands twice in an object, and for more than 16 levels.
-std::optional<Json> ParseJsonObject(absl::string_view text);
+// that stands twice in an object, and for more than 16 levels. `read`, if given,
+// gets how many bytes the parser took before it knew: its time grows with them.
+std::optional<Json> ParseJsonObject(absl::string_view text,
+                                    size_t* read = nullptr);
 
 // The member's value; nullptr when it is absent or null.
 const Json* FindMember(const Json& object, const char* name);

@@ -30,6 +30,11 @@ struct OpenDataInput {
 
 // Every function here answers every bad input, whatever is wrong with it, with
 // one and the same DECRYPT_REJECTED: padding, UTF-8, JSON, fields, watermark.
+// For ciphertexts of one size the work is the same too: under each key one
+// decryption and one parse of that many bytes, whether or not the padding fits
+// and wherever the text ceases to be JSON. The cipher authenticates nothing, so
+// a difference would decrypt for whoever may ask often enough; see
+// server/session/refusal_limit.h.
 
 absl::StatusOr<Phone> OpenPhone(const OpenDataInput& input);
 

@@ -1,0 +1,75 @@
+#include "server/session/refusal_limit.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/identity/error.h"
+
+namespace wxident {
+namespace {
+
+constexpr size_t kMostRefused = 5;
+constexpr absl::Duration kWithin = absl::Minutes(1);
+// About 15 MB.
+constexpr size_t kMostRemembered = 100'000;
+
+// Neither part has a space.
+std::string KeyOf(const Identity& who) {
+  return absl::StrCat(who.app_id, " ", who.openid);
+}
+
+}  // namespace
+
+absl::Status RefusalLimit::Begin(const Identity& who) {
+  std::string key = KeyOf(who);
+  std::lock_guard<std::mutex> lock(mutex_);
+  const absl::Duration now = clock_.Monotonic();
+  Forget(now);
+  Tries& tries = by_person_[std::move(key)];
+  if (tries.under_way + tries.refused.size() >= kMostRefused) {
+    const absl::Duration wait = tries.refused.empty()
+                                    ? absl::Seconds(1)
+                                    : tries.refused.front() + kWithin - now;
+    return Error(Reason::kSessionRateLimited,
+                 "too much encrypted data of this person was refused within a "
+                 "minute; wait, log in again, then ask WeChat for it again")
+        .RetryAfter(wait)
+        .ToStatus();
+  }
+  ++tries.under_way;
+  return absl::OkStatus();
+}
+
+void RefusalLimit::End(const Identity& who, bool opened) {
+  std::string key = KeyOf(who);
+  std::lock_guard<std::mutex> lock(mutex_);
+  const absl::Duration now = clock_.Monotonic();
+  const auto found = by_person_.find(key);
+  Tries& tries = found->second;
+  --tries.under_way;
+  if (opened) {
+    if (tries.under_way == 0 && tries.refused.empty()) by_person_.erase(found);
+    return;
+  }
+  tries.refused.push_back(now);
+  refusals_.emplace_back(now, std::move(key));
+  if (refusals_.size() > kMostRemembered) ForgetOldest();
+}
+
+size_t RefusalLimit::size() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return by_person_.size();
+}
+
+void RefusalLimit::Forget(absl::Duration now) {
+  while (!refusals_.empty() && refusals_.front().first + kWithin <= now)
+    ForgetOldest();
+}
+
+void RefusalLimit::ForgetOldest() {
+  const auto found = by_person_.find(refusals_.front().second);
+  found->second.refused.pop_front();
+  if (found->second.under_way == 0 && found->second.refused.empty())
+    by_person_.erase(found);
+  refusals_.pop_front();
+}
+
+}  // namespace wxident
