@@ -18,4 +18,8 @@ Codes::Code* Codes::Find(const std::string& text) {
   return found == codes_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> Codes::All() const {
+  return {oldest_first_.begin(), oldest_first_.end()};
+}
+
 }  // namespace wxident::simulator

@@ -5,6 +5,7 @@
 #include <deque>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -33,6 +34,9 @@ class Codes {
   Code* Find(const std::string& text);
 
   size_t size() const { return codes_.size(); }
+
+  // Every code that is not forgotten.
+  std::vector<std::string> All() const;
 
  private:
   // Bounds the memory of a long load test: beyond it the oldest are forgotten.

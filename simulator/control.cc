@@ -164,6 +164,21 @@ absl::StatusOr<Json> GetState(State& state, const HttpRequest&, const Json&) {
       {"pages", std::move(pages)}};
 }
 
+absl::StatusOr<Json> GetIssued(State& state, const HttpRequest&, const Json&) {
+  const World& world = state.world;
+  Json secrets = Json::array();
+  for (const auto& [app_id, app] : world.apps) secrets.push_back(app.secret);
+  return Json{{"app_secrets", std::move(secrets)},
+              {"codes", world.codes.All()},
+              {"openids", world.users.AllOpenids()},
+              {"unionids", world.users.AllUnionids(world.apps)},
+              {"session_keys", world.users.AllSessionKeys()},
+              {"phone_numbers", world.users.AllPhoneNumbers()},
+              {"access_tokens", world.tokens.AllTokens()},
+              {"jsapi_tickets", world.tokens.AllTickets()},
+              {"user_tokens", world.grants.AllTokens()}};
+}
+
 struct Route {
   absl::string_view method;
   absl::string_view path;
@@ -189,6 +204,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/_sim/settings", PostSettings},
     {"GET", "/_sim/settings", GetSettings},
     {"GET", "/_sim/state", GetState},
+    {"GET", "/_sim/issued", GetIssued},
 };
 
 HttpReply UnknownRoute(const HttpRequest& request) {

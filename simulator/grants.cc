@@ -65,6 +65,19 @@ std::vector<Grant*> Grants::OfUser(const std::string& user) {
   return out;
 }
 
+std::vector<std::string> Grants::AllTokens() const {
+  std::vector<std::string> out;
+  for (const auto& [user, apps] : lines_) {
+    for (const auto& [app_id, line] : apps) {
+      for (uint64_t n = 1; n <= line.access_tokens; ++n)
+        out.push_back(maker_.UserToken("access", app_id, user, n));
+      for (uint64_t n = 1; n <= line.refresh_tokens; ++n)
+        out.push_back(maker_.UserToken("refresh", app_id, user, n));
+    }
+  }
+  return out;
+}
+
 void Grants::IssueAccessToken(Kept& kept, Line& line, absl::Time now) {
   Grant& grant = kept.grant;
   grant.access_token = maker_.UserToken("access", grant.app_id, grant.user,

@@ -68,6 +68,9 @@ class Grants {
 
   size_t size() const { return size_; }
 
+  // Every access_token and refresh_token ever issued.
+  std::vector<std::string> AllTokens() const;
+
  private:
   // Bounds the memory of a long load test: beyond it a person's oldest grant
   // in an app is forgotten.

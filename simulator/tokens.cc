@@ -142,6 +142,25 @@ Tokens::Status Tokens::StatusOf(const std::string& app_id,
   return status;
 }
 
+std::vector<std::string> Tokens::AllTokens() const {
+  std::vector<std::string> out;
+  for (const auto& [app_id, app] : by_app_) {
+    for (uint64_t n = 1; n <= app.ordinary.issued; ++n)
+      out.push_back(maker_.AccessToken("ordinary", app_id, n));
+    for (uint64_t n = 1; n <= app.stable.issued; ++n)
+      out.push_back(maker_.AccessToken("stable", app_id, n));
+  }
+  return out;
+}
+
+std::vector<std::string> Tokens::AllTickets() const {
+  std::vector<std::string> out;
+  for (const auto& [whose, ticket] : tickets_)
+    for (uint64_t n = 1; n <= ticket.issued; ++n)
+      out.push_back(maker_.JsapiTicket(whose.second, whose.first, n));
+  return out;
+}
+
 Tokens::LineStatus Tokens::StatusOf(const Line& line, absl::Time now) const {
   LineStatus status{line.issued, line.expires_at};
   if (line.issued == 0) return status;

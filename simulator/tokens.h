@@ -63,6 +63,10 @@ class Tokens {
   };
   Status StatusOf(const std::string& app_id, absl::Time now) const;
 
+  // Every token, or ticket, ever issued.
+  std::vector<std::string> AllTokens() const;
+  std::vector<std::string> AllTickets() const;
+
  private:
   struct Token {
     std::string app_id;

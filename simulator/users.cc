@@ -136,6 +136,51 @@ std::vector<std::string> Users::Names(size_t limit) const {
   return out;
 }
 
+std::vector<std::string> Users::AllPhoneNumbers() const {
+  std::vector<std::string> out;
+  for (const auto& [name, person] : people_) out.push_back(person.phone.number);
+  return out;
+}
+
+std::vector<std::string> Users::AllOpenids() const {
+  std::vector<std::string> out;
+  for (const auto& [app_id, users] : by_app_) {
+    for (const auto& [user, member] : users.by_user) {
+      out.push_back(member.openid);
+      for (uint64_t n = 1; n <= member.virtual_openids; ++n)
+        out.push_back(maker_.VirtualOpenId(app_id, user, n));
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> Users::AllUnionids(const Apps& apps) const {
+  std::vector<std::string> out;
+  for (const auto& [app_id, users] : by_app_) {
+    const auto app = apps.find(app_id);
+    if (app == apps.end() || app->second.open_platform_account.empty())
+      continue;
+    for (const auto& [user, member] : users.by_user) {
+      out.push_back(UnionId(app->second, user));
+      out.push_back(
+          maker_.VirtualUnionId(app->second.open_platform_account, user));
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> Users::AllSessionKeys() const {
+  std::vector<std::string> out;
+  for (const auto& [app_id, users] : by_app_) {
+    for (const auto& [user, member] : users.by_user) {
+      out.push_back(member.session_key);
+      for (uint64_t n = 1; n <= member.session_keys; ++n)
+        out.push_back(maker_.SessionKey(app_id, user, n));
+    }
+  }
+  return out;
+}
+
 size_t Users::CountMembers(const std::string& app_id) const {
   auto app = by_app_.find(app_id);
   return app == by_app_.end() ? 0 : app->second.by_user.size();

@@ -112,6 +112,12 @@ class Users {
   // At most `limit`, in order.
   std::vector<std::string> Names(size_t limit) const;
 
+  // Every value that has been made, or is given now, for the people.
+  std::vector<std::string> AllPhoneNumbers() const;
+  std::vector<std::string> AllOpenids() const;
+  std::vector<std::string> AllUnionids(const Apps& apps) const;
+  std::vector<std::string> AllSessionKeys() const;
+
   size_t people() const { return people_.size(); }
   size_t CountMembers(const std::string& app_id) const;
 

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
 #include "simulator/tokens.h"
@@ -319,6 +324,52 @@ TEST(StateCall, ShowsTheWorldWithoutSecrets) {
   EXPECT_EQ(state["pages"].size(), 2u);
   EXPECT_THAT(state.dump(), testing::Not(HasSubstr(kSecret)));
   EXPECT_THAT(state.dump(), testing::Not(HasSubstr(token)));
+}
+
+TEST(IssuedCall, ListsEverythingThatWasEverGivenOut) {
+  Harness sim;
+  sim.MakeApp("wxsite", "official_account");
+  sim.Control("settings", {{"session_key_min_rotation_s", 0}});
+  std::map<std::string, std::vector<std::string>> given;
+  const auto add = [&](const char* list, const Json& text) {
+    given[list].push_back(text.get<std::string>());
+  };
+  add("app_secrets", kSecret);
+  for (int i = 0; i < 3; ++i) {
+    const std::string code = sim.LoginCode("alice");
+    add("codes", code);
+    const Json session = sim.Exchange(code);
+    add("openids", session["openid"]);
+    add("unionids", session["unionid"]);
+    add("session_keys", session["session_key"]);
+    add("access_tokens", sim.OrdinaryToken()["access_token"]);
+    add("access_tokens", sim.StableToken(true)["access_token"]);
+    sim.clock().Advance(absl::Minutes(2));
+  }
+  const std::string code = sim.OauthCode("wxsite", "bob");
+  add("codes", code);
+  const Json grant = sim.ExchangeOauth("wxsite", code);
+  add("openids", grant["openid"]);
+  add("user_tokens", grant["access_token"]);
+  add("user_tokens", grant["refresh_token"]);
+  sim.clock().Advance(absl::Hours(3));
+  add("user_tokens",
+      sim.RefreshOauth("wxsite", grant["refresh_token"])["access_token"]);
+  add("jsapi_tickets",
+      sim.Get(absl::StrCat("/cgi-bin/ticket/getticket?type=jsapi&access_token=",
+                           sim.OrdinaryToken("wxsite")["access_token"]
+                               .get<std::string>()))["ticket"]);
+  add("phone_numbers",
+      sim.Control("users",
+                  {{"app_id", kApp}, {"user", "alice"}})["phone"]["number"]);
+
+  const Json issued = sim.Get("/_sim/issued");
+  for (const auto& [list, texts] : given)
+    EXPECT_THAT(issued[list].get<std::vector<std::string>>(),
+                testing::IsSupersetOf(
+                    std::set<std::string>(texts.begin(), texts.end())))
+        << list;
+  EXPECT_EQ(issued.size(), 9u);
 }
 
 }  // namespace
