@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
@@ -16,101 +15,14 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from wxident import _calls, _config, errors
+from wxident._base import LOOK_UP_SECONDS, BaseClient, Connection
 from wxident._calls import Call, InfoSource, RequestT, ResponseT, TokenKind
-from wxident._config import Timeout, TraceContext
-from wxident._transport import Blueprint, Transport
+from wxident._config import Timeout
 from wxident.tokens import AccessTokenSource
 from wxident.v1 import identity_service_pb2 as pb
 from wxident.v1 import types_pb2 as types
 
-LOOK_UP_SECONDS = 20.0
-"""What a call without a deadline waits for names to be looked up."""
-
-ClientT = TypeVar("ClientT", bound="BaseClient")
 T = TypeVar("T")
-
-
-class BaseClient:
-    """What the synchronous and the asyncio client have in common."""
-
-    def __init__(
-        self,
-        address: str,
-        *,
-        ca_file: str | None = None,
-        cert_file: str | None = None,
-        key_file: str | None = None,
-        server_name: str | None = None,
-        insecure: bool = False,
-        trace_context: TraceContext | None = None,
-        timeouts: Mapping[str, float | timedelta] | None = None,
-    ) -> None:
-        """Makes a client. It connects at its first call.
-
-        address: host:port, several by comma, or dns:///name:port, whose every
-            address is used.
-        ca_file: whom to trust, in PEM; without it, the machine's CAs.
-        cert_file, key_file: the client's own certificate and its key, in PEM;
-            both or none. All three files may be replaced while the client runs.
-        server_name: the name that the server's certificate must have, when it
-            is not the address's host.
-        insecure: plain text instead of TLS; to this machine only.
-        trace_context: a function that is called at each call and gives its
-            traceparent and tracestate.
-        timeouts: seconds by method, such as {"login": 8}, instead of the
-            default ones.
-
-        Raises ConfigError, which names the option, when these do not fit.
-        """
-        self._settings = _config.check(
-            address,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-            server_name=server_name,
-            insecure=insecure,
-            trace_context=trace_context,
-            timeouts=timeouts,
-            known=_calls.TIMEOUTS,
-        )
-        self._transport = Transport(self._settings)
-
-    @classmethod
-    def from_env(
-        cls: type[ClientT],
-        environ: Mapping[str, str] | None = None,
-        *,
-        trace_context: TraceContext | None = None,
-        timeouts: Mapping[str, float | timedelta] | None = None,
-    ) -> ClientT:
-        """Makes a client from environment variables: WXIDENT_GRPC_ADDR, and
-        perhaps WXIDENT_TLS_CA_FILE, WXIDENT_TLS_CERT_FILE, WXIDENT_TLS_KEY_FILE,
-        WXIDENT_TLS_SERVER_NAME, WXIDENT_INSECURE.
-
-        Raises ConfigError, which names the variable, when these do not fit.
-        """
-        options: dict[str, Any] = dict(
-            _config.from_environment(os.environ if environ is None else environ)
-        )
-        return cls(
-            options.pop("address", ""),
-            trace_context=trace_context,
-            timeouts=timeouts,
-            **options,
-        )
-
-    def _seconds(self, call: Call[RequestT, ResponseT], timeout: Timeout) -> float:
-        if timeout is not None:
-            return _config.seconds(timeout)
-        return self._settings.timeouts.get(call.name, call.timeout)
-
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        if self._settings.trace_context is None:
-            return ()
-        given = self._settings.trace_context() or {}
-        return tuple(
-            (key, given[key]) for key in ("traceparent", "tracestate") if given.get(key)
-        )
 
 
 def error_of(method: str, error: grpc.RpcError) -> errors.WxidentError:
@@ -120,47 +32,6 @@ def error_of(method: str, error: grpc.RpcError) -> errors.WxidentError:
     return errors.from_status(
         method, error.code(), error.details(), error.trailing_metadata()
     )
-
-
-class _Connection:
-    """A channel, and how many calls are on it."""
-
-    def __init__(self, blueprint: Blueprint) -> None:
-        self.serial = blueprint.serial
-        if blueprint.credentials is None:
-            self._channel = grpc.insecure_channel(blueprint.target, blueprint.options)
-        else:
-            self._channel = grpc.secure_channel(
-                blueprint.target, blueprint.credentials, blueprint.options
-            )
-        self.calls = 0
-        self._unary: dict[str, Any] = {}
-
-    def unary(
-        self, call: Call[RequestT, ResponseT]
-    ) -> grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]:
-        made = self._unary.get(call.method)
-        if made is None:
-            made = self._unary[call.method] = self._channel.unary_unary(
-                f"/{_calls.SERVICE}/{call.method}",
-                request_serializer=type(call.request).SerializeToString,
-                response_deserializer=call.response.FromString,
-            )
-        return made
-
-    def watch(
-        self,
-    ) -> grpc.UnaryStreamMultiCallable[
-        pb.WatchAccessTokenRequest, pb.WatchAccessTokenResponse
-    ]:
-        return self._channel.unary_stream(
-            f"/{_calls.SERVICE}/WatchAccessToken",
-            request_serializer=pb.WatchAccessTokenRequest.SerializeToString,
-            response_deserializer=pb.WatchAccessTokenResponse.FromString,
-        )
-
-    def close(self) -> None:
-        self._channel.close()
 
 
 class WatchStream(Generic[T]):
@@ -209,35 +80,11 @@ class Client(BaseClient):
     is repeated by itself.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        ca_file: str | None = None,
-        cert_file: str | None = None,
-        key_file: str | None = None,
-        server_name: str | None = None,
-        insecure: bool = False,
-        trace_context: TraceContext | None = None,
-        timeouts: Mapping[str, float | timedelta] | None = None,
-    ) -> None:
-        super().__init__(
-            address,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-            server_name=server_name,
-            insecure=insecure,
-            trace_context=trace_context,
-            timeouts=timeouts,
-        )
+    def _prepare(self) -> None:
         self._lock = threading.Lock()
-        self._connection: _Connection | None = None
-        self._retired: set[_Connection] = set()
-        self._closed = False
+        self._connection: Connection | None = None
+        self._retired: set[Connection] = set()
         self._sources: weakref.WeakSet[AccessTokenSource] = weakref.WeakSet()
-
-    __init__.__doc__ = BaseClient.__init__.__doc__
 
     def close(self) -> None:
         """Ends all calls and token sources, and closes the connections. Doing it
@@ -450,7 +297,7 @@ class Client(BaseClient):
 
     # Connections.
 
-    def _lease(self, seconds: float) -> _Connection:
+    def _lease(self, seconds: float) -> Connection:
         """The connection of the moment, with one call more on it."""
         blueprint = self._transport.current()
         while blueprint is None:
@@ -466,7 +313,7 @@ class Client(BaseClient):
                 raise errors.closed("client")
             old = self._connection
             if old is None or old.serial < blueprint.serial:
-                self._connection = _Connection(blueprint)
+                self._connection = Connection(blueprint, grpc)
                 if old is not None:
                     self._retired.add(old)
                     self._drop_if_unused(old)
@@ -475,12 +322,12 @@ class Client(BaseClient):
             connection.calls += 1
             return connection
 
-    def _release(self, connection: _Connection) -> None:
+    def _release(self, connection: Connection) -> None:
         with self._lock:
             connection.calls -= 1
             self._drop_if_unused(connection)
 
-    def _drop_if_unused(self, connection: _Connection) -> None:
+    def _drop_if_unused(self, connection: Connection) -> None:
         if connection.calls == 0 and connection in self._retired:
             self._retired.remove(connection)
             # Not here: this may be a thread of the channel itself.
@@ -495,11 +342,12 @@ class Client(BaseClient):
         end = time.monotonic() + seconds
         connection = self._lease(seconds)
         try:
-            return connection.unary(call)(
+            answer: ResponseT = connection.unary(call)(
                 call.request,
                 timeout=max(end - time.monotonic(), 0.0),
                 metadata=self._metadata(),
             )
+            return answer
         except grpc.RpcError as error:
             raise error_of(call.method, error) from error
         except ValueError:
@@ -514,7 +362,7 @@ class Client(BaseClient):
         """Begins a call, for those who share it, and with its own deadline."""
         result: Future[ResponseT] = Future()
         seconds = self._seconds(call, None)
-        connection: _Connection | None = None
+        connection: Connection | None = None
         try:
             connection = self._lease(seconds)
             started = connection.unary(call).future(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -14,10 +14,9 @@ import grpc
 import grpc.aio
 
 from wxident import _calls, _config, errors
+from wxident._base import LOOK_UP_SECONDS, BaseClient, Connection
 from wxident._calls import Call, InfoSource, RequestT, ResponseT, TokenKind
-from wxident._client import LOOK_UP_SECONDS, BaseClient
-from wxident._config import Timeout, TraceContext
-from wxident._transport import Blueprint
+from wxident._config import Timeout
 from wxident.aio._tokens import AccessTokenSource
 from wxident.v1 import identity_service_pb2 as pb
 from wxident.v1 import types_pb2 as types
@@ -36,49 +35,6 @@ def cancelling() -> bool:
     """Whether a CancelledError is for this task, and not for a call in it."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-class _Connection:
-    """A channel, and how many calls are on it."""
-
-    def __init__(self, blueprint: Blueprint) -> None:
-        self.serial = blueprint.serial
-        if blueprint.credentials is None:
-            self._channel = grpc.aio.insecure_channel(
-                blueprint.target, blueprint.options
-            )
-        else:
-            self._channel = grpc.aio.secure_channel(
-                blueprint.target, blueprint.credentials, blueprint.options
-            )
-        self.calls = 0
-        self._unary: dict[str, Any] = {}
-
-    def unary(
-        self, call: Call[RequestT, ResponseT]
-    ) -> grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT]:
-        made = self._unary.get(call.method)
-        if made is None:
-            made = self._unary[call.method] = self._channel.unary_unary(
-                f"/{_calls.SERVICE}/{call.method}",
-                request_serializer=type(call.request).SerializeToString,
-                response_deserializer=call.response.FromString,
-            )
-        return made
-
-    def watch(
-        self,
-    ) -> grpc.aio.UnaryStreamMultiCallable[
-        pb.WatchAccessTokenRequest, pb.WatchAccessTokenResponse
-    ]:
-        return self._channel.unary_stream(
-            f"/{_calls.SERVICE}/WatchAccessToken",
-            request_serializer=pb.WatchAccessTokenRequest.SerializeToString,
-            response_deserializer=pb.WatchAccessTokenResponse.FromString,
-        )
-
-    async def close(self) -> None:
-        await self._channel.close()
 
 
 class WatchStream(Generic[T]):
@@ -135,35 +91,11 @@ class Client(BaseClient):
     is repeated by itself.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        ca_file: str | None = None,
-        cert_file: str | None = None,
-        key_file: str | None = None,
-        server_name: str | None = None,
-        insecure: bool = False,
-        trace_context: TraceContext | None = None,
-        timeouts: Mapping[str, float | timedelta] | None = None,
-    ) -> None:
-        super().__init__(
-            address,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-            server_name=server_name,
-            insecure=insecure,
-            trace_context=trace_context,
-            timeouts=timeouts,
-        )
-        self._connection: _Connection | None = None
-        self._retired: set[_Connection] = set()
+    def _prepare(self) -> None:
+        self._connection: Connection | None = None
+        self._retired: set[Connection] = set()
         self._closing: set[asyncio.Task[None]] = set()
-        self._closed = False
         self._sources: weakref.WeakSet[AccessTokenSource] = weakref.WeakSet()
-
-    __init__.__doc__ = BaseClient.__init__.__doc__
 
     async def close(self) -> None:
         """Ends all calls and token sources, and closes the connections. Doing it
@@ -379,7 +311,7 @@ class Client(BaseClient):
 
     # Connections.
 
-    async def _lease(self, seconds: float) -> _Connection:
+    async def _lease(self, seconds: float) -> Connection:
         """The connection of the moment, with one call more on it."""
         blueprint = self._transport.current()
         while blueprint is None:
@@ -396,7 +328,7 @@ class Client(BaseClient):
             raise errors.closed("client")
         old = self._connection
         if old is None or old.serial < blueprint.serial:
-            self._connection = _Connection(blueprint)
+            self._connection = Connection(blueprint, grpc.aio)
             if old is not None:
                 self._retired.add(old)
                 self._drop_if_unused(old)
@@ -405,11 +337,11 @@ class Client(BaseClient):
         connection.calls += 1
         return connection
 
-    def _release(self, connection: _Connection) -> None:
+    def _release(self, connection: Connection) -> None:
         connection.calls -= 1
         self._drop_if_unused(connection)
 
-    def _drop_if_unused(self, connection: _Connection) -> None:
+    def _drop_if_unused(self, connection: Connection) -> None:
         if connection.calls == 0 and connection in self._retired:
             self._retired.remove(connection)
             task = asyncio.ensure_future(connection.close())
@@ -425,11 +357,12 @@ class Client(BaseClient):
         end = time.monotonic() + seconds
         connection = await self._lease(seconds)
         try:
-            return await connection.unary(call)(
+            answer: ResponseT = await connection.unary(call)(
                 call.request,
                 timeout=max(end - time.monotonic(), 0.0),
                 metadata=self._metadata(),
             )
+            return answer
         except grpc.aio.AioRpcError as error:
             raise error_of(call.method, error) from error
         except grpc.aio.UsageError:
