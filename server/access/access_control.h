@@ -58,8 +58,8 @@ class AccessControl {
   AccessControl(Policy policy, Clock& clock, Metrics& metrics);
   ~AccessControl();
 
-  // Calls that run go on under the old policy. Rates keep what callers have
-  // used of them.
+  // Calls that run go on under the old policy, but for what listens. Rates keep
+  // what callers have used of them.
   void Replace(Policy policy);
 
   // Lets one call of `method` ("Login") in. Errors: CALLER_RATE_LIMITED, with a

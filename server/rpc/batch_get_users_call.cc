@@ -31,7 +31,10 @@ class BatchGetUsersCall final : public UnaryCall {
   void Start() override {
     absl::StatusOr<std::vector<UserQuery>> queries = Queries();
     if (!queries.ok()) return Fail(queries.status());
-    if (queries->empty()) return Succeed();  // asked for nobody
+    if (queries->empty()) {
+      ConcernsNoApp();  // asked for nobody
+      return Succeed();
+    }
     Find(*std::move(queries), [this](const Found& found) {
       if (request_.refresh_followers()) return Refresh(found);
       Answer(found);
@@ -54,7 +57,7 @@ class BatchGetUsersCall final : public UnaryCall {
     for (int i = 0; i < request_.identity_refs_size(); ++i) {
       const v1::IdentityRef& ref = request_.identity_refs(i);
       WX_RETURN_IF_ERROR(IdentityRefField(
-          services_, absl::StrCat("identity_refs[", i, "]"), ref));
+          record_, absl::StrCat("identity_refs[", i, "]"), ref));
       queries.push_back(ByOpenid{ref.app_id(), ref.openid()});
     }
     for (int i = 0; i < request_.user_ids_size(); ++i) {
@@ -72,6 +75,8 @@ class BatchGetUsersCall final : public UnaryCall {
                                    [this, next](absl::StatusOr<Found> found) {
                                      if (!found.ok())
                                        return Fail(found.status());
+                                     for (auto& user : *found)
+                                       KeepAllowed(record_, user);
                                      next(*found);
                                    });
   }

@@ -80,6 +80,10 @@ absl::Status CallRecord::AllowEveryApp() {
   return AllowsEveryApp() ? absl::OkStatus() : AccessControl::NotAllowedError();
 }
 
+bool CallRecord::StillAllowed() const {
+  return services_.access.Allows(caller_, rpc_, app_id_);
+}
+
 AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) const {
   // What failed released nothing, and stored nothing that counts.
   const bool done = reason == "OK";
@@ -93,6 +97,9 @@ AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) const {
 }
 
 void CallRecord::Release(DoneStatus done) {
+  if (!asked_)
+    return std::move(done)(
+        absl::InternalError("a call did not ask for its caller's right"));
   const Audited audited = AuditedAs(rpc_);
   if (services_.audit == nullptr || audited == Audited::kNo)
     return std::move(done)(absl::OkStatus());

@@ -19,8 +19,8 @@
 
 namespace wxident {
 
-// What an RPC of any kind has besides its steps: a caller who may call or not, a
-// deadline, a line in the audit log, and an end that is logged, measured and
+// What an RPC of any kind has besides its steps: a caller who may call or not,
+// a deadline, a line in the audit log, and an end that is logged, measured and
 // told to gRPC. Part of the call object. Exactly one of
 // the two Ends is called, once, by whichever thread ends the call.
 class CallRecord {
@@ -29,6 +29,8 @@ class CallRecord {
   CallRecord(const Services& services, absl::string_view rpc,
              grpc::CallbackServerContext& context);
 
+  const Services& services() const { return services_; }
+
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return deadline_; }
 
@@ -36,22 +38,35 @@ class CallRecord {
   // Errors: CALLER_UNAUTHENTICATED and those of AccessControl::Admit.
   absl::Status Admit();
 
-  // Whether the caller may call it for this app, which the audit line then
-  // names; CALLER_NOT_ALLOWED.
+  // One of these is asked as soon as it is known which apps the call is about,
+  // before anything is done, told or sent; a call that has asked none cannot
+  // succeed. Whether the caller may call the method for this app, which the
+  // audit line then names; CALLER_NOT_ALLOWED.
   absl::Status Allow(absl::string_view app_id);
   // The same for what spans apps.
   absl::Status AllowEveryApp();
   // The questions alone.
-  bool Allows(absl::string_view app_id) const {
+  bool Allows(absl::string_view app_id) {
+    asked_ = true;
     return admission_.Allows(app_id);
   }
-  bool AllowsEveryApp() const { return admission_.AllowsEveryApp(); }
+  bool AllowsEveryApp() {
+    asked_ = true;
+    return admission_.AllowsEveryApp();
+  }
+  // The answer is about no app: a token of nobody, or nobody was asked for.
+  void ConcernsNoApp() { asked_ = true; }
+
+  // Whether the policy that is in place by now still lets the caller do what
+  // Allow let it do. On any thread, after Allow.
+  bool StillAllowed() const;
 
   // Whom the call is about, an openid or a user_id, for the audit line.
   void Concerns(std::string subject) { subject_ = std::move(subject); }
 
   // Calls `done` when what the call has brought may leave: at once, or when its
-  // audit line is written. Errors: AUDIT_UNAVAILABLE.
+  // audit line is written. Errors: AUDIT_UNAVAILABLE, and INTERNAL_FAULT for a
+  // call that has not asked for the caller's right.
   void Release(DoneStatus done);
 
   // What goes to Finish, after this. A failure has its audit line here.
@@ -74,6 +89,8 @@ class CallRecord {
   const std::string request_id_;
   std::string caller_;
   Admission admission_;
+  // Whether the caller's right was asked for.
+  bool asked_ = false;
   std::string app_id_;
   std::string subject_;
 };

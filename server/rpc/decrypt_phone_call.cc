@@ -59,11 +59,11 @@ class DecryptPhoneCall final : public UnaryCall {
 
   void OnKeys(absl::StatusOr<std::optional<SessionWithKeys>> session) {
     if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = CheckOpenDataSession(services_, *session);
+    absl::StatusOr<const App*> app = CheckOpenDataSession(record_, *session);
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<Phone> phone =
-        OpenPhone(MakeOpenDataInput(services_, fields_, **session));
-    if (!phone.ok()) return Fail(OpenDataError(**session, phone.status()));
+        OpenWithinLimit(services_, fields_, **session, OpenPhone);
+    if (!phone.ok()) return Fail(phone.status());
     Save(**app, (*session)->session.identity, *std::move(phone));
   }
 
@@ -83,7 +83,7 @@ class DecryptPhoneCall final : public UnaryCall {
 
   void OnSession(absl::StatusOr<std::optional<Session>> session) {
     if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = MiniProgramOf(services_, *session);
+    absl::StatusOr<const App*> app = MiniProgramOf(record_, *session);
     if (!app.ok()) return Fail(app.status());
     identity_ = std::move((*session)->identity);
     CallWithAppToken<Phone>(

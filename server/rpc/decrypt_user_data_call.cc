@@ -40,11 +40,11 @@ class DecryptUserDataCall final : public UnaryCall {
  private:
   void OnSession(absl::StatusOr<std::optional<SessionWithKeys>> session) {
     if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = CheckOpenDataSession(services_, *session);
+    absl::StatusOr<const App*> app = CheckOpenDataSession(record_, *session);
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<OpenedData> opened =
-        OpenData(MakeOpenDataInput(services_, fields_, **session));
-    if (!opened.ok()) return Fail(OpenDataError(**session, opened.status()));
+        OpenWithinLimit(services_, fields_, **session, OpenData);
+    if (!opened.ok()) return Fail(opened.status());
     response_.set_json(std::move(opened->json));
     Fill(opened->watermark_time, *response_.mutable_watermark_time());
     Succeed();

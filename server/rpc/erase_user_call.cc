@@ -19,7 +19,10 @@ class EraseUserCall final : public UnaryCall {
         request_(request),
         response_(response) {}
 
+  // An identity_ref, too, names a person of all apps.
   void Start() override {
+    const absl::Status allowed = AllowEveryApp();
+    if (!allowed.ok()) return Fail(allowed);
     absl::StatusOr<UserQuery> query = Query();
     if (!query.ok()) return Fail(query.status());
     services_.identities.EraseUser(
@@ -34,10 +37,11 @@ class EraseUserCall final : public UnaryCall {
     switch (request_.subject_case()) {
       case v1::EraseUserRequest::kUserId:
         WX_RETURN_IF_ERROR(UserIdField("user_id", request_.user_id()));
+        Concerns(request_.user_id());
         return ByUserId{request_.user_id()};
       case v1::EraseUserRequest::kIdentityRef: {
         const v1::IdentityRef& ref = request_.identity_ref();
-        WX_RETURN_IF_ERROR(IdentityRefField(services_, "identity_ref", ref));
+        WX_RETURN_IF_ERROR(IdentityRefField(record_, "identity_ref", ref));
         return ByOpenid{ref.app_id(), ref.openid()};
       }
       case v1::EraseUserRequest::SUBJECT_NOT_SET:

@@ -36,6 +36,9 @@ class ExportUserCall final : public UnaryCall {
   void Start() override {
     const absl::Status checked = UserIdField("user_id", request_.user_id());
     if (!checked.ok()) return Fail(checked);
+    const absl::Status allowed = AllowEveryApp();
+    if (!allowed.ok()) return Fail(allowed);
+    Concerns(request_.user_id());
     services_.identities.ExportUser(
         request_.user_id(), deadline(),
         [this](absl::StatusOr<std::optional<ExportedUser>> user) {

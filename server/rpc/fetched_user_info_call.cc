@@ -1,6 +1,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "server/keeper/app_token_call.h"
 #include "server/rpc/fields.h"
@@ -24,7 +25,7 @@ class FetchedUserInfoCall final : public UnaryCall {
         response_(response) {}
 
   void Start() override {
-    absl::StatusOr<ProfileQuery> query = UserInfoSubject(services_, request_);
+    absl::StatusOr<ProfileQuery> query = UserInfoSubject(record_, request_);
     if (!query.ok()) return Fail(query.status());
     if (request_.has_identity_ref()) {
       const absl::Status fits =
@@ -52,9 +53,29 @@ class FetchedUserInfoCall final : public UnaryCall {
     return absl::OkStatus();
   }
 
-  // Source oauth: WeChat with the person's token, save.
+  // Source oauth: whose session, WeChat with the person's token, save.
 
   void StartOauth(ProfileQuery query) {
+    if (request_.has_identity_ref()) return FetchOauth(std::move(query));
+    const std::string hash = std::get<BySession>(query).token_hash;
+    services_.sessions.FindSession(
+        hash, deadline(),
+        [this, query = std::move(query)](
+            absl::StatusOr<std::optional<Session>> session) mutable {
+          OnSession(std::move(query), std::move(session));
+        });
+  }
+
+  void OnSession(ProfileQuery query,
+                 absl::StatusOr<std::optional<Session>> session) {
+    if (!session.ok()) return Fail(session.status());
+    if (!session->has_value()) return Fail(SessionNotActiveError());
+    const absl::Status allowed = AppOf(record_, (*session)->identity).status();
+    if (!allowed.ok()) return Fail(allowed);
+    FetchOauth(std::move(query));
+  }
+
+  void FetchOauth(ProfileQuery query) {
     services_.grants.FetchProfile(
         std::move(query), language(), deadline(),
         [this](absl::StatusOr<OauthGrants::OauthProfile> fetched) {
@@ -84,7 +105,7 @@ class FetchedUserInfoCall final : public UnaryCall {
                                                : IdentityUnknownError());
     user_ = std::move((*found)->user);
     identity_ = std::move((*found)->identity);
-    absl::StatusOr<const App*> app = AppOf(services_, identity_);
+    absl::StatusOr<const App*> app = AppOf(record_, identity_);
     if (!app.ok()) return Fail(app.status());
     const absl::Status fits = CheckApp(**app, "session_token");
     if (!fits.ok()) return Fail(fits);
@@ -114,7 +135,7 @@ class FetchedUserInfoCall final : public UnaryCall {
   // Both sources.
 
   void Save(Identity identity, Profile profile) {
-    absl::StatusOr<const App*> app = AppOf(services_, identity);
+    absl::StatusOr<const App*> app = AppOf(record_, identity);
     if (!app.ok()) return Fail(app.status());
     FillUserInfo(identity, profile, response_);
     services_.profiles.SaveProfile(

@@ -1,7 +1,9 @@
 #include "server/rpc/fields.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
@@ -24,11 +26,11 @@ absl::Status FieldError(absl::string_view path, absl::string_view what) {
       .ToStatus();
 }
 
-absl::StatusOr<const App*> AppField(const Services& services,
-                                    absl::string_view path,
+absl::StatusOr<const App*> AppField(CallRecord& call, absl::string_view path,
                                     absl::string_view app_id) {
   if (app_id.empty()) return FieldError(path, "is required");
-  const App* app = services.apps.Find(app_id);
+  WX_RETURN_IF_ERROR(call.Allow(app_id));
+  const App* app = call.services().apps.Find(app_id);
   if (app == nullptr)
     return Error(Reason::kAppUnknown,
                  absl::StrCat(path,
@@ -49,10 +51,11 @@ absl::Status WechatIdField(absl::string_view path, absl::string_view text,
   return absl::OkStatus();
 }
 
-absl::Status IdentityRefField(const Services& services, absl::string_view path,
+absl::Status IdentityRefField(CallRecord& call, absl::string_view path,
                               const v1::IdentityRef& ref) {
   WX_RETURN_IF_ERROR(
-      AppField(services, absl::StrCat(path, ".app_id"), ref.app_id()).status());
+      AppField(call, absl::StrCat(path, ".app_id"), ref.app_id()).status());
+  call.Concerns(ref.openid());
   return WechatIdField(absl::StrCat(path, ".openid"), ref.openid(), kMaxOpenid);
 }
 
@@ -90,9 +93,10 @@ absl::Status UserUnknownError() {
       .ToStatus();
 }
 
-absl::StatusOr<const App*> AppOf(const Services& services,
-                                 const Identity& identity) {
-  const App* app = services.apps.Find(identity.app_id);
+absl::StatusOr<const App*> AppOf(CallRecord& call, const Identity& identity) {
+  WX_RETURN_IF_ERROR(call.Allow(identity.app_id));
+  call.Concerns(identity.openid);
+  const App* app = call.services().apps.Find(identity.app_id);
   if (app == nullptr)
     return Error(Reason::kAppUnknown,
                  "the identity's app is no longer in the server's "
@@ -102,12 +106,23 @@ absl::StatusOr<const App*> AppOf(const Services& services,
 }
 
 absl::StatusOr<const App*> MiniProgramOf(
-    const Services& services, const std::optional<Session>& session) {
+    CallRecord& call, const std::optional<Session>& session) {
   if (!session.has_value()) return SessionNotActiveError();
-  WX_ASSIGN_OR_RETURN(const App* app, AppOf(services, session->identity));
+  WX_ASSIGN_OR_RETURN(const App* app, AppOf(call, session->identity));
   if (app->kind != AppKind::kMiniProgram)
     return FieldError("session_token", "must be that of a mini program's user");
   return app;
+}
+
+void KeepAllowed(CallRecord& call, std::optional<UserWithIdentities>& found) {
+  if (call.AllowsEveryApp() || !found.has_value()) return;
+  std::vector<Identity>& identities = found->identities;
+  identities.erase(std::remove_if(identities.begin(), identities.end(),
+                                  [&](const Identity& identity) {
+                                    return !call.Allows(identity.app_id);
+                                  }),
+                   identities.end());
+  if (identities.empty()) found.reset();
 }
 
 absl::StatusOr<std::string> Base64Field(absl::string_view path,

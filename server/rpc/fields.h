@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "server/identity/apps.h"
 #include "server/identity/types.h"
-#include "server/rpc/services.h"
+#include "server/rpc/call_record.h"
 #include "wxident/v1/types.pb.h"
 
 namespace wxident {
@@ -20,16 +20,18 @@ namespace wxident {
 // A REQUEST_INVALID that says `what` is wrong with a field.
 absl::Status FieldError(absl::string_view path, absl::string_view what);
 
-// An app of the configuration, or APP_UNKNOWN.
-absl::StatusOr<const App*> AppField(const Services& services,
-                                    absl::string_view path,
+// An app of the configuration that the caller may call the method for.
+// CALLER_NOT_ALLOWED comes before APP_UNKNOWN: who may not know of an app is
+// not told whether there is one.
+absl::StatusOr<const App*> AppField(CallRecord& call, absl::string_view path,
                                     absl::string_view app_id);
 
 // 1 to `max_size` characters of WeChat's alphabet for ids and codes.
 absl::Status WechatIdField(absl::string_view path, absl::string_view text,
                            size_t max_size);
 
-absl::Status IdentityRefField(const Services& services, absl::string_view path,
+// The call then concerns the ref's openid. Errors besides: those of AppField.
+absl::Status IdentityRefField(CallRecord& call, absl::string_view path,
                               const v1::IdentityRef& ref);
 
 absl::Status UserIdField(absl::string_view path, absl::string_view text);
@@ -46,15 +48,18 @@ absl::Status SessionNotActiveError();
 absl::Status IdentityUnknownError();
 absl::Status UserUnknownError();
 
-// The app of a stored identity, or APP_UNKNOWN when the configuration has lost
-// it.
-absl::StatusOr<const App*> AppOf(const Services& services,
-                                 const Identity& identity);
+// The app of a stored identity, which the call then concerns. Errors:
+// CALLER_NOT_ALLOWED; APP_UNKNOWN when the configuration has lost the app.
+absl::StatusOr<const App*> AppOf(CallRecord& call, const Identity& identity);
 
 // AppOf a session's identity, which must be a mini program;
 // SESSION_NOT_ACTIVE without a session.
-absl::StatusOr<const App*> MiniProgramOf(const Services& services,
+absl::StatusOr<const App*> MiniProgramOf(CallRecord& call,
                                          const std::optional<Session>& session);
+
+// Takes out of `found` what the caller may not see: identities of apps that it
+// may not call the method for, and a user who is left with none.
+void KeepAllowed(CallRecord& call, std::optional<UserWithIdentities>& found);
 
 // Base64 text of at least 1 and at most `max_size` characters, decoded.
 absl::StatusOr<std::string> Base64Field(absl::string_view path,

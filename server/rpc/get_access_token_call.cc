@@ -23,7 +23,7 @@ class GetAccessTokenCall final : public UnaryCall {
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(services_, "app_id", request_.app_id());
+        AppField(record_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     const std::string& rejected = request_.rejected_access_token();
     if (rejected.size() > kMaxAccessToken)
@@ -41,7 +41,7 @@ class GetAccessTokenCall final : public UnaryCall {
  private:
   void StartWeb(const App& app, std::optional<Secret> refused) {
     const v1::IdentityRef& ref = request_.web().identity_ref();
-    absl::Status checked = IdentityRefField(services_, "web.identity_ref", ref);
+    absl::Status checked = IdentityRefField(record_, "web.identity_ref", ref);
     if (!checked.ok()) return Fail(checked);
     if (ref.app_id() != app.app_id)
       return Fail(FieldError("web.identity_ref.app_id", "must be app_id"));

@@ -20,7 +20,7 @@ class GetAppStatusCall final : public UnaryCall {
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(services_, "app_id", request_.app_id());
+        AppField(record_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     services_.tokens.GetState(
         **app, deadline(),

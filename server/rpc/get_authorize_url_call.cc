@@ -20,7 +20,7 @@ class GetAuthorizeUrlCall final : public UnaryCall {
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(services_, "app_id", request_.app_id());
+        AppField(record_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<std::string> url = MakeAuthorizeUrl(**app, request_);
     if (!url.ok()) return Fail(url.status());

@@ -48,7 +48,7 @@ class GetJsapiSignatureCall final : public UnaryCall {
  private:
   absl::StatusOr<const App*> CheckedApp() {
     WX_ASSIGN_OR_RETURN(const App* app,
-                        AppField(services_, "app_id", request_.app_id()));
+                        AppField(record_, "app_id", request_.app_id()));
     if (app->kind != AppKind::kOfficialAccount)
       return FieldError("app_id", "must be that of an official account");
     WX_RETURN_IF_ERROR(PageUrlField("url", request_.url()));

@@ -15,8 +15,7 @@ namespace {
 class RefusedUserInfoCall final : public UnaryCall {
  public:
   RefusedUserInfoCall(const Services& services,
-                      grpc::CallbackServerContext& context,
-                      absl::Status error)
+                      grpc::CallbackServerContext& context, absl::Status error)
       : UnaryCall(services, "GetUserInfo", context), error_(std::move(error)) {}
 
   void Start() override { Fail(error_); }
@@ -54,7 +53,7 @@ grpc::ServerUnaryReactor* StartGetUserInfo(
 }
 
 absl::StatusOr<ProfileQuery> UserInfoSubject(
-    const Services& services, const v1::GetUserInfoRequest& request) {
+    CallRecord& call, const v1::GetUserInfoRequest& request) {
   switch (request.subject_case()) {
     case v1::GetUserInfoRequest::kSessionToken: {
       WX_ASSIGN_OR_RETURN(
@@ -65,7 +64,7 @@ absl::StatusOr<ProfileQuery> UserInfoSubject(
     }
     case v1::GetUserInfoRequest::kIdentityRef: {
       const v1::IdentityRef& ref = request.identity_ref();
-      WX_RETURN_IF_ERROR(IdentityRefField(services, "identity_ref", ref));
+      WX_RETURN_IF_ERROR(IdentityRefField(call, "identity_ref", ref));
       return ByOpenid{ref.app_id(), ref.openid()};
     }
     case v1::GetUserInfoRequest::SUBJECT_NOT_SET:

@@ -72,16 +72,17 @@ class KeptUserInfoCall final : public UnaryCall {
 
   void OnSession(absl::StatusOr<std::optional<SessionWithKeys>> session) {
     if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = CheckOpenDataSession(services_, *session);
+    absl::StatusOr<const App*> app = CheckOpenDataSession(record_, *session);
     if (!app.ok()) return Fail(app.status());
     Identity identity = (*session)->session.identity;
     const v1::EncryptedProfile& given = request_.encrypted_profile();
-    absl::StatusOr<OpenedProfile> opened =
-        OpenProfile(MakeOpenDataInput(services_, fields_, **session),
-                    {.openid = identity.openid,
-                     .raw_data = given.raw_data(),
-                     .signature = given.signature()});
-    if (!opened.ok()) return Fail(OpenDataError(**session, opened.status()));
+    const ProfileProof proof{.openid = identity.openid,
+                             .raw_data = given.raw_data(),
+                             .signature = given.signature()};
+    absl::StatusOr<OpenedProfile> opened = OpenWithinLimit(
+        services_, fields_, **session,
+        [&](const OpenDataInput& input) { return OpenProfile(input, proof); });
+    if (!opened.ok()) return Fail(opened.status());
 
     if (!opened->unionid.empty()) identity.unionid = opened->unionid;
     FillUserInfo(identity, opened->profile, response_);
@@ -100,7 +101,7 @@ class KeptUserInfoCall final : public UnaryCall {
   // Source stored: one look-up.
 
   void StartStored() {
-    absl::StatusOr<ProfileQuery> query = UserInfoSubject(services_, request_);
+    absl::StatusOr<ProfileQuery> query = UserInfoSubject(record_, request_);
     if (!query.ok()) return Fail(query.status());
     services_.profiles.FindProfile(
         *std::move(query), deadline(),
@@ -116,6 +117,9 @@ class KeptUserInfoCall final : public UnaryCall {
       return Fail(IdentityUnknownError());
     }
     const StoredProfile& stored = **found;
+    const absl::Status allowed = Allow(stored.identity.app_id);
+    if (!allowed.ok()) return Fail(allowed);
+    Concerns(stored.identity.openid);
     if (!stored.profile.has_value())
       return Fail(Error(Reason::kProfileNotFound,
                         "no profile has been stored for this identity; get "

@@ -12,6 +12,8 @@ class ListAppsCall final : public UnaryCall {
       : UnaryCall(services, "ListApps", context), response_(response) {}
 
   void Start() override {
+    const absl::Status allowed = AllowEveryApp();
+    if (!allowed.ok()) return Fail(allowed);
     for (const auto& [app_id, app] : services_.apps.all())
       Fill(app, *response_.add_apps());
     Succeed();

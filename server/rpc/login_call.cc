@@ -22,7 +22,7 @@ class LoginCall final : public UnaryCall {
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(services_, "app_id", request_.app_id());
+        AppField(record_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<Secret> code = CheckedCode(**app);
     if (!code.ok()) return Fail(code.status());
@@ -75,6 +75,7 @@ class LoginCall final : public UnaryCall {
   void OnLoggedIn(absl::StatusOr<CodeLogins::Answer> answer) {
     if (!answer.ok()) return Fail(answer.status(), Repeat::kMaySpend);
     const Session& session = answer->signed_in.session;
+    Concerns(session.identity.openid);
     response_.set_session_token(answer->session_token.Expose());
     Fill(session.expires_at, *response_.mutable_expire_time());
     Fill(session.user, *response_.mutable_user());

@@ -27,10 +27,9 @@ absl::StatusOr<OpenDataFields> CheckOpenDataFields(
 }
 
 absl::StatusOr<const App*> CheckOpenDataSession(
-    const Services& services, const std::optional<SessionWithKeys>& session) {
+    CallRecord& call, const std::optional<SessionWithKeys>& session) {
   if (!session.has_value()) return SessionNotActiveError();
-  WX_ASSIGN_OR_RETURN(const App* app,
-                      MiniProgramOf(services, session->session));
+  WX_ASSIGN_OR_RETURN(const App* app, MiniProgramOf(call, session->session));
   if (session->session_keys.empty())
     return Error(Reason::kSessionKeyStale,
                  "no session_key is kept for this user; call wx.login, log in, "

@@ -7,6 +7,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/identity/apps.h"
+#include "server/identity/types.h"
+#include "server/rpc/call_record.h"
 #include "server/rpc/services.h"
 #include "server/store/session_store.h"
 #include "server/wechat/open_data.h"
@@ -25,10 +27,11 @@ absl::StatusOr<OpenDataFields> CheckOpenDataFields(
     absl::string_view path, absl::string_view encrypted_data,
     absl::string_view iv);
 
-// Whether a session can open data at all: it is active, a session_key is kept,
-// and its app is still configured. Gives the app.
+// Whether a session can open data at all: it is active, of an app that the
+// caller may call the method for, a session_key is kept, and its app is still
+// configured. Gives the app.
 absl::StatusOr<const App*> CheckOpenDataSession(
-    const Services& services, const std::optional<SessionWithKeys>& session);
+    CallRecord& call, const std::optional<SessionWithKeys>& session);
 
 // The error for data that did not open. A former key that was dropped may be
 // the cause, so then it is SESSION_KEY_STALE whatever is wrong with the data:
@@ -40,6 +43,23 @@ absl::Status OpenDataError(const SessionWithKeys& session,
 OpenDataInput MakeOpenDataInput(const Services& services,
                                 const OpenDataFields& fields,
                                 const SessionWithKeys& session);
+
+// Opens data of a session that passed CheckOpenDataSession with `open`, which
+// takes an OpenDataInput and gives a StatusOr, and counts it when it does not
+// open. Errors: SESSION_RATE_LIMITED, and then nothing has been decrypted; and
+// those of OpenDataError.
+template <typename Open>
+auto OpenWithinLimit(const Services& services, const OpenDataFields& fields,
+                     const SessionWithKeys& session, const Open& open)
+    -> decltype(open(MakeOpenDataInput(services, fields, session))) {
+  const Identity& who = session.session.identity;
+  const absl::Status within = services.refusals.Begin(who);
+  if (!within.ok()) return within;
+  auto opened = open(MakeOpenDataInput(services, fields, session));
+  services.refusals.End(who, opened.ok());
+  if (!opened.ok()) return OpenDataError(session, opened.status());
+  return opened;
+}
 
 }  // namespace wxident
 

@@ -22,7 +22,7 @@ class RefreshAccessTokenCall final : public UnaryCall {
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(services_, "app_id", request_.app_id());
+        AppField(record_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     services_.tokens.Refresh(**app, [this](absl::StatusOr<AccessToken> token) {
       OnToken(std::move(token));

@@ -1,4 +1,5 @@
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "server/identity/ids.h"
@@ -25,10 +26,29 @@ class RefreshSessionCall final : public UnaryCall {
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
     if (hash->empty()) return Fail(SessionNotActiveError());
+    hash_ = *std::move(hash);
+    if (AllowsEveryApp()) return Refresh();
+    services_.sessions.FindTokenOwner(
+        hash_, deadline(), [this](absl::StatusOr<std::optional<Identity>> who) {
+          OnOwner(std::move(who));
+        });
+  }
+
+ private:
+  void OnOwner(absl::StatusOr<std::optional<Identity>> who) {
+    if (!who.ok()) return Fail(who.status());
+    if (!who->has_value()) return Fail(SessionNotActiveError());
+    const absl::Status allowed = Allow((*who)->app_id);
+    if (!allowed.ok()) return Fail(allowed);
+    Concerns((*who)->openid);
+    Refresh();
+  }
+
+  void Refresh() {
     Secret token = NewSessionToken(services_.random);
     std::string new_hash = *SessionTokenHash(token.Expose());
     services_.session_checks.Refresh(
-        {.token_hash = *std::move(hash),
+        {.token_hash = std::move(hash_),
          .new_token = std::move(token),
          .new_token_hash = std::move(new_hash),
          .overlap = services_.session_refresh_overlap,
@@ -39,7 +59,6 @@ class RefreshSessionCall final : public UnaryCall {
         });
   }
 
- private:
   void OnRefreshed(absl::StatusOr<std::optional<RefreshedSession>> refreshed) {
     if (!refreshed.ok()) return Fail(refreshed.status());
     if (!refreshed->has_value()) return Fail(SessionNotActiveError());
@@ -50,6 +69,7 @@ class RefreshSessionCall final : public UnaryCall {
 
   const v1::RefreshSessionRequest& request_;
   v1::RefreshSessionResponse& response_;
+  std::string hash_;
 };
 
 }  // namespace

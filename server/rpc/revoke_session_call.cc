@@ -1,3 +1,5 @@
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "server/rpc/calls.h"
@@ -34,15 +36,41 @@ class RevokeSessionCall final : public UnaryCall {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
-    if (hash->empty()) return Succeed();  // nothing to revoke
+    if (hash->empty()) return NothingToRevoke();
+    hash_ = *std::move(hash);
+    if (AllowsEveryApp()) return Revoke();
+    services_.sessions.FindTokenOwner(
+        hash_, deadline(), [this](absl::StatusOr<std::optional<Identity>> who) {
+          OnOwner(std::move(who));
+        });
+  }
+
+  void OnOwner(absl::StatusOr<std::optional<Identity>> who) {
+    if (!who.ok()) return Fail(who.status());
+    if (!who->has_value()) return NothingToRevoke();
+    const absl::Status allowed = Allow((*who)->app_id);
+    if (!allowed.ok()) return Fail(allowed);
+    Concerns((*who)->openid);
+    Revoke();
+  }
+
+  void NothingToRevoke() {
+    ConcernsNoApp();
+    Succeed();
+  }
+
+  void Revoke() {
     services_.session_checks.Revoke(
-        *std::move(hash), deadline(),
+        std::move(hash_), deadline(),
         [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
   }
 
   void RevokeAll() {
     absl::Status checked = UserIdField("user_id", request_.user_id());
     if (!checked.ok()) return Fail(checked);
+    const absl::Status allowed = AllowEveryApp();
+    if (!allowed.ok()) return Fail(allowed);
+    Concerns(request_.user_id());
     services_.session_checks.RevokeUser(
         request_.user_id(), deadline(),
         [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
@@ -56,6 +84,7 @@ class RevokeSessionCall final : public UnaryCall {
 
   const v1::RevokeSessionRequest& request_;
   v1::RevokeSessionResponse& response_;
+  std::string hash_;
 };
 
 }  // namespace

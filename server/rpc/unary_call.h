@@ -54,19 +54,18 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   // See CallRecord.
   absl::Status Allow(absl::string_view app_id) { return record_.Allow(app_id); }
   absl::Status AllowEveryApp() { return record_.AllowEveryApp(); }
-  bool AllowsEveryApp() const { return record_.AllowsEveryApp(); }
-  bool Allows(absl::string_view app_id) const { return record_.Allows(app_id); }
+  bool AllowsEveryApp() { return record_.AllowsEveryApp(); }
+  void ConcernsNoApp() { record_.ConcernsNoApp(); }
   void Concerns(std::string subject) { record_.Concerns(std::move(subject)); }
 
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return record_.deadline(); }
 
   const Services& services_;
+  CallRecord record_;
 
  private:
   void OnDone() override { delete this; }
-
-  CallRecord record_;
 };
 
 }  // namespace wxident

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/identity/types.h"
+#include "server/rpc/call_record.h"
 #include "server/rpc/services.h"
 #include "server/store/profile_store.h"
 #include "wxident/v1/identity_service.pb.h"
@@ -23,9 +24,10 @@ grpc::ServerUnaryReactor* StartFetchedUserInfo(
     const Services& services, grpc::CallbackServerContext& context,
     const v1::GetUserInfoRequest& request, v1::GetUserInfoResponse& response);
 
-// Whose profile is asked for.
+// Whose profile is asked for. An identity_ref has then been allowed; of a
+// session it is only known whose it is when it has been looked up.
 absl::StatusOr<ProfileQuery> UserInfoSubject(
-    const Services& services, const v1::GetUserInfoRequest& request);
+    CallRecord& call, const v1::GetUserInfoRequest& request);
 
 // Everything of the answer but the user.
 void FillUserInfo(const Identity& identity, const Profile& profile,

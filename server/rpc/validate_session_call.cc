@@ -23,7 +23,7 @@ class ValidateSessionCall final : public UnaryCall {
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
-    if (hash->empty()) return Succeed();  // not active
+    if (hash->empty()) return NotActive();
     services_.session_checks.Check(
         *std::move(hash), request_.strong(), deadline(),
         [this](absl::StatusOr<std::optional<Session>> session) {
@@ -34,10 +34,17 @@ class ValidateSessionCall final : public UnaryCall {
  private:
   void OnChecked(absl::StatusOr<std::optional<Session>> session) {
     if (!session.ok()) return Fail(session.status());
-    if (session->has_value()) {
-      response_.set_active(true);
-      Fill(**session, *response_.mutable_session());
-    }
+    if (!session->has_value()) return NotActive();
+    const absl::Status allowed = Allow((*session)->identity.app_id);
+    if (!allowed.ok()) return Fail(allowed);
+    Concerns((*session)->identity.openid);
+    response_.set_active(true);
+    Fill(**session, *response_.mutable_session());
+    Succeed();
+  }
+
+  void NotActive() {
+    ConcernsNoApp();
     Succeed();
   }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "server/access/access_control.h"
 #include "server/rpc/call_record.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
@@ -15,10 +16,10 @@ namespace {
 // the keeper may go on calling after that. The mailbox decides, under its lock,
 // who starts the next operation: at any moment one write is under way, or none,
 // or the one Finish, which comes last. A write begins with the token's line in
-// the audit log, and only then is gRPC's. It is started without the lock, for it
-// may be reported done before the start returns. Until Finish has been reported
-// the call lives, and after it nothing is started: so whoever the mailbox sends
-// to the call finds it alive.
+// the audit log, and only then is gRPC's. It is started without the lock, for
+// it may be reported done before the start returns. Until Finish has been
+// reported the call lives, and after it nothing is started: so whoever the
+// mailbox sends to the call finds it alive.
 class WatchAccessTokenCall final
     : public grpc::ServerWriteReactor<v1::WatchAccessTokenResponse> {
  public:
@@ -30,15 +31,19 @@ class WatchAccessTokenCall final
     const absl::Status admitted = record_.Admit();
     if (!admitted.ok()) return mailbox_->OnEnd(admitted);
     absl::StatusOr<const App*> app =
-        AppField(services_, "app_id", request.app_id());
+        AppField(record_, "app_id", request.app_id());
     if (!app.ok()) return mailbox_->OnEnd(app.status());
     app_ = *app;
     CountWatchers(1);
+    services_.access.Listen(mailbox_);
+    // The policy may have been replaced since the call was admitted.
+    mailbox_->OnPolicyReplaced();
     services_.tokens.Watch(*app_, mailbox_);
   }
 
  private:
-  class Mailbox final : public TokenKeeper::Watcher {
+  class Mailbox final : public TokenKeeper::Watcher,
+                        public AccessControl::Listener {
    public:
     explicit Mailbox(WatchAccessTokenCall& call) : call_(call) {}
 
@@ -63,6 +68,19 @@ class WatchAccessTokenCall final
         if (writing_) return;
       }
       call_.End(status);
+    }
+
+    void OnPolicyReplaced() override {
+      const absl::Status error = AccessControl::NotAllowedError();
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        // While no end is set the call lives, and the lock keeps it so.
+        if (end_.has_value() || call_.record_.StillAllowed()) return;
+        end_ = error;
+        waiting_.reset();
+        if (writing_) return;
+      }
+      call_.End(error);
     }
 
     // An error: the token did not leave, and no other one will. It ends the
@@ -119,6 +137,7 @@ class WatchAccessTokenCall final
 
   void OnDone() override {
     if (app_ != nullptr) {
+      services_.access.Unlisten(*mailbox_);
       services_.tokens.Unwatch(*app_, mailbox_.get());
       CountWatchers(-1);
     }
