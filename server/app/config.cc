@@ -14,6 +14,8 @@
 #include "server/app/config_keys.h"
 #include "server/app/config_parser.h"
 #include "server/app/policy_file.h"
+#include "server/app/tls_files.h"
+#include "server/base/clock.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/random.h"
 
@@ -104,13 +106,20 @@ bool IsAppSecret(const Secret& secret) {
   return secret.size() <= 128;
 }
 
+// Otherwise there is nothing to read, or a problem already.
+bool NamesTlsFiles(const Config::Grpc& grpc) {
+  return !grpc.insecure_loopback && !grpc.tls_cert_file.empty() &&
+         !grpc.tls_key_file.empty() && !grpc.tls_client_ca_file.empty();
+}
+
 void ReadFiles(ConfigDraft& draft, FileChecks& checks) {
   Config& config = draft.config;
-  checks.Readable("grpc.tls_cert_file", config.grpc.tls_cert_file);
-  checks.Readable("grpc.tls_client_ca_file", config.grpc.tls_client_ca_file);
-  checks.Readable("grpc.tls_revocation_file", config.grpc.tls_revocation_file);
+  if (NamesTlsFiles(config.grpc)) {
+    const TlsReading tls =
+        CheckTlsTexts(ReadTlsTexts(config.grpc), SystemClock().Now());
+    for (const auto& [key, what] : tls.problems) checks.Add(key, what);
+  }
   checks.Readable("wechat.ca_file", config.wechat.ca_file);
-  checks.SecretAt("grpc.tls_key_file", config.grpc.tls_key_file);
   config.database.password =
       checks.SecretAt("database.password_file", draft.database_password_file);
 

@@ -87,7 +87,7 @@ absl::Status CheckReadable(const std::string& path) {
 absl::Status CheckAppendable(const std::string& path) {
   struct stat found = {};
   if (stat(path.c_str(), &found) == 0) {
-    if (!S_ISREG(found.st_mode)) return Bad("is not a regular file");
+    if (S_ISDIR(found.st_mode)) return Bad("is a folder");
     if (access(path.c_str(), W_OK) == 0) return absl::OkStatus();
   } else if (errno == ENOENT) {
     const size_t slash = path.rfind('/');

@@ -2,15 +2,15 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <fstream>
-#include <iterator>
+#include <set>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "server/app/config_files.h"
 #include "server/app/policy_file.h"
 #include "server/app/tls_callers.h"
+#include "server/app/tls_credentials.h"
+#include "server/app/tls_files.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "wxident/v1/admin_service.pb.h"
@@ -18,20 +18,6 @@
 
 namespace wxident {
 namespace {
-
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
-    const Config::Grpc& config) {
-  if (config.insecure_loopback) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions ssl(
-      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  WX_ASSIGN_OR_RETURN(pair.private_key, ReadConfigFile(config.tls_key_file));
-  WX_ASSIGN_OR_RETURN(pair.cert_chain, ReadConfigFile(config.tls_cert_file));
-  ssl.pem_key_cert_pairs.push_back(std::move(pair));
-  WX_ASSIGN_OR_RETURN(ssl.pem_root_certs,
-                      ReadConfigFile(config.tls_client_ca_file));
-  return grpc::SslServerCredentials(ssl);
-}
 
 void AddMethods(const google::protobuf::FileDescriptor& file,
                 std::set<std::string>& methods) {
@@ -64,12 +50,47 @@ struct Gate::Parts {
   const Config& config;
   Metrics& metrics;
   AccessControl access;
+  // nullptr: plain text.
+  std::unique_ptr<TlsFiles> tls;
   std::shared_ptr<grpc::ServerCredentials> credentials;
   std::unique_ptr<Callers> callers;
   std::unique_ptr<AuditLog> audit;
 
+  absl::Status OpenTls(Clock& clock);
   absl::Status ReloadPolicy();
+  // What comes of a look at the files of TLS.
+  void TakeTls(const absl::StatusOr<bool>& taken);
+  void TellTls();
 };
+
+absl::Status Gate::Parts::OpenTls(Clock& clock) {
+  WX_ASSIGN_OR_RETURN(tls, TlsFiles::Open(config.grpc, clock));
+  credentials = MakeTlsCredentials(*tls);
+  callers = std::make_unique<TlsCallers>(*tls, clock);
+  TellTls();
+  return absl::OkStatus();
+}
+
+void Gate::Parts::TakeTls(const absl::StatusOr<bool>& taken) {
+  if (!taken.ok()) return ReportReload("tls", taken.status(), metrics);
+  if (*taken) TellTls();
+}
+
+void Gate::Parts::TellTls() {
+  const std::shared_ptr<const TlsSnapshot> now = tls->newest();
+  Log(LogLevel::kInfo, "certificates taken",
+      {{"serial", now->certificate.serial},
+       {"not_after",
+        absl::FormatTime(absl::RFC3339_sec, now->certificate.not_after,
+                         absl::UTCTimeZone())}});
+  metrics.Set(
+      "wxident_tls_not_after_timestamp_seconds", {},
+      static_cast<double>(absl::ToUnixSeconds(now->certificate.not_after)));
+  if (now->revoked.next_update() != absl::InfiniteFuture())
+    metrics.Set(
+        "wxident_tls_crl_next_update_timestamp_seconds", {},
+        static_cast<double>(absl::ToUnixSeconds(now->revoked.next_update())));
+}
 
 absl::Status Gate::Parts::ReloadPolicy() {
   WX_ASSIGN_OR_RETURN(const std::string text,
@@ -86,11 +107,12 @@ absl::StatusOr<std::unique_ptr<Gate>> Gate::Open(const Config& config,
                                                  Clock& clock,
                                                  Metrics& metrics) {
   auto parts = std::make_unique<Parts>(config, clock, metrics);
-  WX_ASSIGN_OR_RETURN(parts->credentials, MakeCredentials(config.grpc));
-  if (config.grpc.insecure_loopback)
+  if (config.grpc.insecure_loopback) {
+    parts->credentials = grpc::InsecureServerCredentials();
     parts->callers = std::make_unique<LoopbackCallers>();
-  else
-    parts->callers = std::make_unique<TlsCallers>();
+  } else {
+    WX_RETURN_IF_ERROR(parts->OpenTls(clock));
+  }
   if (!config.audit.file.empty()) {
     WX_ASSIGN_OR_RETURN(parts->audit,
                         AuditLog::Open({.path = config.audit.file,
@@ -109,13 +131,16 @@ AuditLog* Gate::audit() const { return parts_->audit.get(); }
 
 void Gate::Reload() {
   Parts& parts = *parts_;
+  if (parts.tls != nullptr) parts.TakeTls(parts.tls->Reload());
   if (!parts.config.access.policy_file.empty())
     ReportReload("policy", parts.ReloadPolicy(), parts.metrics);
   if (parts.audit != nullptr)
     ReportReload("audit", parts.audit->Reopen(), parts.metrics);
 }
 
-void Gate::LookAtFiles() {}
+void Gate::LookAtFiles() {
+  if (parts_->tls != nullptr) parts_->TakeTls(parts_->tls->Look());
+}
 
 void ReportReload(absl::string_view what, const absl::Status& status,
                   Metrics& metrics) {

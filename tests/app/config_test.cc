@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "server/app/config_keys.h"
 #include "server/app/config_yaml.h"
+#include "tests/crypto/test_ca.h"
 
 namespace wxident {
 namespace {
@@ -34,6 +35,7 @@ constexpr char kAppSecret[] = "c0ffee00c0ffee00c0ffee00c0ffee00";
 constexpr char kPassword[] = "hunter2-canary";
 constexpr char kRing[] = "2 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 constexpr char kIndex[] = "1 ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=\n";
+constexpr char kAuditKey[] = "1 YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=\n";
 
 constexpr char kGood[] = R"(grpc:
   addr: 127.0.0.1:8443
@@ -66,7 +68,19 @@ apps:
     secret_file: secret
     token_mode: ordinary
     redirect_hosts: [www.example.com, localhost]
+grpc.insecure_loopback: true
 )";
+
+constexpr char kPlainText[] = "grpc.insecure_loopback: true\n";
+constexpr char kTls[] = R"(grpc.tls_cert_file: server.pem
+grpc.tls_key_file: server.key
+grpc.tls_client_ca_file: callers.pem
+access.policy_file: policy.yaml
+audit.file: audit.log
+audit.key_file: audit-key
+)";
+constexpr char kPolicy[] =
+    "allow: [{caller: spiffe://corp/orders, methods: [Login], apps: [\"*\"]}]";
 
 class ConfigTest : public ::testing::Test {
  protected:
@@ -79,6 +93,14 @@ class ConfigTest : public ::testing::Test {
     Write("index", kIndex);
     Write("secret", absl::StrCat(kAppSecret, "\n"));
     Write("password", absl::StrCat(kPassword, "\r\n"));
+    Write("audit-key", kAuditKey);
+    Write("policy.yaml", kPolicy, 0644);
+    const TestCertificate ca = MakeTestCa();
+    const TestCertificate server = MakeTestCertificate({}, &ca);
+    Write("callers.pem", ca.pem, 0644);
+    Write("callers.crl", MakeTestCrl(ca, {}), 0644);
+    Write("server.pem", server.pem, 0644);
+    Write("server.key", server.key);
   }
 
   std::string Path(const std::string& name) { return folder_ + "/" + name; }
@@ -109,7 +131,8 @@ class ConfigTest : public ::testing::Test {
     for (absl::string_view secret :
          {absl::string_view(kAppSecret), absl::string_view(kPassword),
           absl::string_view(kRing).substr(2, 44),
-          absl::string_view(kIndex).substr(2, 44)})
+          absl::string_view(kIndex).substr(2, 44),
+          absl::string_view(kAuditKey).substr(2, 44)})
       EXPECT_THAT(message, Not(HasSubstr(std::string(secret))));
     return absl::StrSplit(message, '\n');
   }
@@ -284,17 +307,39 @@ const Refusal kRefusals[] = {
     {"ShutdownTooLong", "timeout: 18s", "timeout: 21s", "shutdown.timeout",
      "at most 25s"},
     {"PlainTextForAll", "addr: 127.0.0.1:8443", "addr: 0.0.0.0:8443",
-     "grpc.addr (line 2)", "without TLS"},
+     "grpc.addr (line 2)", "must be a loopback address"},
     {"PlainTextForAllIpv6", "addr: 127.0.0.1:8443", "addr: '[::]:8443'",
-     "grpc.addr", "without TLS"},
+     "grpc.addr", "must be a loopback address"},
     {"PlainTextByName", "addr: 127.0.0.1:8443", "addr: example.com:8443",
-     "grpc.addr", "without TLS"},
-    {"CertWithoutKey", "reflection: false", "tls_cert_file: secret",
-     "grpc.tls_key_file", "set both"},
-    {"KeyWithoutCert", "reflection: false", "tls_key_file: secret",
-     "grpc.tls_cert_file", "set both"},
-    {"ClientCaWithoutCert", "reflection: false", "tls_client_ca_file: secret",
-     "grpc.tls_client_ca_file", "grpc.tls_cert_file"},
+     "grpc.addr", "must be a loopback address"},
+    {"PlainTextWithCert", "reflection: false", "tls_cert_file: server.pem",
+     "grpc.tls_cert_file (line 3)", "remove one of them"},
+    {"PlainTextWithKey", "reflection: false", "tls_key_file: server.key",
+     "grpc.tls_key_file (line 3)", "remove one of them"},
+    {"PlainTextWithCa", "reflection: false", "tls_client_ca_file: callers.pem",
+     "grpc.tls_client_ca_file (line 3)", "remove one of them"},
+    {"PlainTextWithCrl", "reflection: false",
+     "tls_revocation_file: callers.crl", "grpc.tls_revocation_file (line 3)",
+     "remove one of them"},
+    {"AuditWithoutKey",
+     "log:", "audit: {file: audit.log}\nlog:", "audit.key_file", "set both"},
+    {"AuditKeyWithoutFile",
+     "log:", "audit: {key_file: audit-key}\nlog:", "audit.file", "set both"},
+    {"AuditKeyIsTheRings",
+     "log:", "audit: {file: audit.log, key_file: ring}\nlog:",
+     "audit.key_file (line 4)", "a key of keys.ring_file"},
+    {"AuditKeyIsTheIndexs",
+     "log:", "audit: {file: audit.log, key_file: index}\nlog:",
+     "audit.key_file (line 4)", "keys.phone_index_file; make a new one"},
+    {"AuditFileIsFolder", "log:", "audit: {file: ., key_file: audit-key}\nlog:",
+     "audit.file (line 4)", "is a folder"},
+    {"AuditFileInNoFolder",
+     "log:", "audit: {file: nowhere/audit.log, key_file: audit-key}\nlog:",
+     "audit.file (line 4)", "cannot write the file"},
+    {"PolicyFileMissing", "log:", "access: {policy_file: nowhere.yaml}\nlog:",
+     "access.policy_file (line 4)", "nowhere.yaml: cannot open the file"},
+    {"PolicyFileIsNoPolicy", "log:", "access: {policy_file: index}\nlog:",
+     "access.policy_file (line 4)", "index: "},
     {"AdminForAll", "log:", "admin: {addr: '0.0.0.0:1'}\nlog:",
      "admin.addr (line 4)", "loopback"},
     // Hosts that people are sent back to.
@@ -435,8 +480,8 @@ TEST_F(ConfigTest, TheFileItselfIsChecked) {
               ElementsAre(HasSubstr("the file is over 1048576 bytes")));
   EXPECT_THAT(Problems("- a\n"),
               ElementsAre(HasSubstr("the file's top must be sections")));
-  // Empty: what is required is missing, and apps.
-  EXPECT_EQ(Problems("").size(), 4);
+  // Empty: what is required is missing, what TLS needs, and apps.
+  EXPECT_EQ(Problems("").size(), 10);
 }
 
 TEST_F(ConfigTest, AliasBombsEndAtTheirFirstAnchor) {
@@ -461,12 +506,9 @@ TEST_F(ConfigTest, SecretFilesMustBeTheirOwnersAlone) {
   Write("ring", kRing, 0400);
   EXPECT_THAT(Problems(kGood), IsEmpty());
 
-  Write("key.pem", "PEM", 0644);
-  Write("cert.pem", "PEM", 0644);
-  EXPECT_THAT(Problems(Changed("  reflection:",
-                               "  tls_cert_file: cert.pem\n"
-                               "  tls_key_file: key.pem\n  reflection:")),
-              ElementsAre(HasSubstr("grpc.tls_key_file (line 4)")));
+  chmod(Path("server.key").c_str(), 0644);
+  EXPECT_THAT(Problems(Changed(kPlainText, kTls)),
+              ElementsAre(HasSubstr("grpc.tls_key_file (line 33)")));
 }
 
 TEST_F(ConfigTest, SecretFilesMustHoldASecret) {
@@ -495,14 +537,62 @@ TEST_F(ConfigTest, TheIndexHasOneKey) {
 }
 
 TEST_F(ConfigTest, TlsAllowsEveryAddress) {
-  Write("key.pem", "PEM", 0600);
-  Write("cert.pem", "PEM", 0644);
-  const absl::StatusOr<Config> config =
-      Load(Changed("addr: 127.0.0.1:8443",
-                   "addr: 0.0.0.0:8443\n"
-                   "  tls_cert_file: cert.pem\n  tls_key_file: key.pem"));
+  std::string text = Changed(kPlainText, kTls);
+  text = Changed("addr: 127.0.0.1:8443", "addr: 0.0.0.0:8443", text);
+  text = Changed("log:", "admin: {addr: '[::]:1'}\nlog:", text);
+  const absl::StatusOr<Config> config = Load(text);
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->grpc.tls_key_file, Path("key.pem"));
+  EXPECT_FALSE(config->grpc.insecure_loopback);
+  EXPECT_EQ(config->grpc.tls_key_file, Path("server.key"));
+  EXPECT_EQ(config->access.policy_file, Path("policy.yaml"));
+  ASSERT_EQ(config->access.policy.allow.size(), 1);
+  EXPECT_EQ(config->access.policy.allow[0].caller, "spiffe://corp/orders");
+  EXPECT_EQ(config->audit.file, Path("audit.log"));
+  EXPECT_EQ(config->audit.key.size(), 1);
+  EXPECT_TRUE(config->audit.required);
+  EXPECT_EQ(config->keys.ring_file, Path("ring"));
+}
+
+TEST_F(ConfigTest, WithoutPlainTextAllOfTlsIsRequired) {
+  EXPECT_THAT(
+      Problems(Changed(kPlainText, "")),
+      ElementsAre(HasSubstr("grpc.tls_cert_file (default): is required"),
+                  HasSubstr("grpc.tls_key_file"),
+                  HasSubstr("grpc.tls_client_ca_file"),
+                  HasSubstr("access.policy_file"), HasSubstr("audit.file"),
+                  HasSubstr("audit.key_file")));
+}
+
+TEST_F(ConfigTest, TlsFilesMustFitTogether) {
+  const std::string text =
+      Changed(kPlainText, absl::StrCat(kTls,
+                                       "grpc.tls_revocation_file: "
+                                       "callers.crl\n"));
+  EXPECT_THAT(Problems(text), IsEmpty());
+  const TestCertificate other = MakeTestCa("other");
+  Write("server.key", other.key);
+  Write("callers.pem", other.pem, 0644);
+  EXPECT_THAT(Problems(text),
+              ElementsAre(HasSubstr("grpc.tls_key_file (line 33): the file "
+                                    "holds another key"),
+                          HasSubstr("grpc.tls_revocation_file (line 38)")));
+}
+
+TEST_F(ConfigTest, EachMistakeInAPolicyIsNamed) {
+  Write("policy.yaml",
+        "allow: [{caller: orders, methods: [Logn], apps: [\"*\"]}]", 0644);
+  EXPECT_THAT(Problems(Changed(kPlainText, kTls)),
+              ElementsAre(HasSubstr("access.policy_file (line 35)"),
+                          HasSubstr("did you mean Login?")));
+}
+
+TEST_F(ConfigTest, TheAuditLogHasOneKey) {
+  Write("audit-key",
+        absl::StrCat(kAuditKey,
+                     "2 QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8=\n"));
+  EXPECT_THAT(Problems(Changed(kPlainText, kTls)),
+              ElementsAre(HasSubstr("audit.key_file (line 37): the file must "
+                                    "hold one key")));
 }
 
 TEST_F(ConfigTest, PathsOfFlagsStartFromTheCurrentFolder) {
@@ -615,11 +705,20 @@ class ConfigExampleTest : public ConfigTest {
     Write("secrets/database-password", kPassword);
     Write("secrets/wx0123456789abcdef", kAppSecret);
     Write("secrets/wxfedcba9876543210", kAppSecret);
-    Write("tls/server.key", "PEM");
-    for (const char* name :
-         {"tls/server.crt", "tls/callers-ca.crt", "tls/wechat-ca.crt"})
-      Write(name, "PEM", 0644);
+    Write("secrets/audit-key", kAuditKey);
+    const TestCertificate ca = MakeTestCa();
+    const TestCertificate server = MakeTestCertificate({}, &ca);
+    Write("tls/server.key", server.key);
+    Write("tls/server.crt", server.pem, 0644);
+    Write("tls/callers-ca.crt", ca.pem, 0644);
+    Write("tls/callers.crl", MakeTestCrl(ca, {}), 0644);
+    Write("tls/wechat-ca.crt", "PEM", 0644);
   }
+
+  // Keys that have no default and that TLS, the example's choice, needs.
+  const std::set<std::string> tls_keys_ = {
+      "grpc.tls_cert_file", "grpc.tls_key_file", "grpc.tls_client_ca_file",
+      "access.policy_file", "audit.file",        "audit.key_file"};
 };
 
 TEST_F(ConfigExampleTest, Loads) {
@@ -638,7 +737,8 @@ TEST_F(ConfigExampleTest, HoldsEveryKeyWithItsDefault) {
     EXPECT_EQ(whole.count(key.name), 1) << key.name;
     if (key.default_text == nullptr) continue;
     if (*key.default_text == '\0')
-      EXPECT_EQ(given.count(key.name), 0) << key.name << ": comment it out";
+      EXPECT_EQ(given.count(key.name), tls_keys_.count(key.name))
+          << key.name << ": comment it out";
     else
       EXPECT_EQ(given[key.name], key.default_text) << key.name;
   }

@@ -1,0 +1,157 @@
+#include "server/app/tls_callers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/identity/error.h"
+#include "tests/base/fake_clock.h"
+#include "tests/crypto/test_ca.h"
+
+namespace wxident {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kOrders[] = "spiffe://corp/orders";
+
+class TlsCallersTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        absl::StrCat(std::getenv("TEST_TMPDIR"), "/callers-XXXXXX");
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    const TestCertificate server = MakeTestCertificate({}, &ca_, clock_.Now());
+    config_.tls_cert_file = Write("server.pem", server.pem);
+    config_.tls_key_file = Write("server.key", server.key);
+    config_.tls_client_ca_file = Write("callers.pem", ca_.pem);
+    config_.tls_revocation_file =
+        Write("callers.crl", MakeTestCrl(ca_, {}, {}, clock_.Now()));
+    files_ = TlsFiles::Open(config_, clock_).value();
+    callers_ = std::make_unique<TlsCallers>(*files_, clock_);
+  }
+
+  std::string Write(const std::string& name, const std::string& text) {
+    const std::string path = absl::StrCat(folder_, "/", name);
+    std::ofstream(path, std::ios::binary) << text;
+    EXPECT_EQ(chmod(path.c_str(), 0600), 0);
+    return path;
+  }
+
+  void Revoke(const std::vector<TestCertificate>& certificates) {
+    Write("callers.crl", MakeTestCrl(ca_, certificates, {}, clock_.Now()));
+    ASSERT_EQ(files_->Reload(), true);
+  }
+
+  TestCertificate Certificate(const std::vector<std::string>& uris) {
+    return MakeTestCertificate({.name = kOrders, .uris = uris}, &ca_,
+                               clock_.Now());
+  }
+
+  // The caller, or what the refusal says.
+  std::string Identified(const std::string& certificate,
+                         const std::string& chain = "") {
+    const absl::StatusOr<std::string> caller =
+        callers_->IdentifyByPem(certificate, chain);
+    if (caller.ok()) return *caller;
+    EXPECT_TRUE(HasReason(caller.status(), Reason::kCallerUnauthenticated));
+    return absl::StrCat("refused: ", caller.status().message());
+  }
+
+  FakeClock clock_;
+  const TestCertificate ca_ = MakeTestCertificate(
+      {.name = "CA", .ca = true, .ends = absl::Hours(24 * 365)}, nullptr,
+      clock_.Now());
+  std::string folder_;
+  Config::Grpc config_;
+  std::unique_ptr<TlsFiles> files_;
+  std::unique_ptr<TlsCallers> callers_;
+};
+
+TEST_F(TlsCallersTest, ACallerIsItsOneUri) {
+  const TestCertificate certificate = Certificate({kOrders});
+  EXPECT_EQ(Identified(certificate.pem), kOrders);
+  EXPECT_EQ(Identified(certificate.pem), kOrders);
+  EXPECT_EQ(Identified(Certificate({"urn:uuid:1"}).pem), "urn:uuid:1");
+}
+
+TEST_F(TlsCallersTest, NothingElseIsACaller) {
+  const std::vector<std::vector<std::string>> bad = {
+      // Its CN is a caller's id.
+      {},
+      {kOrders, "spiffe://corp/billing"},
+      // Twice the same is not one.
+      {kOrders, kOrders},
+      {""},
+      // What plain text on loopback is called.
+      {"loopback"},
+      {":orders"},
+      {"1spiffe://corp/orders"},
+      {std::string("spiffe://corp/orders\0.example", 29)},
+      {"spiffe://corp/orders\n"},
+      {"spiffe://corp/a b"},
+      {"spiffe://corp/\xc3\xa4"},
+      {absl::StrCat("spiffe://corp/", std::string(2048, 'a'))},
+  };
+  for (const auto& uris : bad)
+    EXPECT_THAT(Identified(Certificate(uris).pem),
+                HasSubstr("refused: the client certificate must hold exactly"))
+        << ::testing::PrintToString(uris);
+  for (const char* text : {"", "text", "-----BEGIN CERTIFICATE-----\n"})
+    EXPECT_THAT(Identified(text), HasSubstr("cannot be read"));
+}
+
+TEST_F(TlsCallersTest, TheNewestListDecidesAtEachCall) {
+  const TestCertificate certificate = Certificate({kOrders});
+  const TestCertificate other = Certificate({kOrders});
+  EXPECT_EQ(Identified(certificate.pem), kOrders);
+  Revoke({certificate});
+  EXPECT_THAT(Identified(certificate.pem), HasSubstr("is revoked"));
+  EXPECT_EQ(Identified(other.pem), kOrders);
+  // Held back, not for good.
+  Revoke({});
+  EXPECT_EQ(Identified(certificate.pem), kOrders);
+}
+
+TEST_F(TlsCallersTest, ACaThatWasRevokedVouchesForNobody) {
+  const TestCertificate middle =
+      MakeTestCertificate({.name = "middle", .ca = true}, &ca_, clock_.Now());
+  const TestCertificate certificate =
+      MakeTestCertificate({.uris = {kOrders}}, &middle, clock_.Now());
+  EXPECT_EQ(Identified(certificate.pem, middle.pem), kOrders);
+  Revoke({middle});
+  EXPECT_THAT(Identified(certificate.pem, middle.pem), HasSubstr("is revoked"));
+}
+
+TEST_F(TlsCallersTest, AConnectionOutlivesItsCertificateByItsOwnLifeAtMost) {
+  const TestCertificate certificate = MakeTestCertificate(
+      {.uris = {kOrders}, .ends = absl::Minutes(1)}, &ca_, clock_.Now());
+  clock_.Advance(absl::Minutes(1) + TlsCallers::kOverlap);
+  EXPECT_EQ(Identified(certificate.pem), kOrders);
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_THAT(Identified(certificate.pem), HasSubstr("has ended"));
+}
+
+TEST_F(TlsCallersTest, ServesManyThreadsWhileListsChange) {
+  const TestCertificate good = Certificate({kOrders});
+  const TestCertificate bad = Certificate({kOrders});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int call = 0; call < 500; ++call)
+        EXPECT_EQ(Identified(good.pem), kOrders);
+    });
+  for (int i = 0; i < 20; ++i) Revoke({i % 2 == 0 ? bad : Certificate({})});
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace wxident

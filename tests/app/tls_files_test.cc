@@ -1,0 +1,242 @@
+#include "server/app/tls_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "tests/base/fake_clock.h"
+#include "tests/crypto/test_ca.h"
+
+namespace wxident {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class TlsFilesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        absl::StrCat(std::getenv("TEST_TMPDIR"), "/tls-XXXXXX");
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    config_.tls_cert_file = folder_ + "/server.pem";
+    config_.tls_key_file = folder_ + "/server.key";
+    config_.tls_client_ca_file = folder_ + "/callers.pem";
+    WriteServer(NewServer());
+    Write(config_.tls_client_ca_file, ca_.pem);
+  }
+
+  TestCertificate NewServer(TestCertificateOptions options = {}) {
+    return MakeTestCertificate(options, &ca_, clock_.Now());
+  }
+
+  void Write(const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+    ASSERT_EQ(chmod(path.c_str(), 0600), 0);
+  }
+
+  void WriteServer(const TestCertificate& server) {
+    Write(config_.tls_cert_file, server.pem + ca_.pem);
+    Write(config_.tls_key_file, server.key);
+  }
+
+  void NameCrl(const std::string& text) {
+    config_.tls_revocation_file = folder_ + "/callers.crl";
+    Write(config_.tls_revocation_file, text);
+  }
+
+  void Open() {
+    absl::StatusOr<std::unique_ptr<TlsFiles>> opened =
+        TlsFiles::Open(config_, clock_);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    files_ = *std::move(opened);
+  }
+
+  // What Open says, a line each.
+  std::vector<std::string> Problems() {
+    const absl::Status status = TlsFiles::Open(config_, clock_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return absl::StrSplit(status.message(), '\n');
+  }
+
+  // Whether the newest snapshot is of this server certificate.
+  bool Serves(const TestCertificate& server) {
+    return IsOf(server, *files_->newest());
+  }
+
+  bool IsOf(const TestCertificate& server, const TlsSnapshot& snapshot) {
+    return snapshot.certificate_chain == server.pem + ca_.pem &&
+           snapshot.private_key == Secret(server.key);
+  }
+
+  FakeClock clock_;
+  TestCertificate ca_ = MakeTestCertificate(
+      {.name = "CA", .ca = true, .ends = absl::Hours(24 * 365)}, nullptr,
+      clock_.Now());
+  std::string folder_;
+  Config::Grpc config_;
+  std::unique_ptr<TlsFiles> files_;
+};
+
+TEST_F(TlsFilesTest, GivesWhatFitsTogether) {
+  const TestCertificate caller = NewServer();
+  NameCrl(MakeTestCrl(ca_, {caller}));
+  const TestCertificate server = NewServer({.serial = 0xbeef});
+  WriteServer(server);
+  Open();
+  EXPECT_TRUE(Serves(server));
+  const std::shared_ptr<const TlsSnapshot> now = files_->newest();
+  EXPECT_EQ(now->certificate.serial, "beef");
+  EXPECT_EQ(now->client_cas, ca_.pem);
+  EXPECT_TRUE(now->revoked.Has(ParseCertificates(caller.pem)->front()));
+}
+
+TEST_F(TlsFilesTest, NamesTheFileThatIsBad) {
+  const TestCertificate other = NewServer();
+  Write(config_.tls_key_file, other.key);
+  EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_key_file: "),
+                                            HasSubstr("another key"))));
+  chmod(config_.tls_key_file.c_str(), 0644);
+  EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_key_file: "),
+                                            HasSubstr("chmod 600"))));
+  WriteServer(NewServer({.ends = -absl::Seconds(1)}));
+  EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_cert_file: "),
+                                            HasSubstr("that ended at 2026"))));
+  WriteServer(NewServer({.begins = absl::Seconds(1)}));
+  EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_cert_file: "),
+                                            HasSubstr("begins only at 2026"))));
+  WriteServer(other);
+  Write(config_.tls_client_ca_file, ca_.pem + other.pem);
+  EXPECT_THAT(Problems(),
+              ElementsAre(AllOf(StartsWith("grpc.tls_client_ca_file: "),
+                                HasSubstr("number 2"), HasSubstr("not a CA"))));
+  Write(config_.tls_client_ca_file, ca_.pem);
+  NameCrl(MakeTestCrl(MakeTestCa("other"), {}));
+  EXPECT_THAT(Problems(),
+              ElementsAre(AllOf(StartsWith("grpc.tls_revocation_file: "),
+                                HasSubstr("none of the CAs"))));
+}
+
+TEST_F(TlsFilesTest, NamesAllThatAreBad) {
+  config_.tls_cert_file = folder_ + "/absent.pem";
+  Write(config_.tls_key_file, "");
+  Write(config_.tls_client_ca_file, "text");
+  NameCrl("");
+  const std::vector<std::string> problems = Problems();
+  EXPECT_THAT(problems, ElementsAre(HasSubstr("absent.pem: cannot open"),
+                                    HasSubstr("the file is empty"),
+                                    HasSubstr("holds no certificate")));
+  Write(config_.tls_client_ca_file, ca_.pem);
+  EXPECT_THAT(Problems().back(), HasSubstr("holds no CRL"));
+}
+
+TEST_F(TlsFilesTest, ReloadsAtOnce) {
+  Open();
+  const std::shared_ptr<const TlsSnapshot> first = files_->newest();
+  EXPECT_EQ(files_->Reload(), false);
+  EXPECT_EQ(files_->newest(), first);
+  const TestCertificate second = NewServer();
+  WriteServer(second);
+  EXPECT_EQ(files_->Reload(), true);
+  EXPECT_TRUE(Serves(second));
+}
+
+TEST_F(TlsFilesTest, NeverGivesHalfOfAPair) {
+  const TestCertificate first = NewServer();
+  const TestCertificate second = NewServer();
+  for (const bool key_first : {false, true}) {
+    WriteServer(first);
+    Open();
+    Write(key_first ? config_.tls_key_file : config_.tls_cert_file,
+          key_first ? second.key : second.pem + ca_.pem);
+    EXPECT_FALSE(files_->Reload().ok());
+    EXPECT_TRUE(Serves(first));
+    WriteServer(second);
+    EXPECT_EQ(files_->Reload(), true);
+    EXPECT_TRUE(Serves(second));
+  }
+}
+
+TEST_F(TlsFilesTest, ALookWaitsForFilesThatAreBeingWritten) {
+  Open();
+  EXPECT_EQ(files_->Look(), false);
+  // A good text that is not the last one yet: the second CA is still to come.
+  const TestCertificate other_ca = MakeTestCa("other");
+  const TestCertificate second = NewServer();
+  WriteServer(second);
+  EXPECT_EQ(files_->Look(), false);
+  Write(config_.tls_client_ca_file, ca_.pem + other_ca.pem);
+  EXPECT_EQ(files_->Look(), false);
+  EXPECT_FALSE(Serves(second));
+  EXPECT_EQ(files_->Look(), true);
+  EXPECT_TRUE(Serves(second));
+  EXPECT_EQ(files_->newest()->client_cas, ca_.pem + other_ca.pem);
+  EXPECT_EQ(files_->Look(), false);
+}
+
+TEST_F(TlsFilesTest, ALookTellsOfBadFilesOnceAndKeepsTheOldOnes) {
+  const TestCertificate first = NewServer();
+  WriteServer(first);
+  Open();
+  const TestCertificate second = NewServer();
+  Write(config_.tls_cert_file, second.pem);
+  EXPECT_EQ(files_->Look(), false);
+  EXPECT_THAT(files_->Look().status().message(),
+              StartsWith("grpc.tls_key_file: "));
+  EXPECT_EQ(files_->Look(), false);
+  EXPECT_EQ(files_->Look(), false);
+  ASSERT_EQ(unlink(config_.tls_cert_file.c_str()), 0);
+  EXPECT_EQ(files_->Look(), false);
+  EXPECT_THAT(files_->Look().status().message(), HasSubstr("cannot open"));
+  EXPECT_TRUE(Serves(first));
+}
+
+TEST_F(TlsFilesTest, TimeMakesACertificateGood) {
+  const TestCertificate first = NewServer();
+  WriteServer(first);
+  Open();
+  const TestCertificate early = NewServer({.begins = absl::Minutes(5)});
+  WriteServer(early);
+  EXPECT_EQ(files_->Look(), false);
+  EXPECT_THAT(files_->Look().status().message(), HasSubstr("begins only"));
+  EXPECT_TRUE(Serves(first));
+  clock_.Advance(absl::Minutes(5));
+  EXPECT_EQ(files_->Look(), true);
+  EXPECT_TRUE(Serves(early));
+}
+
+TEST_F(TlsFilesTest, ReadersSeeWholeSnapshots) {
+  const std::vector<TestCertificate> servers = {NewServer(), NewServer()};
+  WriteServer(servers[0]);
+  Open();
+  std::atomic<bool> ended{false};
+  std::atomic<int> torn{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i)
+    readers.emplace_back([&] {
+      while (!ended) {
+        const std::shared_ptr<const TlsSnapshot> now = files_->newest();
+        torn += IsOf(servers[0], *now) || IsOf(servers[1], *now) ? 0 : 1;
+      }
+    });
+  for (int i = 1; i <= 50; ++i) {
+    WriteServer(servers[i % 2]);
+    EXPECT_EQ(files_->Reload(), true);
+  }
+  ended = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(torn, 0);
+}
+
+}  // namespace
+}  // namespace wxident
