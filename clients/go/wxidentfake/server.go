@@ -141,7 +141,9 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	err := s.begin(ctx, info.FullMethod)
 	var answer any
 	if err == nil {
+		s.mu.Lock()
 		answer, err = handle(ctx, request)
+		s.mu.Unlock()
 	}
 	if err != nil {
 		return nil, withRequestID(ctx, err)
