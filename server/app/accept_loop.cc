@@ -33,7 +33,11 @@ Peer PeerOf(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";
   if (address.ss_family == AF_INET6) {
     const auto& in6 = reinterpret_cast<const sockaddr_in6&>(address);
-    inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof(text));
+    // Of IPv4 by a listener on "[::]": the same peer by the same name.
+    if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+      inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], text, sizeof(text));
+    else
+      inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof(text));
     return {text, ntohs(in6.sin6_port)};
   }
   const auto& in = reinterpret_cast<const sockaddr_in&>(address);
@@ -92,7 +96,10 @@ absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Listen(
 }
 
 AcceptLoop::AcceptLoop(int listen_fd, std::string addr, Metrics& metrics)
-    : listen_fd_(listen_fd), addr_(std::move(addr)), metrics_(metrics) {
+    : listen_fd_(listen_fd),
+      addr_(std::move(addr)),
+      metrics_(metrics),
+      guard_(addr_, metrics) {
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   stop_fd_ = eventfd(0, EFD_CLOEXEC);
   reserve_fd_ = OpenReserve();
@@ -120,10 +127,13 @@ void AcceptLoop::Run(std::function<void(int fd)> accepted) {
   thread_ = std::thread([this] { Loop(); });
 }
 
+void AcceptLoop::StopAccepting() { shutdown(listen_fd_, SHUT_RDWR); }
+
 void AcceptLoop::Loop() {
   std::array<epoll_event, 64> events;
   while (true) {
-    const int count = epoll_wait(epoll_fd_, events.data(), events.size(), -1);
+    const int count =
+        epoll_wait(epoll_fd_, events.data(), events.size(), LookMs());
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
       if (fd == stop_fd_) return;
@@ -133,6 +143,16 @@ void AcceptLoop::Loop() {
         Closed(fd);
     }
   }
+}
+
+int AcceptLoop::LookMs() {
+  if (open_.empty()) return -1;
+  const absl::Time now = absl::Now();
+  if (now >= next_look_) {
+    guard_.Look(now);
+    next_look_ = now + ConnectionGuard::kInterval;
+  }
+  return static_cast<int>(absl::ToInt64Milliseconds(next_look_ - now)) + 1;
 }
 
 void AcceptLoop::AcceptAll() {
@@ -147,9 +167,13 @@ void AcceptLoop::AcceptAll() {
         continue;
       }
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      return;  // EAGAIN: none waits
+      // EAGAIN: none waits. EINVAL: StopAccepting, which epoll would go on
+      // reporting.
+      if (errno == EINVAL)
+        epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, listen_fd_, nullptr);
+      return;
     }
-    std::string ip = PeerOf(address).ip;
+    auto [ip, port] = PeerOf(address);
     int& of_ip = per_ip_[ip];
     const int watch_fd = static_cast<int>(open_.size()) < kMaxConnections &&
                                  of_ip < kMaxConnectionsPerIp
@@ -168,6 +192,7 @@ void AcceptLoop::AcceptAll() {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     ++of_ip;
+    guard_.Add(watch_fd, ip, port);
     open_.emplace(watch_fd, std::move(ip));
     metrics_.Set("wxident_connections", {{"addr", addr_}},
                  static_cast<double>(open_.size()));
@@ -192,6 +217,7 @@ void AcceptLoop::ShedOne() {
 
 void AcceptLoop::Closed(int watch_fd) {
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch_fd, nullptr);
+  guard_.Remove(watch_fd);
   close(watch_fd);
   auto found = open_.find(watch_fd);
   if (found == open_.end()) return;

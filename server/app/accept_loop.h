@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/app/connection_guard.h"
 #include "server/base/metrics.h"
 
 namespace wxident {
@@ -16,7 +17,8 @@ namespace wxident {
 // Accepts TCP connections on one address and hands their descriptors on. The
 // gRPC library has a loop of its own, but that of 1.51 is dead for good after
 // the process once runs out of descriptors (CVE-2023-4785); this one closes the
-// connection that does not fit and goes on. One thread of its own.
+// connection that does not fit and goes on, and cuts one that abuses the server
+// (see ConnectionGuard). One thread of its own.
 class AcceptLoop {
  public:
   // Bounds that keep one peer, or all, from using up the process.
@@ -28,19 +30,25 @@ class AcceptLoop {
   // and close, on the loop's thread. Connections wait until Run().
   static absl::StatusOr<std::unique_ptr<AcceptLoop>> Listen(
       const std::string& addr, Metrics& metrics);
-  // Stops accepting; connections that were handed on live on.
+  // Connections that were handed on live on, and nobody watches them any more.
   ~AcceptLoop();
 
   void Run(std::function<void(int fd)> accepted);
 
+  // New connections are refused from now on; those that there are stay watched.
+  void StopAccepting();
+
   // host:port with the real port.
   const std::string& addr() const { return addr_; }
+  ConnectionGuard& guard() { return guard_; }
 
  private:
   AcceptLoop(int listen_fd, std::string addr, Metrics& metrics);
   void Loop();
   void AcceptAll();
   void ShedOne();
+  // Lets the guard look when it is time to, and tells how long epoll may wait.
+  int LookMs();
   void Closed(int watch_fd);
 
   const int listen_fd_;
@@ -54,6 +62,8 @@ class AcceptLoop {
   std::function<void(int)> accepted_;
   // A duplicate of each open connection's descriptor tells when it is closed.
   std::map<int, std::string> open_;  // duplicate -> peer's IP
+  ConnectionGuard guard_;
+  absl::Time next_look_ = absl::InfinitePast();
   std::map<std::string, int> per_ip_;
   absl::Time shed_logged_at_ = absl::InfinitePast();
   std::thread thread_;

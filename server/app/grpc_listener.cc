@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/app/call_counter.h"
 
 namespace wxident {
 namespace {
@@ -67,6 +68,12 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   Harden(builder);
+  std::vector<
+      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
+      interceptors;
+  interceptors.push_back(
+      std::make_unique<CallCounter>(listener->accept_loop_->guard()));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   for (grpc::Service* service : options.services)
     builder.RegisterService(service);
   listener->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
@@ -99,11 +106,13 @@ void GrpcListener::SetServing(bool serving) {
 
 void GrpcListener::Stop(absl::Duration timeout) {
   if (server_ == nullptr) return;
-  // The loop ends first: a connection that came now would only be closed.
-  accept_loop_.reset();
+  // A connection that came now would only be closed.
+  accept_loop_->StopAccepting();
   server_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoMicroseconds(timeout));
   server_.reset();
+  // Last: calls were counted in it.
+  accept_loop_.reset();
 }
 
 }  // namespace wxident

@@ -1,0 +1,69 @@
+#include "server/app/call_counter.h"
+
+#include <grpcpp/server_context.h>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+namespace wxident {
+namespace {
+
+using grpc::experimental::InterceptionHookPoints;
+using grpc::experimental::ServerRpcInfo;
+
+// A call that its peer ended sooner than this was not given a chance.
+constexpr std::chrono::milliseconds kChance(100);
+
+class CountedCall final : public grpc::experimental::Interceptor {
+ public:
+  CountedCall(std::shared_ptr<CallCounts> counts, ServerRpcInfo& call)
+      : counts_(std::move(counts)),
+        call_(call),
+        unary_(call.type() == ServerRpcInfo::Type::UNARY) {
+    ++counts_->running;
+    if (unary_) ++counts_->running_unary;
+  }
+
+  ~CountedCall() override {
+    if (unary_) --counts_->running_unary;
+    --counts_->running;
+  }
+
+  void Intercept(
+      grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            InterceptionHookPoints::POST_RECV_CLOSE))
+      OnClosed();
+    methods->Proceed();
+  }
+
+ private:
+  void OnClosed() {
+    if (!call_.server_context()->IsCancelled() ||
+        std::chrono::steady_clock::now() - began_ >= kChance)
+      ++counts_->served;
+    // A caller whose time is over before the server comes to the call is not to
+    // blame for a slow server, nor has it had anything.
+    else if (call_.server_context()->deadline() > began_by_the_wall_)
+      ++counts_->wasted;
+  }
+
+  const std::shared_ptr<CallCounts> counts_;
+  ServerRpcInfo& call_;
+  const bool unary_;
+  const std::chrono::steady_clock::time_point began_ =
+      std::chrono::steady_clock::now();
+  const std::chrono::system_clock::time_point began_by_the_wall_ =
+      std::chrono::system_clock::now();
+};
+
+}  // namespace
+
+grpc::experimental::Interceptor* CallCounter::CreateServerInterceptor(
+    ServerRpcInfo* call) {
+  return new CountedCall(guard_.CountsOf(call->server_context()->peer()),
+                         *call);
+}
+
+}  // namespace wxident
