@@ -128,7 +128,9 @@ wx_pg_start() {
       wx_pg_fail "PostgreSQL did not start" || return 1
     }
   done
-  wx_pg_superuser "$dir" postgres --command="CREATE ROLE wxident LOGIN" \
+  # Tests look at the server's connections, and end them, as the owner.
+  wx_pg_superuser "$dir" postgres --command="CREATE ROLE wxident LOGIN
+    IN ROLE pg_read_all_stats, pg_signal_backend" \
     --command="CREATE DATABASE wxident OWNER wxident" || {
     wx_pg_stop "$dir"
     wx_pg_fail "could not make the database" || return 1

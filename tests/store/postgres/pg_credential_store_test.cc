@@ -259,7 +259,7 @@ TEST_P(PgCredentialStoreTest, CutConnectionsCountNothingTwice) {
   const auto cut = [&] {
     pg().Sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE pid <> pg_backend_pid() AND usename = 'wxident'");
+        "WHERE pid <> pg_backend_pid() AND usename = 'wxident_server'");
   };
   for (int i = 0; i < kFetches && !HasFailure(); ++i) {
     const LeaseRequest request = AskToReplace(Stable(), i);

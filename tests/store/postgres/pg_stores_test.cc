@@ -313,7 +313,7 @@ TEST_P(PgStoresTest, ACutConnectionIsNotNoticed) {
   for (int i = 0; i < 5; ++i) {
     pg().Sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE pid <> pg_backend_pid() AND usename = 'wxident'");
+        "WHERE pid <> pg_backend_pid() AND usename = 'wxident_server'");
     MustRecord(Login("wx1", "o1"));
   }
 }
