@@ -315,13 +315,15 @@ Json ErrorOf(const absl::Status& status) {
   const std::string code = absl::StatusCodeToString(status.code());
   Json error{{"reason", reason},
              {"code", code},
-             {"message", std::string(status.message())},
+             {"message", status.ToString()},
              {"kind", reason.empty() ? code : "ERROR_REASON_" + reason}};
   if (const std::string errcode = MetadataOf(status, "errcode");
       !errcode.empty())
     error["errcode"] = errcode;
   if (const auto wait = RetryAfter(status); wait.has_value())
     error["retry_after_ms"] = absl::ToInt64Milliseconds(*wait);
+  if (const std::string id = RequestId(status); !id.empty())
+    error["request_id"] = id;
   for (const auto& [field, what] : ViolationsOf(status))
     error["violations"].push_back(field);
   return error;

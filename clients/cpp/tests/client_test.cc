@@ -254,6 +254,20 @@ TEST(ClientTest, UnavailableIsTriedThreeTimes) {
   EXPECT_EQ(fake.Calls("ValidateSession"), 6);
 }
 
+TEST(ClientTest, AnAuditLogMayBeBackSoon) {
+  FakeWxident fake;
+  fake.AddApp("wx1");
+  const auto client = fake.MakeClient();
+  FakeWxident::Failure again;
+  again.retry_in = absl::Milliseconds(1);
+  for (int i = 0; i < 2; ++i)
+    fake.FailNext("GetAccessToken", v1::ERROR_REASON_AUDIT_UNAVAILABLE, again);
+  v1::GetAccessTokenRequest request;
+  request.set_app_id("wx1");
+  EXPECT_TRUE(client->GetAccessToken(request).ok());
+  EXPECT_EQ(fake.Calls("GetAccessToken"), 3);
+}
+
 TEST(ClientTest, TheServerMayForbidIt) {
   FakeWxident fake;
   const auto client = fake.MakeClient();
@@ -268,9 +282,16 @@ TEST(ClientTest, OthersAreNotRetried) {
   const auto client = fake.MakeClient();
   FakeWxident::Failure again;
   again.retry_in = absl::Milliseconds(1);
-  fake.FailNext("GetUser", v1::ERROR_REASON_OVERLOADED, again);
-  EXPECT_TRUE(Is(client->GetUser({}).status(), v1::ERROR_REASON_OVERLOADED));
-  EXPECT_EQ(fake.Calls("GetUser"), 1);
+  int calls = 0;
+  for (const v1::ErrorReason reason :
+       {v1::ERROR_REASON_OVERLOADED, v1::ERROR_REASON_CALLER_NOT_ALLOWED,
+        v1::ERROR_REASON_CALLER_RATE_LIMITED,
+        v1::ERROR_REASON_CALLER_UNAUTHENTICATED,
+        v1::ERROR_REASON_SESSION_RATE_LIMITED}) {
+    fake.FailNext("GetUser", reason, again);
+    EXPECT_TRUE(Is(client->GetUser({}).status(), reason));
+    EXPECT_EQ(fake.Calls("GetUser"), ++calls);
+  }
 }
 
 TEST(ClientTest, SendsTheTraceContextAndItsName) {

@@ -7,6 +7,7 @@
 #include <regex>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "wxident/fake.h"
@@ -15,6 +16,7 @@ namespace wxident::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
@@ -28,6 +30,7 @@ TEST(ErrorTest, WhatTheServerDidNotSaySaysWhatToDo) {
   EXPECT_EQ(MetadataOf(status, "errcode"), "");
   EXPECT_THAT(ViolationsOf(status), SizeIs(0));
   EXPECT_EQ(RetryAfter(status), std::nullopt);
+  EXPECT_EQ(RequestId(status), "");
   EXPECT_THAT(status.message(), HasSubstr("check the address"));
   EXPECT_THAT(status.message(), HasSubstr("connection refused"));
   EXPECT_TRUE(FromGrpc(grpc::Status::OK).ok());
@@ -66,6 +69,9 @@ TEST(ErrorTest, CarriesTheDetails) {
   EXPECT_EQ(MetadataOf(status, "errcode"), "45009");
   EXPECT_NE(MetadataOf(status, "rid"), "");
   EXPECT_EQ(RetryAfter(status), absl::Milliseconds(1500));
+  EXPECT_THAT(RequestId(status), MatchesRegex("[0-9a-f]{16}"));
+  EXPECT_THAT(status.ToString(), HasSubstr(absl::StrCat("wxident-request-id='",
+                                                        RequestId(status))));
   EXPECT_THAT(ViolationsOf(status),
               UnorderedElementsAre(Pair("user_id", HasSubstr("asked for"))));
 }

@@ -145,7 +145,7 @@ absl::StatusOr<AppToken> AccessTokenSource::State::FetchAlone(
   const grpc::Status status =
       client.stub().GetAccessToken(&context, request, &response);
   Leave(context);
-  if (!status.ok()) return FromGrpc(status);
+  if (!status.ok()) return FromGrpc(status, context);
   AppToken token = TokenOf(response);
   std::lock_guard<std::mutex> lock(mutex);
   const AppToken& best = held.Offer(token, absl::Now());

@@ -77,7 +77,7 @@ absl::StatusOr<Response> Client::Call(
       absl::Now() + options.deadline.value_or(deadline_.value_or(usual))));
   Response response;
   const grpc::Status status = ((*stub_).*method)(&context, request, &response);
-  if (!status.ok()) return FromGrpc(status);
+  if (!status.ok()) return FromGrpc(status, context);
   return response;
 }
 

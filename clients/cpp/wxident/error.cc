@@ -11,6 +11,8 @@ namespace {
 
 constexpr char kDomain[] = "wxident";
 constexpr char kPrefix[] = "ERROR_REASON_";
+// Of the trailing metadata, and of the status's payload: printed as it is.
+constexpr char kRequestId[] = "wxident-request-id";
 
 // One detail of a status, by the type URL that google.protobuf.Any gives it.
 template <typename Detail>
@@ -87,6 +89,22 @@ std::optional<absl::Duration> RetryAfter(const absl::Status& status) {
   if (!retry.has_value()) return std::nullopt;
   return absl::Seconds(retry->retry_delay().seconds()) +
          absl::Nanoseconds(retry->retry_delay().nanos());
+}
+
+std::string RequestId(const absl::Status& status) {
+  return std::string(status.GetPayload(kRequestId).value_or(absl::Cord()));
+}
+
+absl::Status FromGrpc(const grpc::Status& status,
+                      const grpc::ClientContext& context) {
+  absl::Status out = FromGrpc(status);
+  if (out.ok()) return out;
+  const auto& trailers = context.GetServerTrailingMetadata();
+  if (auto found = trailers.find(kRequestId); found != trailers.end())
+    out.SetPayload(kRequestId,
+                   absl::Cord(absl::string_view(found->second.data(),
+                                                found->second.size())));
+  return out;
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {

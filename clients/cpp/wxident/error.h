@@ -1,6 +1,7 @@
 #ifndef WXIDENT_CLIENTS_CPP_WXIDENT_ERROR_H_
 #define WXIDENT_CLIENTS_CPP_WXIDENT_ERROR_H_
 
+#include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
 #include <optional>
@@ -41,7 +42,15 @@ std::vector<std::pair<std::string, std::string>> ViolationsOf(
 // How long to wait before the same call may help.
 std::optional<absl::Duration> RetryAfter(const absl::Status& status);
 
+// What the server's logs call this call, for a question to its operator;
+// printing the status shows it too. "": no server answered.
+std::string RequestId(const absl::Status& status);
+
 // The absl::Status of a gRPC call's end, for calls made with Client::stub().
+// The context is the call's: its trailing metadata has the request id.
+absl::Status FromGrpc(const grpc::Status& status,
+                      const grpc::ClientContext& context);
+// Without a request id.
 absl::Status FromGrpc(const grpc::Status& status);
 
 }  // namespace wxident::client

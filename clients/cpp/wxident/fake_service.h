@@ -1,6 +1,7 @@
 #ifndef WXIDENT_CLIENTS_CPP_WXIDENT_FAKE_SERVICE_H_
 #define WXIDENT_CLIENTS_CPP_WXIDENT_FAKE_SERVICE_H_
 
+#include <mutex>
 #include <string>
 
 #include "wxident/fake_world.h"
@@ -57,9 +58,23 @@ class FakeService : public v1::IdentityService::Service {
                              v1::BatchGetUsersResponse* response) override;
 
  private:
+  // Held from Begin to End: one call at a time, but for those that wait.
+  using Lock = std::unique_lock<std::mutex>;
+
   // Counts a call; holds or fails it when that was asked for.
   grpc::Status Begin(grpc::ServerContext& context, const std::string& method,
-                     std::unique_lock<std::mutex>& lock);
+                     Lock& lock);
+  // A failure gets its request id.
+  grpc::Status End(grpc::ServerContext& context, const grpc::Status& status);
+  // A unary call, from Begin to End.
+  template <typename Request, typename Response>
+  grpc::Status Serve(grpc::ServerContext& context, const std::string& method,
+                     const Request& request, Response& response);
+  // Sends the app's tokens until the stream ends.
+  grpc::Status Watch(grpc::ServerContext& context,
+                     const v1::WatchAccessTokenRequest& request,
+                     grpc::ServerWriter<v1::WatchAccessTokenResponse>& writer,
+                     Lock& lock);
 
   FakeWorld& world_;
 };
