@@ -1658,7 +1658,8 @@ type GetJsapiSignatureRequest struct {
 	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	// Required. The page's URL as the browser has it, http or https, at most 2048
 	// characters; what begins with '#' is left out. Its host must be among the
-	// account's JS-SDK domains, which WeChat checks, not we.
+	// account's JS-SDK domains, which WeChat checks, not we. A page that a user has
+	// just been sent back to has an oauth_code in it.
 	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2336,22 +2337,22 @@ const file_wxident_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x03 \x01(\x03R\n" +
 	"generation\x12/\n" +
-	"\x04kind\x18\x04 \x01(\x0e2\x1b.wxident.v1.AccessTokenKindR\x04kind\"C\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x1b.wxident.v1.AccessTokenKindR\x04kind\"I\n" +
 	"\x18GetJsapiSignatureRequest\x12\x15\n" +
-	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x10\n" +
-	"\x03url\x18\x02 \x01(\tR\x03url\"\x84\x01\n" +
+	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x16\n" +
+	"\x03url\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01R\x03url\"\x84\x01\n" +
 	"\x19GetJsapiSignatureResponse\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\tR\x05nonce\x12\x1c\n" +
 	"\ttimestamp\x18\x03 \x01(\x03R\ttimestamp\x12\x1c\n" +
-	"\tsignature\x18\x04 \x01(\tR\tsignature\"~\n" +
+	"\tsignature\x18\x04 \x01(\tR\tsignature\"\x84\x01\n" +
 	"\x16GetAuthorizeUrlRequest\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12!\n" +
 	"\fredirect_uri\x18\x02 \x01(\tR\vredirectUri\x12\x14\n" +
-	"\x05scope\x18\x03 \x01(\tR\x05scope\x12\x14\n" +
-	"\x05state\x18\x04 \x01(\tR\x05state\"+\n" +
-	"\x17GetAuthorizeUrlResponse\x12\x10\n" +
-	"\x03url\x18\x01 \x01(\tR\x03url\"\xa9\x01\n" +
+	"\x05scope\x18\x03 \x01(\tR\x05scope\x12\x1a\n" +
+	"\x05state\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01R\x05state\"1\n" +
+	"\x17GetAuthorizeUrlResponse\x12\x16\n" +
+	"\x03url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01R\x03url\"\xa9\x01\n" +
 	"\x0eGetUserRequest\x12\x19\n" +
 	"\auser_id\x18\x01 \x01(\tH\x00R\x06userId\x12<\n" +
 	"\fidentity_ref\x18\x02 \x01(\v2\x17.wxident.v1.IdentityRefH\x00R\videntityRef\x123\n" +

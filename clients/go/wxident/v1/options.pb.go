@@ -36,7 +36,7 @@ var file_wxident_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 var (
 	// The field's value identifies a person or opens a door: a code, token, key,
 	// phone number, openid or unionid. Whatever prints or stores messages must
-	// leave such values out.
+	// leave such values out; wxidentd writes "[redacted]" in its log.
 	//
 	// optional bool sensitive = 51001;
 	E_Sensitive = &file_wxident_v1_options_proto_extTypes[0]

@@ -735,7 +735,8 @@ class GetJsapiSignatureRequest(_message.Message):
     url: _builtins.str
     """Required. The page's URL as the browser has it, http or https, at most 2048
     characters; what begins with '#' is left out. Its host must be among the
-    account's JS-SDK domains, which WeChat checks, not we.
+    account's JS-SDK domains, which WeChat checks, not we. A page that a user has
+    just been sent back to has an oauth_code in it.
     """
     def __init__(
         self,

@@ -14,5 +14,5 @@ SENSITIVE_FIELD_NUMBER: _builtins.int
 sensitive: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """The field's value identifies a person or opens a door: a code, token, key,
 phone number, openid or unionid. Whatever prints or stores messages must
-leave such values out.
+leave such values out; wxidentd writes "[redacted]" in its log.
 """
