@@ -19,6 +19,8 @@
 #include "server/app/audit_command.h"
 #include "server/app/config.h"
 #include "server/app/healthcheck.h"
+#include "server/app/keys_command.h"
+#include "server/app/process_hardening.h"
 #include "server/app/server.h"
 #include "server/base/log.h"
 
@@ -43,6 +45,9 @@ constexpr char kUsage[] =
                                                ask a server over a new connection
   wxidentd audit verify --file F [--file G ...] --key-file K [--head HEX]
                                                whether audit files, oldest first, are as written
+  wxidentd keys new|list|rotate --ring-file F  add a key, name the keys, let the newest seal
+  wxidentd keys verify --ring-file F [--config FILE [flags]]
+                                               whether the ring can be used, and fits the database
   wxidentd version
   wxidentd --help
 
@@ -50,6 +55,7 @@ Exit codes: 0 done; 64 wrong arguments; 69 the database or an address cannot be
 had; 78 the configuration or the database's schema is wrong. healthcheck: 0
 serving, 1 wrong arguments, 2 no connection, 3 the call failed, 4 not serving.
 audit verify: 0 as written, 1 not, 64 wrong arguments, 78 a file cannot be read.
+keys verify: 1 the ring does not fit the database.
 
 Signals: TERM and INT stop the server gently; a second one ends it at once. HUP
 reads certificates, the revocation list, the policy and the key ring again and
@@ -244,6 +250,8 @@ int Main(const std::vector<std::string>& arguments) {
   if (command == "check-config") return CheckConfig(rest);
   if (command == "healthcheck") return RunHealthcheck(rest);
   if (command == "audit") return AuditCommand(rest, std::cout, std::cerr);
+  if (command == "keys")
+    return KeysCommand(rest, Environment(), std::cout, std::cerr);
   if (command == "version") {
     std::cout << "wxidentd " << kVersion << "\n";
     return 0;
@@ -257,5 +265,9 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace wxident
 
 int main(int argc, char** argv) {
-  return wxident::Main(std::vector<std::string>(argv + 1, argv + argc));
+  wxident::HardenProcess();
+  const int code =
+      wxident::Main(std::vector<std::string>(argv + 1, argv + argc));
+  wxident::AllowLeakCheck();
+  return code;
 }

@@ -1,6 +1,7 @@
 #include "server/app/server.h"
 
 #include <atomic>
+#include <future>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "server/app/gate.h"
 #include "server/app/grpc_listener.h"
+#include "server/app/key_ring_file.h"
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/log.h"
@@ -21,16 +23,20 @@
 #include "server/http/curl_http_client.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
+#include "server/keys/resealer.h"
+#include "server/keys/ring_reload.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/identity_service.h"
 #include "server/session/code_logins.h"
 #include "server/session/oauth_grants.h"
+#include "server/session/refusal_limit.h"
 #include "server/session/session_checks.h"
 #include "server/session/session_sweeper.h"
 #include "server/store/postgres/pg_connector.h"
 #include "server/store/postgres/pg_credential_store.h"
 #include "server/store/postgres/pg_grant_store.h"
 #include "server/store/postgres/pg_identity_store.h"
+#include "server/store/postgres/pg_key_store.h"
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/postgres/pg_profile_store.h"
 #include "server/store/postgres/pg_session_store.h"
@@ -82,6 +88,8 @@ struct Server::Parts {
   std::unique_ptr<PgProfileStore> profiles;
   std::unique_ptr<PgGrantStore> grant_store;
   std::unique_ptr<PgCredentialStore> credential_store;
+  std::unique_ptr<PgKeyStore> keys;
+  std::unique_ptr<RingReload> ring_reload;
 
   std::unique_ptr<CurlHttpClient> http;
   std::unique_ptr<WechatClient> wechat;
@@ -90,8 +98,10 @@ struct Server::Parts {
   std::unique_ptr<TokenKeeper> tokens;
   std::unique_ptr<CodeLogins> logins;
   std::unique_ptr<SessionChecks> session_checks;
+  std::unique_ptr<RefusalLimit> refusals;
   std::unique_ptr<OauthGrants> grants;
   std::unique_ptr<SessionSweeper> sweeper;
+  std::unique_ptr<Resealer> resealer;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Service> admin_service;
 
@@ -102,6 +112,7 @@ struct Server::Parts {
   bool stopping = false;
 
   absl::Status BuildStores();
+  absl::Status CheckKeyRing();
   absl::Status BuildWechat();
   void BuildFlows();
   absl::Status Listen();
@@ -132,8 +143,25 @@ absl::Status Server::Parts::BuildStores() {
   profiles = std::make_unique<PgProfileStore>(*pool, *key_ring, *phone_index);
   grant_store = std::make_unique<PgGrantStore>(*pool, *key_ring);
   credential_store = std::make_unique<PgCredentialStore>(*pool, *key_ring);
+  keys = std::make_unique<PgKeyStore>(*pool, *key_ring);
   SeeDatabase();
-  return absl::OkStatus();
+  return CheckKeyRing();
+}
+
+// Whether the database's values were sealed with these keys.
+absl::Status Server::Parts::CheckKeyRing() {
+  std::vector<KeyRing::Key> others = config.keys.phone_index;
+  others.insert(others.end(), config.audit.key.begin(), config.audit.key.end());
+  ring_reload = std::make_unique<RingReload>(
+      *key_ring,
+      [path = config.keys.ring_file, others = std::move(others)] {
+        return ReadKeyRingFile(path, others);
+      },
+      *keys, random, clock, metrics);
+  std::promise<absl::Status> checked;
+  ring_reload->Reload(
+      [&checked](absl::Status status) { checked.set_value(status); });
+  return checked.get_future().get();
 }
 
 absl::Status Server::Parts::BuildWechat() {
@@ -154,17 +182,24 @@ void Server::Parts::BuildFlows() {
   logins =
       std::make_unique<CodeLogins>(*wechat, *identities, *timer, clock, random);
   session_checks = std::make_unique<SessionChecks>(*sessions, clock);
+  refusals = std::make_unique<RefusalLimit>(clock);
   grants = std::make_unique<OauthGrants>(apps, *wechat, *grant_store, clock);
   sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
+  resealer =
+      std::make_unique<Resealer>(*keys, *key_ring, *timer, clock, metrics);
   const Services services{
       .callers = gate->callers(),
       .access = gate->access(),
       .audit = gate->audit(),
       .audit_required = config.audit.required,
       .key_ring = *key_ring,
+      .keys = *keys,
+      .ring_reload = *ring_reload,
+      .resealer = *resealer,
       .apps = apps,
       .logins = *logins,
       .session_checks = *session_checks,
+      .refusals = *refusals,
       .grants = *grants,
       .tokens = *tokens,
       .identities = *identities,
@@ -250,7 +285,13 @@ void Server::Housekeep() {
   parts.SetServing(!parts.stopping && unseen < kReadyFor);
 }
 
-void Server::Reload() { parts_->gate->Reload(); }
+void Server::Reload() {
+  Parts& parts = *parts_;
+  parts.gate->Reload();
+  parts.ring_reload->Reload([&parts](absl::Status reloaded) {
+    ReportReload("key_ring", reloaded, parts.metrics);
+  });
+}
 
 void Server::AnnounceStop() {
   parts_->stopping = true;
@@ -266,9 +307,12 @@ void Server::Stop() {
       Deadline::After(parts_->config.shutdown.timeout, parts_->clock);
   parts_->grpc->Stop(end.Left(parts_->clock));
   if (parts_->admin != nullptr) parts_->admin->Stop(end.Left(parts_->clock));
-  // Every call has ended; what still runs are fetches of tokens and a sweep.
+  // Every call has ended; what still runs are fetches of tokens, a sweep, and
+  // the care of keys.
   parts_->tokens->Stop();
   parts_->sweeper->Stop();
+  parts_->ring_reload->Stop();
+  parts_->resealer->Stop();
   parts_->timer.reset();
   parts_->service.reset();
 }

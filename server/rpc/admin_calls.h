@@ -35,6 +35,15 @@ grpc::ServerUnaryReactor* StartExportUser(const Services& services,
                                           const v1::ExportUserRequest& request,
                                           v1::ExportUserResponse& response);
 
+grpc::ServerUnaryReactor* StartRotateKeys(const Services& services,
+                                          grpc::CallbackServerContext& context,
+                                          const v1::RotateKeysRequest& request,
+                                          v1::RotateKeysResponse& response);
+
+grpc::ServerUnaryReactor* StartGetKeyStatus(
+    const Services& services, grpc::CallbackServerContext& context,
+    const v1::GetKeyStatusRequest& request, v1::GetKeyStatusResponse& response);
+
 }  // namespace wxident
 
 #endif  // WXIDENT_SERVER_RPC_ADMIN_CALLS_H_

@@ -10,11 +10,15 @@
 #include "server/crypto/random.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
+#include "server/keys/resealer.h"
+#include "server/keys/ring_reload.h"
 #include "server/rpc/caller.h"
 #include "server/session/code_logins.h"
 #include "server/session/oauth_grants.h"
+#include "server/session/refusal_limit.h"
 #include "server/session/session_checks.h"
 #include "server/store/identity_store.h"
+#include "server/store/key_store.h"
 #include "server/store/profile_store.h"
 #include "server/store/session_store.h"
 #include "server/wechat/wechat_api.h"
@@ -30,10 +34,14 @@ struct Services {
   // Whether nothing that AuditedAs names leaves without its line.
   bool audit_required;
   const KeyRing& key_ring;
+  KeyStore& keys;
+  RingReload& ring_reload;
+  Resealer& resealer;
 
   const Apps& apps;
   CodeLogins& logins;
   SessionChecks& session_checks;
+  RefusalLimit& refusals;
   OauthGrants& grants;
   TokenKeeper& tokens;
   IdentityStore& identities;

@@ -24,6 +24,8 @@
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
 #include "server/crypto/key_ring.h"
+#include "server/keys/resealer.h"
+#include "server/keys/ring_reload.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
@@ -33,6 +35,7 @@
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
 #include "tests/fakes/fake_identity_store.h"
+#include "tests/fakes/fake_key_store.h"
 #include "tests/fakes/fake_profile_store.h"
 #include "tests/fakes/fake_session_store.h"
 #include "tests/session/fake_wechat_api.h"
@@ -80,10 +83,12 @@ inline Policy EverythingAllowed() {
   return {.allow = {{.caller = "loopback", .methods = AllMethods()}}};
 }
 
+inline std::vector<KeyRing::Key> KeysOfTests() {
+  return {{1, Secret(std::string(32, 'k'))}};
+}
+
 inline std::unique_ptr<KeyRing> KeyRingOfTests(Random& random) {
-  std::vector<KeyRing::Key> keys;
-  keys.push_back({1, Secret(std::string(32, 'k'))});
-  return *KeyRing::Create(std::move(keys), random);
+  return *KeyRing::Create(KeysOfTests(), random);
 }
 
 // The services behind a real gRPC server in this process, over fakes of WeChat
@@ -117,6 +122,9 @@ class ServiceTest : public testing::Test {
     tokens_.EndWatches();
     server_->Shutdown();
     tokens_.Stop();
+    ring_reload_.Stop();
+    resealer_.Stop();
+    timer_.RunAll();
   }
 
   // Calls `method` of its stub with a deadline of 10 s.
@@ -255,19 +263,31 @@ class ServiceTest : public testing::Test {
   LoopbackCallers callers_;
   AccessControl access_{EverythingAllowed(), clock_, metrics_};
   std::unique_ptr<KeyRing> key_ring_ = KeyRingOfTests(random_);
+  FakeKeyStore keys_{*key_ring_};
+  // What the ring's file holds.
+  absl::StatusOr<std::vector<KeyRing::Key>> ring_file_ = KeysOfTests();
+  RingReload ring_reload_{*key_ring_, [this] { return ring_file_; },
+                          keys_,      random_,
+                          clock_,     metrics_};
+  Resealer resealer_{keys_, *key_ring_, timer_, clock_, metrics_};
   TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
                       clock_, random_, metrics_};
   CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};
   SessionChecks checks_{sessions_, clock_};
+  RefusalLimit refusals_{clock_};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
   Services services_{.callers = callers_,
                      .access = access_,
                      .audit = nullptr,
                      .audit_required = true,
                      .key_ring = *key_ring_,
+                     .keys = keys_,
+                     .ring_reload = ring_reload_,
+                     .resealer = resealer_,
                      .apps = apps_,
                      .logins = logins_,
                      .session_checks = checks_,
+                     .refusals = refusals_,
                      .grants = grants_,
                      .tokens = tokens_,
                      .identities = identities_,
