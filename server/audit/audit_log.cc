@@ -18,10 +18,8 @@
 namespace wxident {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 // Together less than the second that callers are promised.
-constexpr auto kMostWait = std::chrono::milliseconds(800);
+constexpr absl::Duration kMostWait = absl::Milliseconds(800);
 constexpr auto kWatch = std::chrono::milliseconds(100);
 
 absl::Status UnavailableError() {
@@ -34,11 +32,12 @@ absl::Status UnavailableError() {
 // A Write that waits for its line; of a Note: nothing.
 struct Waiter {
   DoneStatus done;
-  std::optional<SteadyClock::time_point> until;
+  // On Clock::Monotonic().
+  std::optional<absl::Duration> until;
 };
 
-void TellAll(std::vector<DoneStatus>& all, const absl::Status& status) {
-  for (DoneStatus& done : all) std::move(done)(status);
+void RefuseAll(std::vector<DoneStatus>& all) {
+  for (DoneStatus& done : all) std::move(done)(UnavailableError());
 }
 
 }  // namespace
@@ -65,14 +64,14 @@ struct AuditLog::State {
   std::mutex mutex;
   // For the writing thread: there is something to do.
   std::condition_variable work;
-  // For the others: `reopened`, `ended` or `abandoned` is.
+  // For the others: `reopened`, `stuck`, `ended` or `abandoned` is set.
   std::condition_variable changed;
   // What waits, and who: two lists side by side.
   std::vector<AuditWriter::Item> items;
   std::vector<Waiter> waiters;
   // Who waits for the write that is under way, and since when it is.
   std::vector<Waiter> in_write;
-  std::optional<SteadyClock::time_point> write_began;
+  std::optional<absl::Duration> write_began;
   // That write has been under way for too long: nobody else is to wait.
   bool stuck = false;
   // Notes that have no line, and of which no line tells yet.
@@ -99,7 +98,7 @@ struct AuditLog::State {
   void LogOutcome(const AuditWriter::Appended& appended);
   void Watch();
   // Under `mutex`: takes out who has waited until `now`, and their lines.
-  std::vector<DoneStatus> TakeLate(SteadyClock::time_point now);
+  std::vector<DoneStatus> TakeLate(absl::Duration now);
   std::vector<DoneStatus> TakeAll();
 };
 
@@ -122,12 +121,12 @@ bool AuditLog::State::WriteBatch(std::unique_lock<std::mutex>& lock) {
   in_write = std::exchange(waiters, {});
   const bool asked = std::exchange(reopen, false);
   const uint64_t told = missing;
-  write_began = SteadyClock::now();
+  write_began = clock.Monotonic();
+  const absl::Time now = clock.Now();
   lock.unlock();
   std::optional<absl::Status> answer;
   if (asked) answer = writer->Reopen();
-  const AuditWriter::Appended appended =
-      writer->Append(batch, told, clock.Now());
+  const AuditWriter::Appended appended = writer->Append(batch, told, now);
 
   lock.lock();
   if (abandoned) return false;
@@ -159,8 +158,8 @@ bool AuditLog::State::WriteBatch(std::unique_lock<std::mutex>& lock) {
   if (!refused.empty())
     metrics.Count("wxident_audit_refused_total", {},
                   static_cast<double>(refused.size()));
-  TellAll(written, absl::OkStatus());
-  if (!refused.empty()) TellAll(refused, UnavailableError());
+  for (DoneStatus& done : written) std::move(done)(absl::OkStatus());
+  RefuseAll(refused);
   LogOutcome(appended);
   lock.lock();
   return true;
@@ -177,7 +176,7 @@ void AuditLog::State::LogOutcome(const AuditWriter::Appended& appended) {
     Log(LogLevel::kInfo, "audit log is written again", {{"file", path}});
 }
 
-std::vector<DoneStatus> AuditLog::State::TakeLate(SteadyClock::time_point now) {
+std::vector<DoneStatus> AuditLog::State::TakeLate(absl::Duration now) {
   std::vector<DoneStatus> late;
   for (Waiter& waiter : in_write)
     if (waiter.done != nullptr && waiter.until <= now)
@@ -200,26 +199,27 @@ std::vector<DoneStatus> AuditLog::State::TakeLate(SteadyClock::time_point now) {
 }
 
 std::vector<DoneStatus> AuditLog::State::TakeAll() {
-  return TakeLate(SteadyClock::time_point::max());
+  return TakeLate(absl::InfiniteDuration());
 }
 
 void AuditLog::State::Watch() {
   std::unique_lock<std::mutex> lock(mutex);
   while (
       !changed.wait_for(lock, kWatch, [this] { return ended || abandoned; })) {
-    const SteadyClock::time_point now = SteadyClock::now();
+    const absl::Duration now = clock.Monotonic();
     const bool was_stuck = stuck;
     std::vector<DoneStatus> late = TakeLate(now);
     stuck = write_began.has_value() &&
             (!late.empty() || now - *write_began >= kMostWait);
     if (late.empty() && stuck == was_stuck) continue;
+    if (stuck) changed.notify_all();
     lock.unlock();
     if (stuck && !was_stuck)
       Log(LogLevel::kError, "audit log hangs", {{"file", path}});
     if (!late.empty()) {
       metrics.Count("wxident_audit_refused_total", {},
                     static_cast<double>(late.size()));
-      TellAll(late, UnavailableError());
+      RefuseAll(late);
     }
     lock.lock();
   }
@@ -248,7 +248,7 @@ AuditLog::~AuditLog() {
   std::unique_lock<std::mutex> lock(state_->mutex);
   state_->ending = true;
   state_->work.notify_one();
-  state_->changed.wait_for(lock, kMostWait, [this] { return state_->ended; });
+  state_->changed.wait(lock, [this] { return state_->ended || state_->stuck; });
   state_->abandoned = !state_->ended;
   std::vector<DoneStatus> late = state_->TakeAll();
   state_->changed.notify_all();
@@ -262,7 +262,7 @@ AuditLog::~AuditLog() {
     writer_.detach();
     Log(LogLevel::kError, "audit log given up: its file hangs",
         {{"file", state_->path}});
-    TellAll(late, UnavailableError());
+    RefuseAll(late);
   }
 }
 
@@ -272,7 +272,7 @@ void AuditLog::Write(AuditEntry entry, DoneStatus done) {
   std::unique_lock<std::mutex> lock(state.mutex);
   if (!state.stuck && state.items.size() < state.queue_limit) {
     state.Push({std::move(entry), time},
-               {std::move(done), SteadyClock::now() + kMostWait});
+               {std::move(done), state.clock.Monotonic() + kMostWait});
     return;
   }
   lock.unlock();
@@ -297,8 +297,9 @@ absl::Status AuditLog::Reopen() {
   state.reopened.reset();
   state.reopen = true;
   state.work.notify_one();
-  if (!state.changed.wait_for(lock, kMostWait,
-                              [&] { return state.reopened.has_value(); }))
+  state.changed.wait(lock,
+                     [&] { return state.reopened.has_value() || state.stuck; });
+  if (!state.reopened.has_value())
     return absl::UnavailableError(
         absl::StrCat("audit log: ", state.path, " hangs"));
   return *state.reopened;

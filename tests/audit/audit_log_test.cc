@@ -50,8 +50,9 @@ class AuditLogTest : public testing::Test {
   static std::future<absl::Status> Write(AuditLog& log, int number = 0) {
     auto promise = std::make_shared<std::promise<absl::Status>>();
     std::future<absl::Status> future = promise->get_future();
-    log.Write(SampleEntry(number),
-              [promise](absl::Status status) { promise->set_value(status); });
+    log.Write(SampleEntry(number), [promise](absl::Status status) {
+      promise->set_value(std::move(status));
+    });
     return future;
   }
   std::string Text(const std::string& suffix = "") {
@@ -161,15 +162,20 @@ class AuditLogHangTest : public AuditLogTest {
 
   // Writes until the pipe is full and the log hangs in it.
   void Hang(AuditLog& log) {
-    absl::Status status;
-    while (status.ok()) {
-      const auto began = std::chrono::steady_clock::now();
-      status = Write(log).get();
-      const auto took = std::chrono::steady_clock::now() - began;
-      // And what a busy machine adds.
-      EXPECT_LT(took, std::chrono::milliseconds(1500));
+    while (true) {
+      std::future<absl::Status> written = Write(log);
+      // Long enough for a line that goes through, else one more is written.
+      if (written.wait_for(std::chrono::milliseconds(100)) ==
+          std::future_status::ready) {
+        ASSERT_TRUE(written.get().ok());
+        continue;
+      }
+      clock_.Advance(absl::Milliseconds(900));
+      const absl::Status status = written.get();
+      if (status.ok()) continue;
+      ASSERT_TRUE(HasReason(status, Reason::kAuditUnavailable)) << status;
+      return;
     }
-    EXPECT_TRUE(HasReason(status, Reason::kAuditUnavailable)) << status;
   }
   // Reads what is there.
   void Read() {
@@ -187,7 +193,6 @@ TEST_F(AuditLogHangTest, NobodyWaitsForASinkThatHangs) {
   auto log = Open(/*queue_limit=*/10);
   Hang(*log);
   // From now on at once, and notes while there is room.
-  const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 100; ++i) {
     log->Note(SampleEntry(i));
     std::future<absl::Status> refused = Write(*log);
@@ -195,8 +200,6 @@ TEST_F(AuditLogHangTest, NobodyWaitsForASinkThatHangs) {
               std::future_status::ready);
     EXPECT_TRUE(HasReason(refused.get(), Reason::kAuditUnavailable));
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - began,
-            std::chrono::milliseconds(500));
   EXPECT_EQ(Metric("wxident_audit_dropped_total"), 90);
   EXPECT_EQ(log->Reopen().code(), absl::StatusCode::kUnavailable);
 
@@ -220,14 +223,29 @@ TEST_F(AuditLogHangTest, NobodyWaitsForASinkThatHangs) {
   EXPECT_TRUE(absl::StrContains(text_, "request-4711"));
 }
 
+TEST_F(AuditLogHangTest, AWriteFailsWithinASecondOfRealTime) {
+  auto log = AuditLog::Open({.path = path_, .key = AuditKey()}, SystemClock(),
+                            metrics_)
+                 .value();
+  absl::Status status;
+  std::chrono::steady_clock::duration took{};
+  while (status.ok()) {
+    const auto began = std::chrono::steady_clock::now();
+    status = Write(*log).get();
+    took = std::chrono::steady_clock::now() - began;
+  }
+  EXPECT_TRUE(HasReason(status, Reason::kAuditUnavailable)) << status;
+  EXPECT_GT(took, std::chrono::milliseconds(500));
+  // A second, and what a busy machine adds.
+  EXPECT_LT(took, std::chrono::seconds(5));
+}
+
 TEST_F(AuditLogHangTest, DoesNotHoldTheEndUp) {
   auto log = Open();
   Hang(*log);
   log->Note(SampleEntry(1));
-  const auto began = std::chrono::steady_clock::now();
+  // Would wait for ever.
   log.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - began,
-            std::chrono::milliseconds(2500));
 }
 
 TEST_F(AuditLogHangTest, APipeThatNobodyReadsIsRefused) {
