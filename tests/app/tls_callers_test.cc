@@ -48,7 +48,7 @@ class TlsCallersTest : public ::testing::Test {
 
   void Revoke(const std::vector<TestCertificate>& certificates) {
     Write("callers.crl", MakeTestCrl(ca_, certificates, {}, clock_.Now()));
-    ASSERT_EQ(files_->Reload(), true);
+    ASSERT_TRUE(files_->Reload().value());
   }
 
   TestCertificate Certificate(const std::vector<std::string>& uris) {

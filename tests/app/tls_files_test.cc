@@ -69,14 +69,24 @@ class TlsFilesTest : public ::testing::Test {
     return absl::StrSplit(status.message(), '\n');
   }
 
+  bool Look() { return files_->Look().value(); }
+  bool Reload() { return files_->Reload().value(); }
+
+  // What a look says of bad files.
+  std::string LookRefused() {
+    return std::string(files_->Look().status().message());
+  }
+
   // Whether the newest snapshot is of this server certificate.
   bool Serves(const TestCertificate& server) {
     return IsOf(server, *files_->newest());
   }
 
   bool IsOf(const TestCertificate& server, const TlsSnapshot& snapshot) {
+    // A secret is its file without the last line break.
+    const Secret key(server.key.substr(0, server.key.size() - 1));
     return snapshot.certificate_chain == server.pem + ca_.pem &&
-           snapshot.private_key == Secret(server.key);
+           snapshot.private_key == key;
   }
 
   FakeClock clock_;
@@ -143,11 +153,11 @@ TEST_F(TlsFilesTest, NamesAllThatAreBad) {
 TEST_F(TlsFilesTest, ReloadsAtOnce) {
   Open();
   const std::shared_ptr<const TlsSnapshot> first = files_->newest();
-  EXPECT_EQ(files_->Reload(), false);
+  EXPECT_FALSE(Reload());
   EXPECT_EQ(files_->newest(), first);
   const TestCertificate second = NewServer();
   WriteServer(second);
-  EXPECT_EQ(files_->Reload(), true);
+  EXPECT_TRUE(Reload());
   EXPECT_TRUE(Serves(second));
 }
 
@@ -162,26 +172,26 @@ TEST_F(TlsFilesTest, NeverGivesHalfOfAPair) {
     EXPECT_FALSE(files_->Reload().ok());
     EXPECT_TRUE(Serves(first));
     WriteServer(second);
-    EXPECT_EQ(files_->Reload(), true);
+    EXPECT_TRUE(Reload());
     EXPECT_TRUE(Serves(second));
   }
 }
 
 TEST_F(TlsFilesTest, ALookWaitsForFilesThatAreBeingWritten) {
   Open();
-  EXPECT_EQ(files_->Look(), false);
+  EXPECT_FALSE(Look());
   // A good text that is not the last one yet: the second CA is still to come.
   const TestCertificate other_ca = MakeTestCa("other");
   const TestCertificate second = NewServer();
   WriteServer(second);
-  EXPECT_EQ(files_->Look(), false);
+  EXPECT_FALSE(Look());
   Write(config_.tls_client_ca_file, ca_.pem + other_ca.pem);
-  EXPECT_EQ(files_->Look(), false);
+  EXPECT_FALSE(Look());
   EXPECT_FALSE(Serves(second));
-  EXPECT_EQ(files_->Look(), true);
+  EXPECT_TRUE(Look());
   EXPECT_TRUE(Serves(second));
   EXPECT_EQ(files_->newest()->client_cas, ca_.pem + other_ca.pem);
-  EXPECT_EQ(files_->Look(), false);
+  EXPECT_FALSE(Look());
 }
 
 TEST_F(TlsFilesTest, ALookTellsOfBadFilesOnceAndKeepsTheOldOnes) {
@@ -190,14 +200,13 @@ TEST_F(TlsFilesTest, ALookTellsOfBadFilesOnceAndKeepsTheOldOnes) {
   Open();
   const TestCertificate second = NewServer();
   Write(config_.tls_cert_file, second.pem);
-  EXPECT_EQ(files_->Look(), false);
-  EXPECT_THAT(files_->Look().status().message(),
-              StartsWith("grpc.tls_key_file: "));
-  EXPECT_EQ(files_->Look(), false);
-  EXPECT_EQ(files_->Look(), false);
+  EXPECT_FALSE(Look());
+  EXPECT_THAT(LookRefused(), StartsWith("grpc.tls_key_file: "));
+  EXPECT_FALSE(Look());
+  EXPECT_FALSE(Look());
   ASSERT_EQ(unlink(config_.tls_cert_file.c_str()), 0);
-  EXPECT_EQ(files_->Look(), false);
-  EXPECT_THAT(files_->Look().status().message(), HasSubstr("cannot open"));
+  EXPECT_FALSE(Look());
+  EXPECT_THAT(LookRefused(), HasSubstr("cannot open"));
   EXPECT_TRUE(Serves(first));
 }
 
@@ -207,11 +216,11 @@ TEST_F(TlsFilesTest, TimeMakesACertificateGood) {
   Open();
   const TestCertificate early = NewServer({.begins = absl::Minutes(5)});
   WriteServer(early);
-  EXPECT_EQ(files_->Look(), false);
-  EXPECT_THAT(files_->Look().status().message(), HasSubstr("begins only"));
+  EXPECT_FALSE(Look());
+  EXPECT_THAT(LookRefused(), HasSubstr("begins only"));
   EXPECT_TRUE(Serves(first));
   clock_.Advance(absl::Minutes(5));
-  EXPECT_EQ(files_->Look(), true);
+  EXPECT_TRUE(Look());
   EXPECT_TRUE(Serves(early));
 }
 
@@ -231,7 +240,7 @@ TEST_F(TlsFilesTest, ReadersSeeWholeSnapshots) {
     });
   for (int i = 1; i <= 50; ++i) {
     WriteServer(servers[i % 2]);
-    EXPECT_EQ(files_->Reload(), true);
+    EXPECT_TRUE(Reload());
   }
   ended = true;
   for (std::thread& reader : readers) reader.join();
