@@ -78,7 +78,20 @@ inline std::set<std::string> AllMethods() {
   return names;
 }
 
-// "loopback", who everybody is in these tests, may call everything.
+// Believes what the call says of itself, as no real one does; "loopback" is who
+// says nothing.
+class TestCallers final : public Callers {
+ public:
+  absl::StatusOr<std::string> Identify(
+      const grpc::ServerContextBase& context) override {
+    const auto found = context.client_metadata().find("test-caller");
+    if (found == context.client_metadata().end())
+      return std::string("loopback");
+    return std::string(found->second.data(), found->second.size());
+  }
+};
+
+// "loopback" may call everything.
 inline Policy EverythingAllowed() {
   return {.allow = {{.caller = "loopback", .methods = AllMethods()}}};
 }
@@ -127,7 +140,7 @@ class ServiceTest : public testing::Test {
     timer_.RunAll();
   }
 
-  // Calls `method` of its stub with a deadline of 10 s.
+  // Calls `method` of its stub as caller_, with a deadline of 10 s.
   template <typename Stub, typename Request, typename Response>
   grpc::Status Call(Method<Stub, Request, Response> method,
                     const Request& request, Response* response) {
@@ -140,6 +153,7 @@ class ServiceTest : public testing::Test {
                     grpc::ClientContext& context) {
     context.set_deadline(std::chrono::system_clock::now() +
                          std::chrono::seconds(10));
+    if (caller_ != "loopback") context.AddMetadata("test-caller", caller_);
     if constexpr (std::is_same_v<Stub, Admin>)
       return (admin_.get()->*method)(&context, request, response);
     else
@@ -260,7 +274,7 @@ class ServiceTest : public testing::Test {
               App{kOrdinary, AppKind::kOfficialAccount, kOrdinary, Secret("s"),
                   TokenMode::kOrdinary}}};
   Metrics metrics_;
-  LoopbackCallers callers_;
+  TestCallers callers_;
   AccessControl access_{EverythingAllowed(), clock_, metrics_};
   std::unique_ptr<KeyRing> key_ring_ = KeyRingOfTests(random_);
   FakeKeyStore keys_{*key_ring_};
@@ -308,6 +322,8 @@ class ServiceTest : public testing::Test {
   std::string addr_;
   std::unique_ptr<v1::IdentityService::Stub> stub_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
+  // Who calls.
+  std::string caller_ = "loopback";
   int codes_ = 0;
 };
 
