@@ -45,10 +45,13 @@ struct Gate::Parts {
   Parts(const Config& config, Clock& clock, Metrics& metrics)
       : config(config),
         metrics(metrics),
-        access(PolicyOf(config), clock, metrics) {}
+        policy(PolicyOf(config)),
+        access(policy, clock, metrics) {}
 
   const Config& config;
   Metrics& metrics;
+  // The one in place.
+  Policy policy;
   AccessControl access;
   // nullptr: plain text.
   std::unique_ptr<TlsFiles> tls;
@@ -73,7 +76,10 @@ absl::Status Gate::Parts::OpenTls(Clock& clock) {
 
 void Gate::Parts::TakeTls(const absl::StatusOr<bool>& taken) {
   if (!taken.ok()) return ReportReload("tls", taken.status(), metrics);
-  if (*taken) TellTls();
+  if (!*taken) return;
+  TellTls();
+  // What runs long asks again whether its caller may go on.
+  access.Replace(policy);
 }
 
 void Gate::Parts::TellTls() {
@@ -95,8 +101,8 @@ void Gate::Parts::TellTls() {
 absl::Status Gate::Parts::ReloadPolicy() {
   WX_ASSIGN_OR_RETURN(const std::string text,
                       ReadConfigFile(config.access.policy_file));
-  WX_ASSIGN_OR_RETURN(Policy policy, ParsePolicyFile(text, config.apps));
-  access.Replace(std::move(policy));
+  WX_ASSIGN_OR_RETURN(policy, ParsePolicyFile(text, config.apps));
+  access.Replace(policy);
   return absl::OkStatus();
 }
 

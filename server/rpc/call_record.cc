@@ -81,7 +81,8 @@ absl::Status CallRecord::AllowEveryApp() {
 }
 
 bool CallRecord::StillAllowed() const {
-  return services_.access.Allows(caller_, rpc_, app_id_);
+  return services_.callers.Identify(context_).ok() &&
+         services_.access.Allows(caller_, rpc_, app_id_);
 }
 
 AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) const {

@@ -57,8 +57,8 @@ class CallRecord {
   // The answer is about no app: a token of nobody, or nobody was asked for.
   void ConcernsNoApp() { asked_ = true; }
 
-  // Whether the policy that is in place by now still lets the caller do what
-  // Allow let it do. On any thread, after Allow.
+  // Whether the caller is not revoked by now, and the policy that is in place
+  // still lets it do what Allow let it do. On any thread, after Allow.
   bool StillAllowed() const;
 
   // Whom the call is about, an openid or a user_id, for the audit line.
