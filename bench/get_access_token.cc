@@ -175,6 +175,7 @@ int Main() {
                  TokenMode::kStable}});
   CodeLogins logins(wechat, identities, timer, clock, random);
   SessionChecks checks(sessions, clock);
+  RefusalLimit refusals(clock);
   OauthGrants grants(apps, wechat, grant_store, clock);
   LoopbackCallers callers;
   AccessControl access(
@@ -194,6 +195,7 @@ int Main() {
       .apps = apps,
       .logins = logins,
       .session_checks = checks,
+      .refusals = refusals,
       .grants = grants,
       .tokens = tokens,
       .identities = identities,

@@ -94,11 +94,14 @@ std::string FormatLogLine(absl::string_view timestamp, LogLevel level,
 
 void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields) {
-  spdlog::logger& logger = Logger();
-  if (!logger.should_log(SpdlogLevel(level))) return;
+  if (!IsLogged(level)) return;
   const std::string now = absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(),
                                            absl::UTCTimeZone());
-  logger.log(SpdlogLevel(level), FormatLogLine(now, level, event, fields));
+  Logger().log(SpdlogLevel(level), FormatLogLine(now, level, event, fields));
+}
+
+bool IsLogged(LogLevel level) {
+  return Logger().should_log(SpdlogLevel(level));
 }
 
 void SetLogLevel(LogLevel level) { Logger().set_level(SpdlogLevel(level)); }

@@ -23,6 +23,9 @@ void Log(LogLevel level, absl::string_view event,
 // What is less than `level` is not written. The default is kInfo.
 void SetLogLevel(LogLevel level);
 
+// Whether Log writes lines of `level`, for those who would make one in vain.
+bool IsLogged(LogLevel level);
+
 // One log line without its newline, as Log writes it. For tests.
 std::string FormatLogLine(absl::string_view timestamp, LogLevel level,
                           absl::string_view event,

@@ -7,7 +7,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/identity/apps.h"
-#include "server/identity/types.h"
 #include "server/rpc/call_record.h"
 #include "server/rpc/services.h"
 #include "server/store/session_store.h"
@@ -52,11 +51,10 @@ template <typename Open>
 auto OpenWithinLimit(const Services& services, const OpenDataFields& fields,
                      const SessionWithKeys& session, const Open& open)
     -> decltype(open(MakeOpenDataInput(services, fields, session))) {
-  const Identity& who = session.session.identity;
-  const absl::Status within = services.refusals.Begin(who);
+  const absl::Status within = services.refusals.Begin(session.session);
   if (!within.ok()) return within;
   auto opened = open(MakeOpenDataInput(services, fields, session));
-  services.refusals.End(who, opened.ok());
+  services.refusals.End(session.session, opened.ok());
   if (!opened.ok()) return OpenDataError(session, opened.status());
   return opened;
 }

@@ -11,26 +11,28 @@ constexpr absl::Duration kWithin = absl::Minutes(1);
 // About 15 MB.
 constexpr size_t kMostRemembered = 100'000;
 
-// Neither part has a space.
-std::string KeyOf(const Identity& who) {
-  return absl::StrCat(who.app_id, " ", who.openid);
+// A refreshed session keeps the time of its login.
+std::string KeyOf(const Session& session) {
+  return absl::StrCat(session.identity.app_id, " ", session.identity.openid,
+                      " ", absl::ToUnixMicros(session.created_at));
 }
 
 }  // namespace
 
-absl::Status RefusalLimit::Begin(const Identity& who) {
-  std::string key = KeyOf(who);
+absl::Status RefusalLimit::Begin(const Session& session) {
+  std::string key = KeyOf(session);
   std::lock_guard<std::mutex> lock(mutex_);
   const absl::Duration now = clock_.Monotonic();
   Forget(now);
-  Tries& tries = by_person_[std::move(key)];
+  Tries& tries = by_session_[std::move(key)];
   if (tries.under_way + tries.refused.size() >= kMostRefused) {
     const absl::Duration wait = tries.refused.empty()
                                     ? absl::Seconds(1)
                                     : tries.refused.front() + kWithin - now;
     return Error(Reason::kSessionRateLimited,
-                 "too much encrypted data of this person was refused within a "
-                 "minute; wait, log in again, then ask WeChat for it again")
+                 "too much encrypted data of this session was refused within a "
+                 "minute; wait, or log in again, then ask WeChat for the data "
+                 "again")
         .RetryAfter(wait)
         .ToStatus();
   }
@@ -38,15 +40,15 @@ absl::Status RefusalLimit::Begin(const Identity& who) {
   return absl::OkStatus();
 }
 
-void RefusalLimit::End(const Identity& who, bool opened) {
-  std::string key = KeyOf(who);
+void RefusalLimit::End(const Session& session, bool opened) {
+  std::string key = KeyOf(session);
   std::lock_guard<std::mutex> lock(mutex_);
   const absl::Duration now = clock_.Monotonic();
-  const auto found = by_person_.find(key);
+  const auto found = by_session_.find(key);
   Tries& tries = found->second;
   --tries.under_way;
   if (opened) {
-    if (tries.under_way == 0 && tries.refused.empty()) by_person_.erase(found);
+    if (tries.under_way == 0 && tries.refused.empty()) by_session_.erase(found);
     return;
   }
   tries.refused.push_back(now);
@@ -56,7 +58,7 @@ void RefusalLimit::End(const Identity& who, bool opened) {
 
 size_t RefusalLimit::size() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return by_person_.size();
+  return by_session_.size();
 }
 
 void RefusalLimit::Forget(absl::Duration now) {
@@ -65,10 +67,10 @@ void RefusalLimit::Forget(absl::Duration now) {
 }
 
 void RefusalLimit::ForgetOldest() {
-  const auto found = by_person_.find(refusals_.front().second);
+  const auto found = by_session_.find(refusals_.front().second);
   found->second.refused.pop_front();
   if (found->second.under_way == 0 && found->second.refused.empty())
-    by_person_.erase(found);
+    by_session_.erase(found);
   refusals_.pop_front();
 }
 

@@ -15,11 +15,11 @@
 namespace wxident {
 
 // Lets at most 5 pieces of encrypted data be refused within a minute for one
-// person in one app. WeChat's cipher authenticates nothing: whoever could try
-// changed data without end would learn, bit by bit, how to make data that
-// opens. What is counted belongs to the identity and not to a session token,
-// for so does the session_key: refreshing a token or logging in once more gives
-// no further tries. A success gives none back.
+// session. WeChat's cipher authenticates nothing: whoever could try changed
+// data without end might learn, bit by bit, how to make data that opens. A
+// session is what one login began, whatever token it has come to: refreshing it
+// gives no further tries. Nor does a success. A new login does, and needs a new
+// code of WeChat's.
 //
 // Kept in this process's memory: N replicas allow N times as many. At most
 // 100,000 refusals are remembered, the newest; who would push out their own
@@ -28,14 +28,14 @@ class RefusalLimit {
  public:
   explicit RefusalLimit(Clock& clock) : clock_(clock) {}
 
-  // To be asked before data of `who` is opened. When it is OK, End must follow.
-  // Data that is being opened at this moment counts as refused, so that many
-  // tries at once are no more than one after the other. Errors:
+  // To be asked before data of `session` is opened. When it is OK, End must
+  // follow. Data that is being opened at this moment counts as refused, so that
+  // many tries at once are no more than one after the other. Errors:
   // SESSION_RATE_LIMITED, with the time until it is OK again.
-  absl::Status Begin(const Identity& who);
-  void End(const Identity& who, bool opened);
+  absl::Status Begin(const Session& session);
+  void End(const Session& session, bool opened);
 
-  // How many people's refusals are remembered. For tests.
+  // How many sessions' refusals are remembered. For tests.
   size_t size() const;
 
  private:
@@ -50,7 +50,7 @@ class RefusalLimit {
 
   Clock& clock_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Tries> by_person_;
+  std::unordered_map<std::string, Tries> by_session_;
   // Every refusal, oldest first, and whose it is.
   std::deque<std::pair<absl::Duration, std::string>> refusals_;
 };

@@ -126,6 +126,8 @@ TEST_F(OpenDataCallsTest, OnceAKeyWasDroppedWhateverFailsIsStale) {
   for (const std::string& data :
        {Encrypt(Steps()), Encrypt("not json", kThirdKey),
         Base64Encode(std::string(32, 'x')), Base64Encode("odd")}) {
+    // So that none is one too many.
+    clock_.Advance(absl::Minutes(1));
     EXPECT_EQ(Refusal(&Identity::DecryptUserData, DataRequest(token, data)),
               "SESSION_KEY_STALE");
     EXPECT_EQ(Refusal(&Identity::DecryptPhone, PhoneRequest(token, data)),

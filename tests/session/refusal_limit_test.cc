@@ -16,13 +16,16 @@ namespace {
 
 class RefusalLimitTest : public testing::Test {
  protected:
-  static Identity Who(int n = 0) {
-    return {.app_id = "wx1", .openid = absl::StrCat("o", n)};
+  static Session Of(int n = 0) {
+    Session session;
+    session.identity = {.app_id = "wx1", .openid = absl::StrCat("o", n)};
+    session.created_at = absl::FromUnixSeconds(1'000'000);
+    return session;
   }
-  // Whether data of a person may be opened; if so, it opens or does not.
-  bool Try(const Identity& who, bool opens) {
-    if (!limit_.Begin(who).ok()) return false;
-    limit_.End(who, opens);
+  // Whether data of a session may be opened; if so, it opens or does not.
+  bool Try(const Session& session, bool opens) {
+    if (!limit_.Begin(session).ok()) return false;
+    limit_.End(session, opens);
     return true;
   }
 
@@ -31,61 +34,67 @@ class RefusalLimitTest : public testing::Test {
 };
 
 TEST_F(RefusalLimitTest, FiveRefusalsWithinAMinute) {
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(Try(Who(), false)) << i;
-  const absl::Status refused = limit_.Begin(Who());
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(Try(Of(), false)) << i;
+  const absl::Status refused = limit_.Begin(Of());
   EXPECT_TRUE(HasReason(refused, Reason::kSessionRateLimited)) << refused;
   EXPECT_EQ(DetailsOf(refused).retry_after, absl::Minutes(1));
-  EXPECT_TRUE(Try(Who(1), false)) << "another person";
+  EXPECT_TRUE(Try(Of(1), false)) << "another person";
+}
+
+TEST_F(RefusalLimitTest, ASessionIsWhatALoginBegan) {
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(Try(Of(), false)) << i;
+  Session session = Of();
+  session.expires_at = absl::InfiniteFuture();
+  EXPECT_FALSE(Try(session, false)) << "refreshed";
+  session.created_at += absl::Microseconds(1);
+  EXPECT_TRUE(Try(session, false)) << "another login";
 }
 
 TEST_F(RefusalLimitTest, EachIsForgottenAMinuteAfterIt) {
   for (int i = 0; i < 5; ++i) {
-    EXPECT_TRUE(Try(Who(), false));
+    EXPECT_TRUE(Try(Of(), false));
     clock_.Advance(absl::Seconds(10));
   }
-  EXPECT_EQ(DetailsOf(limit_.Begin(Who())).retry_after, absl::Seconds(10));
+  EXPECT_EQ(DetailsOf(limit_.Begin(Of())).retry_after, absl::Seconds(10));
   clock_.Advance(absl::Milliseconds(9999));
-  EXPECT_FALSE(Try(Who(), false));
+  EXPECT_FALSE(Try(Of(), false));
   clock_.Advance(absl::Milliseconds(1));
-  EXPECT_TRUE(Try(Who(), false)) << "the first is a minute old";
-  EXPECT_FALSE(Try(Who(), false));
+  EXPECT_TRUE(Try(Of(), false)) << "the first is a minute old";
+  EXPECT_FALSE(Try(Of(), false));
 }
 
 TEST_F(RefusalLimitTest, SuccessesNeitherCountNorClear) {
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(Try(Who(), true));
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Try(Who(), false));
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(Try(Who(), true));
-  EXPECT_TRUE(Try(Who(), false));
-  EXPECT_FALSE(Try(Who(), true)) << "right data is not even looked at";
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(Try(Of(), true));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(Try(Of(), false));
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(Try(Of(), true));
+  EXPECT_TRUE(Try(Of(), false));
+  EXPECT_FALSE(Try(Of(), true)) << "right data is not even looked at";
 }
 
 TEST_F(RefusalLimitTest, WhatIsUnderWayCounts) {
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limit_.Begin(Who()).ok());
-  const absl::Status refused = limit_.Begin(Who());
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limit_.Begin(Of()).ok());
+  const absl::Status refused = limit_.Begin(Of());
   EXPECT_TRUE(HasReason(refused, Reason::kSessionRateLimited));
   EXPECT_GT(DetailsOf(refused).retry_after, absl::ZeroDuration());
-  for (int i = 0; i < 5; ++i) limit_.End(Who(), true);
-  EXPECT_TRUE(Try(Who(), true));
+  for (int i = 0; i < 5; ++i) limit_.End(Of(), true);
+  EXPECT_TRUE(Try(Of(), true));
 }
 
-TEST_F(RefusalLimitTest, NothingIsKeptOfThoseWhoseDataOpened) {
-  for (int i = 0; i < 1000; ++i) Try(Who(i), true);
+TEST_F(RefusalLimitTest, NothingIsKeptOfSessionsWhoseDataOpened) {
+  for (int i = 0; i < 1000; ++i) Try(Of(i), true);
   EXPECT_EQ(limit_.size(), 0u);
-  for (int i = 0; i < 1000; ++i) Try(Who(i), false);
+  for (int i = 0; i < 1000; ++i) Try(Of(i), false);
   EXPECT_EQ(limit_.size(), 1000u);
   clock_.Advance(absl::Minutes(1));
-  Try(Who(), true);
+  Try(Of(), true);
   EXPECT_EQ(limit_.size(), 0u);
 }
 
 TEST_F(RefusalLimitTest, MemoryIsBounded) {
-  for (int i = 0; i < 5; ++i) Try(Who(), false);
-  for (int i = 1; i < 100'000; ++i) Try(Who(i), false);
+  for (int i = 0; i < 5; ++i) Try(Of(), false);
+  for (int i = 1; i < 100'000; ++i) Try(Of(i), false);
   EXPECT_EQ(limit_.size(), 100'000u);
-  for (int i = 0; i < 4; ++i)
-    EXPECT_TRUE(Try(Who(), false)) << "all but the last were pushed out";
-  EXPECT_FALSE(Try(Who(), false));
-  EXPECT_EQ(limit_.size(), 99'997u);
+  EXPECT_TRUE(Try(Of(), false)) << "the first were pushed out";
 }
 
 TEST_F(RefusalLimitTest, ManyAtOnceAreNoMore) {
@@ -94,7 +103,7 @@ TEST_F(RefusalLimitTest, ManyAtOnceAreNoMore) {
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i)
-        if (Try(Who(), false)) ++tried;
+        if (Try(Of(), false)) ++tried;
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(tried, 5);
