@@ -50,7 +50,7 @@ PostgresHarness::PostgresHarness(PgPool::Options options,
       grants_(*pool_, *key_ring_) {
   Sql("TRUNCATE users, user_forwards, union_ids, identities, sessions, "
       "session_keys, profiles, phones, app_credentials, user_events, "
-      "login_answers, oauth_grants");
+      "login_answers, oauth_grants, key_canaries");
 }
 
 void PostgresHarness::PassTime(absl::Duration by) {

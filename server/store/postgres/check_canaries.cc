@@ -103,26 +103,29 @@ absl::Status Remember(SqlSession& session, KeyRing& ring,
   return session.Execute(kRemember, {ids.Literal(), sealed.Literal()}).status();
 }
 
-// What the outer status tells is of the database, the inner of the ring.
-absl::StatusOr<absl::StatusOr<std::vector<uint32_t>>> Check(SqlSession& session,
-                                                            KeyRing& ring,
-                                                            bool remember) {
+absl::Status Check(SqlSession& session,
+                   PgItem<CanaryCheck, std::vector<uint32_t>>& item) {
+  KeyRing& ring = *item.in.ring;
   WX_ASSIGN_OR_RETURN(Canaries canaries, Read(session));
   std::vector<uint32_t> foreign = Foreign(ring, canaries);
-  if (foreign.empty() && remember) {
+  if (foreign.empty() && item.in.remember) {
     WX_RETURN_IF_ERROR(Remember(session, ring, canaries));
     WX_RETURN_IF_ERROR(
         session.Execute(kUse, {absl::StrCat(ring.sealing_key_id())}).status());
     WX_ASSIGN_OR_RETURN(canaries, Read(session));
     foreign = Foreign(ring, canaries);
   }
-  if (!foreign.empty()) return {ForeignError(foreign)};
+  if (!foreign.empty()) {
+    item.out = ForeignError(foreign);
+    return absl::OkStatus();
+  }
   const std::vector<uint32_t> ids = ring.key_ids();
   std::vector<uint32_t> missing;
   for (const auto& [id, canary] : canaries)
     if (canary.in_use && std::count(ids.begin(), ids.end(), id) == 0)
       missing.push_back(id);
-  return {missing};
+  item.out = std::move(missing);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -130,10 +133,7 @@ absl::StatusOr<absl::StatusOr<std::vector<uint32_t>>> Check(SqlSession& session,
 absl::Status CheckCanaries(
     SqlSession& session,
     const PgItems<CanaryCheck, std::vector<uint32_t>>& items) {
-  for (auto* item : items) {
-    WX_ASSIGN_OR_RETURN(item->out,
-                        Check(session, *item->in.ring, item->in.remember));
-  }
+  for (auto* item : items) WX_RETURN_IF_ERROR(Check(session, *item));
   return absl::OkStatus();
 }
 
