@@ -11,8 +11,9 @@
 namespace wxident {
 namespace {
 
-// One listener's view of the files: gRPC asks it from the thread that hands
-// connections over, and keeps what it was given last.
+// One acceptor's view of the files. gRPC asks it for each connection, on the
+// thread that brings it, and works with what it was given last. Neither gRPC
+// 1.51 nor this may be asked by two threads at once: an acceptor has one.
 class Port {
  public:
   explicit Port(const TlsFiles& files) : files_(files) {}
