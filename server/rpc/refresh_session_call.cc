@@ -27,7 +27,8 @@ class RefreshSessionCall final : public UnaryCall {
     if (!hash.ok()) return Fail(hash.status());
     if (hash->empty()) return Fail(SessionNotActiveError());
     hash_ = *std::move(hash);
-    if (AllowsEveryApp()) return Refresh();
+    // Whose it is decides whether the caller may, and is for the audit log.
+    if (AllowsEveryApp() && services_.audit == nullptr) return Refresh();
     services_.sessions.FindTokenOwner(
         hash_, deadline(), [this](absl::StatusOr<std::optional<Identity>> who) {
           OnOwner(std::move(who));

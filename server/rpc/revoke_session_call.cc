@@ -38,7 +38,8 @@ class RevokeSessionCall final : public UnaryCall {
     if (!hash.ok()) return Fail(hash.status());
     if (hash->empty()) return NothingToRevoke();
     hash_ = *std::move(hash);
-    if (AllowsEveryApp()) return Revoke();
+    // Whose it is decides whether the caller may, and is for the audit log.
+    if (AllowsEveryApp() && services_.audit == nullptr) return Revoke();
     services_.sessions.FindTokenOwner(
         hash_, deadline(), [this](absl::StatusOr<std::optional<Identity>> who) {
           OnOwner(std::move(who));
