@@ -22,8 +22,8 @@ namespace {
 // WeChat's published sample (wechat-api 15.1) and whose it is.
 nlohmann::json Sample() {
   std::ifstream file(Runfile("tests/vectors/open_data.json"));
-  for (const nlohmann::json& vector :
-       nlohmann::json::parse(file).at("open_data"))
+  const nlohmann::json all = nlohmann::json::parse(file);
+  for (const nlohmann::json& vector : all.at("open_data"))
     if (vector.at("name") == "official_profile") return vector;
   return nlohmann::json::object();
 }
