@@ -1,6 +1,5 @@
 #include "tests/integration/keeper_fleet.h"
 
-#include <curl/curl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -18,6 +17,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/integration/http_get.h"
 
 namespace wxident {
 namespace {
@@ -62,25 +62,6 @@ class Calls {
   std::deque<v1::GetAccessTokenRequest> requests_;
 };
 
-size_t Append(char* data, size_t size, size_t count, void* out) {
-  static_cast<std::string*>(out)->append(data, size * count);
-  return size * count;
-}
-
-std::string Fetch(const std::string& url) {
-  std::string body;
-  CURL* curl = curl_easy_init();
-  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROXY, "");
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 20'000L);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Append);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-  EXPECT_EQ(curl_easy_perform(curl), CURLE_OK) << url;
-  curl_easy_cleanup(curl);
-  return body;
-}
-
 std::string Describe(const TokenAnswer& answer) {
   return absl::StrCat(answer.status.error_code(), " ", ReasonOf(answer.status),
                       " ", answer.status.error_message());
@@ -120,7 +101,7 @@ Fleet::Fleet(World& world, size_t size, const How& how) : living_(size, true) {
 
 Fleet::~Fleet() {
   for (size_t i = 0; i < size(); ++i)
-    if (living_[i]) servers_[i]->process().Signal(SIGTERM);
+    if (living_[i]) servers_[i]->Terminate();
   for (size_t i = 0; i < size(); ++i)
     if (living_[i])
       EXPECT_EQ(servers_[i]->process().Wait(), 0)
@@ -197,9 +178,15 @@ double Fleet::Metric(const std::string& name) {
   double sum = 0;
   for (size_t i = 0; i < size(); ++i) {
     if (!living_[i]) continue;
-    const std::string text = Fetch(absl::StrCat(
-        "http://127.0.0.1:", servers_[i]->metrics_port(), "/metrics"));
-    for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const std::optional<std::string> text =
+        HttpGet(absl::StrCat("http://127.0.0.1:", servers_[i]->metrics_port(),
+                             "/metrics"),
+                absl::Seconds(20));
+    if (!text.has_value()) {
+      ADD_FAILURE() << "no metrics of server " << i;
+      continue;
+    }
+    for (absl::string_view line : absl::StrSplit(*text, '\n')) {
       if (line.substr(0, name.size()) != name) continue;
       double value = 0;
       const absl::string_view digits =

@@ -9,6 +9,8 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 #include <utility>
 
 namespace wxident {
@@ -57,12 +59,13 @@ void Process::Read(int fd) {
   changed_.notify_all();
 }
 
-std::optional<std::string> Process::WaitForLine(const std::string& text) {
+std::optional<std::string> Process::WaitForLine(const std::string& text,
+                                                size_t from) {
   std::unique_lock<std::mutex> lock(mutex_);
   size_t found = std::string::npos;
   size_t end = std::string::npos;
   changed_.wait_for(lock, std::chrono::seconds(60), [&] {
-    found = log_.find(text);
+    found = log_.find(text, from);
     if (found != std::string::npos) end = log_.find('\n', found);
     return end != std::string::npos || ended_;
   });
@@ -76,7 +79,22 @@ std::string Process::log() const {
   return log_;
 }
 
-void Process::Signal(int signal) { kill(pid_, signal); }
+bool Process::running() const {
+  if (exit_code_.has_value()) return false;
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+  std::string stat;
+  std::getline(file, stat);
+  // "pid (name) state ...", and a name may hold anything.
+  const size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= stat.size())
+    return false;
+  const char state = stat[name_end + 2];
+  return state != 'T' && state != 'Z' && state != 'X';
+}
+
+void Process::Signal(int signal) {
+  if (!exit_code_.has_value()) kill(pid_, signal);
+}
 
 int Process::Wait() {
   if (!exit_code_.has_value()) {

@@ -30,11 +30,17 @@ class Process {
 
   // The first log line that holds `text`, waiting for it; nullopt when the
   // program ended, or 60 s passed, without one.
-  std::optional<std::string> WaitForLine(const std::string& text);
+  // What stands before `from` in the log does not count.
+  std::optional<std::string> WaitForLine(const std::string& text,
+                                         size_t from = 0);
 
   std::string log() const;
 
+  // Does nothing once Wait has seen the end.
   void Signal(int signal);
+
+  // False when it has ended, or was stopped by SIGSTOP.
+  bool running() const;
 
   // The exit code, or 128 + the signal that ended it. Waits; the log is then
   // complete.

@@ -147,6 +147,20 @@ std::string Simulator::FetchToken(const std::string& app_id,
 
 void Simulator::Fault(const nlohmann::json& rule) { Call("faults", rule); }
 
+void Simulator::Stop() {
+  issued_ = Get("issued");
+  process_.reset();
+}
+
+std::vector<std::pair<std::string, std::string>> Simulator::Issued() {
+  if (process_ != nullptr) issued_ = Get("issued");
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [list, texts] : issued_.items())
+    for (const nlohmann::json& text : texts)
+      out.emplace_back("one of WeChat's " + list, text.get<std::string>());
+  return out;
+}
+
 void Simulator::ClearFaults() { Request("DELETE", "/_sim/faults", ""); }
 
 }  // namespace wxident

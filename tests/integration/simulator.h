@@ -5,6 +5,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -57,7 +58,11 @@ class Simulator {
   // Adds a fault rule.
   void Fault(const nlohmann::json& rule);
   void ClearFaults();
-  void Stop() { process_.reset(); }
+  void Stop();
+
+  // Every secret and name that it has given out, with what it is; of a stopped
+  // one, until then.
+  std::vector<std::pair<std::string, std::string>> Issued();
 
  private:
   // `path` is all that comes after the host.
@@ -69,6 +74,7 @@ class Simulator {
   std::string ca_file_;
   std::mutex mutex_;
   void* curl_;
+  nlohmann::json issued_ = nlohmann::json::object();
 };
 
 }  // namespace wxident

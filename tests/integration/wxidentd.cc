@@ -11,12 +11,15 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "bazel/google_rpc/error_info.pb.h"
 #include "server/crypto/base64.h"
+#include "tests/integration/canary_channel.h"
+#include "tests/integration/http_get.h"
 
 namespace wxident {
 namespace {
@@ -25,6 +28,11 @@ std::string MakeDir() {
   std::string pattern = "/tmp/wxident-test.XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) std::abort();
   return pattern;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 void WriteSecret(const std::string& path, const std::string& text) {
@@ -46,6 +54,13 @@ World::World(PrivatePostgres::Durability durability,
 }
 
 World::~World() {
+  for (const auto& [kind, text] : sim_->Issued())
+    canary_->AddSecret(kind, text);
+  canary_->AddOutput("PostgreSQL's log", postgres_->Log());
+  for (const auto& file : std::filesystem::directory_iterator(dir_))
+    if (file.path().extension() == ".log")
+      canary_->AddOutput(file.path(), ReadFile(file.path()));
+  canary_->Check();
   sim_.reset();
   connection_.reset();
   postgres_.reset();
@@ -58,6 +73,12 @@ void World::WriteConfig(const std::vector<WorldApp>& more_apps) {
   const std::string index_key =
       Base64Encode("CANARY-index-key-CANARY-index-ke");
   secrets_ = {ring_key, index_key};
+  canary_->AddKey("a key of the ring", ring_key);
+  canary_->AddKey("the key of phone_index", index_key);
+  const std::string password = "CANARY-database-password";
+  secrets_.push_back(password);
+  canary_->AddSecret("the database's password", password);
+  WriteSecret(dir_ + "/database.password", password);
   WriteSecret(dir_ + "/ring.keys", "1 " + ring_key);
   WriteSecret(dir_ + "/index.keys", "1 " + index_key);
   std::string apps;
@@ -72,6 +93,7 @@ void World::WriteConfig(const std::vector<WorldApp>& more_apps) {
   for (const WorldApp& app : all) {
     const std::string secret = AppSecret(app.id);
     secrets_.push_back(secret);
+    canary_->AddSecret("an app secret", secret);
     WriteSecret(absl::StrCat(dir_, "/", app.id, ".secret"), secret);
     absl::StrAppend(&apps, "  - app_id: ", app.id, "\n    kind: ", app.kind,
                     "\n    open_platform_account: main\n    secret_file: ",
@@ -87,7 +109,8 @@ void World::WriteConfig(const std::vector<WorldApp>& more_apps) {
       << "grpc:\n  addr: 127.0.0.1:0\n  insecure_loopback: true\nadmin:\n  "
          "addr: 127.0.0.1:0\n"
       << "metrics:\n  addr: 127.0.0.1:0\n"
-      << "database:\n  url: " << postgres_->url() << "\n"
+      << "database:\n  url: " << postgres_->server_url()
+      << "\n  password_file: database.password\n"
       << "wechat:\n  base_urls: [" << sim_->url() << "]\n  ca_file: ca.pem\n"
       << "open_data:\n  max_age: 0\n"
       << "keys:\n  ring_file: ring.keys\n  phone_index_file: index.keys\n"
@@ -157,7 +180,7 @@ std::unique_ptr<Wxidentd> Wxidentd::Launch(
   argv.insert(argv.end(), {Runfile("server/wxidentd"), "serve", "--config",
                            world.config_file()});
   argv.insert(argv.end(), flags.begin(), flags.end());
-  std::unique_ptr<Wxidentd> server(new Wxidentd());
+  std::unique_ptr<Wxidentd> server(new Wxidentd(world.shared_canary()));
   server->process_ = std::make_unique<Process>(std::move(argv));
   return server;
 }
@@ -173,18 +196,51 @@ void Wxidentd::WaitUntilListening() {
   addr_ = fields.at("grpc").get<std::string>();
   admin_addr_ = fields.at("admin").get<std::string>();
   metrics_port_ = fields.at("metrics_port").get<std::string>();
-  channel_ = grpc::CreateChannel(addr_, grpc::InsecureChannelCredentials());
+  const auto credentials = grpc::InsecureChannelCredentials();
+  channel_ = MakeCanaryChannel(addr_, credentials, {}, canary_);
   stub_ = v1::IdentityService::NewStub(channel_);
   admin_ = v1::AdminService::NewStub(
-      grpc::CreateChannel(admin_addr_, grpc::InsecureChannelCredentials()));
+      MakeCanaryChannel(admin_addr_, credentials, {}, canary_));
+}
+
+Wxidentd::~Wxidentd() {
+  // Moved from.
+  if (process_ == nullptr) return;
+  if (process_->running()) ReadMetrics();
+  Kill();
+  canary_->AddOutput("wxidentd's stderr", process_->log());
+}
+
+void Wxidentd::ReadProcess() {
+  for (const char* name : {"cmdline", "environ"})
+    canary_->AddOutput(
+        absl::StrCat("wxidentd's ", name),
+        ReadFile(absl::StrCat("/proc/", process_->pid(), "/", name)));
+}
+
+void Wxidentd::ReadMetrics() {
+  // Never listened.
+  if (metrics_port_.empty()) return;
+  const std::optional<std::string> text =
+      HttpGet(absl::StrCat("http://127.0.0.1:", metrics_port_, "/metrics"),
+              absl::Seconds(2));
+  if (text.has_value()) canary_->AddOutput("wxidentd's metrics", *text);
+}
+
+void Wxidentd::Terminate() {
+  if (process_->running()) ReadMetrics();
+  ReadProcess();
+  process_->Signal(SIGTERM);
 }
 
 int Wxidentd::Stop() {
-  process_->Signal(SIGTERM);
+  Terminate();
   return process_->Wait();
 }
 
 void Wxidentd::Kill() {
+  // Not the metrics: tests kill at moments.
+  ReadProcess();
   process_->Signal(SIGKILL);
   process_->Wait();
 }

@@ -7,8 +7,10 @@
 #include <memory>
 #include <pqxx/pqxx>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "tests/integration/canary.h"
 #include "tests/integration/process.h"
 #include "tests/integration/simulator.h"
 #include "tests/store/private_postgres.h"
@@ -56,12 +58,20 @@ class World {
   // How many rows refer to nothing: identities without a user, users without an
   // identity, unionids without one, and whatever else hangs on an identity.
   int Orphans();
-  // Every secret that the configuration names, to be searched for in outputs.
+  // Every secret that the configuration names.
   const std::vector<std::string>& secrets() const { return secrets_; }
+  // Knows those, what the simulator gave out, and what servers answered. At the
+  // end of each Wxidentd and of this, what they wrote is searched for all that:
+  // stderr, command lines, metrics, errors, PostgreSQL's log, files *.log of
+  // dir(). A find fails the test.
+  Canary& canary() { return *canary_; }
+  const std::shared_ptr<Canary>& shared_canary() { return canary_; }
 
  private:
   void WriteConfig(const std::vector<WorldApp>& more_apps);
 
+  // First, so that it is there until the end.
+  const std::shared_ptr<Canary> canary_ = std::make_shared<Canary>();
   std::string dir_;
   std::unique_ptr<PrivatePostgres> postgres_;
   std::unique_ptr<pqxx::connection> connection_;
@@ -70,11 +80,14 @@ class World {
   std::vector<std::string> secrets_;
 };
 
-// A running wxidentd over a World.
+// A running wxidentd over a World. What it has written is searched for secrets
+// when the World ends.
 class Wxidentd {
  public:
   // `flags` are added to the command line.
   explicit Wxidentd(World& world, const std::vector<std::string>& flags = {});
+  Wxidentd(Wxidentd&&) = default;
+  ~Wxidentd();
 
   // Does not wait until it listens. `environment` ("NAME=value") is added to
   // what it inherits.
@@ -92,13 +105,20 @@ class Wxidentd {
   const std::string& metrics_port() const { return metrics_port_; }
   Process& process() { return *process_; }
 
-  // SIGTERM, and the exit code.
+  // SIGTERM; does not wait.
+  void Terminate();
+  // The same, and the exit code.
   int Stop();
   void Kill();
 
  private:
-  Wxidentd() = default;
+  explicit Wxidentd(std::shared_ptr<Canary> canary)
+      : canary_(std::move(canary)) {}
+  // What can be read of a process while it is there.
+  void ReadProcess();
+  void ReadMetrics();
 
+  std::shared_ptr<Canary> canary_;
   std::unique_ptr<Process> process_;
   std::string addr_;
   std::string admin_addr_;
