@@ -1,4 +1,4 @@
-// Who gets in where: TLS, reflection, channelz, metrics.
+// What is served where: reflection, channelz, metrics.
 
 #include <curl/curl.h>
 #include <grpcpp/create_channel.h>
@@ -7,54 +7,16 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <future>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {
 namespace {
-
-// Runs `openssl` in `dir`.
-void OpenSsl(const std::string& dir, const std::string& arguments) {
-  std::vector<std::string> argv = {"/usr/bin/env", "-C", dir, "openssl"};
-  for (const auto& argument : absl::StrSplit(arguments, ' '))
-    argv.emplace_back(argument);
-  Process openssl(std::move(argv));
-  EXPECT_EQ(openssl.Wait(), 0) << openssl.log();
-}
-
-// <name>.pem and <name>.key in `dir`: a certificate authority.
-void MakeCa(const std::string& dir, const std::string& name) {
-  OpenSsl(dir,
-          absl::StrCat("req -x509 -newkey ec -pkeyopt "
-                       "ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=",
-                       name, " -keyout ", name, ".key -out ", name, ".pem"));
-}
-
-// The same for a party that `ca` vouches for.
-void MakeCertificate(const std::string& dir, const std::string& name,
-                     const std::string& ca, const std::string& usage) {
-  OpenSsl(dir,
-          absl::StrCat("req -x509 -newkey ec -pkeyopt "
-                       "ec_paramgen_curve:P-256 -nodes -days 2 -CA ",
-                       ca, ".pem -CAkey ", ca, ".key -subj /CN=", name,
-                       " -addext subjectAltName=IP:127.0.0.1 -addext "
-                       "basicConstraints=critical,CA:FALSE -addext "
-                       "extendedKeyUsage=",
-                       usage, " -keyout ", name, ".key -out ", name, ".pem"));
-}
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream in(path);
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 // What an unary call of any method with these bytes brings; the answer's bytes
 // go to `answer`.
@@ -176,90 +138,6 @@ TEST(ServerListenersTest, MetricsCountAndHoldNoSecret) {
     EXPECT_EQ(metrics.find(canary), std::string::npos) << canary;
   }
   EXPECT_EQ(server.Stop(), 0);
-}
-
-class TlsTest : public testing::Test {
- protected:
-  TlsTest() {
-    for (const char* ca : {"server-ca", "callers-ca", "foreign-ca"})
-      MakeCa(dir_, ca);
-    MakeCertificate(dir_, "grpc", "server-ca", "serverAuth");
-    MakeCertificate(dir_, "caller", "callers-ca", "clientAuth");
-    MakeCertificate(dir_, "stranger", "foreign-ca", "clientAuth");
-    server_ = std::make_unique<Wxidentd>(
-        world_, std::vector<std::string>{
-                    "--grpc-tls-cert-file", dir_ + "/grpc.pem",
-                    "--grpc-tls-key-file", dir_ + "/grpc.key",
-                    "--grpc-tls-client-ca-file", dir_ + "/callers-ca.pem"});
-  }
-
-  grpc::Status LoginWith(std::shared_ptr<grpc::ChannelCredentials> credentials,
-                         const std::string& user) {
-    const auto stub = v1::IdentityService::NewStub(
-        grpc::CreateChannel(server_->addr(), credentials));
-    v1::LoginResponse response;
-    return Login(*stub, world_.sim().LoginCode(kMiniProgram, user), &response);
-  }
-
-  // `name`: whose certificate to show; "" for none.
-  std::shared_ptr<grpc::ChannelCredentials> Credentials(
-      const std::string& name, const std::string& trusted = "server-ca") {
-    grpc::SslCredentialsOptions ssl;
-    ssl.pem_root_certs = ReadFile(absl::StrCat(dir_, "/", trusted, ".pem"));
-    if (!name.empty()) {
-      ssl.pem_cert_chain = ReadFile(absl::StrCat(dir_, "/", name, ".pem"));
-      ssl.pem_private_key = ReadFile(absl::StrCat(dir_, "/", name, ".key"));
-    }
-    return grpc::SslCredentials(ssl);
-  }
-
-  int Healthcheck(const std::string& name) {
-    std::vector<std::string> argv = {Runfile("server/wxidentd"),
-                                     "healthcheck",
-                                     "--timeout=5s",
-                                     "--addr",
-                                     server_->addr(),
-                                     "--tls-ca-file",
-                                     dir_ + "/server-ca.pem"};
-    if (!name.empty()) {
-      argv.insert(argv.end(),
-                  {"--tls-cert-file", absl::StrCat(dir_, "/", name, ".pem"),
-                   "--tls-key-file", absl::StrCat(dir_, "/", name, ".key")});
-    }
-    Process process(std::move(argv));
-    return process.Wait();
-  }
-
-  World world_;
-  const std::string dir_ = world_.dir();
-  std::unique_ptr<Wxidentd> server_;
-};
-
-TEST_F(TlsTest, OnlyCallersWithACertificateGetIn) {
-  const grpc::Status known = LoginWith(Credentials("caller"), "anna");
-  EXPECT_TRUE(known.ok()) << known.error_message();
-
-  for (const auto& credentials :
-       {Credentials(""), Credentials("stranger"),
-        grpc::InsecureChannelCredentials(),
-        // Certificates of the server's own CA are for servers.
-        Credentials("grpc")}) {
-    const grpc::Status status = LoginWith(credentials, "bob");
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE)
-        << status.error_message();
-    EXPECT_EQ(ReasonOf(status), "");
-  }
-  // A caller that trusts another CA does not talk to this server.
-  EXPECT_EQ(LoginWith(Credentials("caller", "foreign-ca"), "bob").error_code(),
-            grpc::StatusCode::UNAVAILABLE);
-  // One exchange: nothing of the refused ones came through.
-  EXPECT_EQ(world_.sim().Calls("/sns/jscode2session"), 1);
-}
-
-TEST_F(TlsTest, HealthcheckSpeaksTls) {
-  EXPECT_EQ(Healthcheck("caller"), 0);
-  EXPECT_NE(Healthcheck(""), 0);
-  EXPECT_NE(Healthcheck("stranger"), 0);
 }
 
 }  // namespace
