@@ -18,7 +18,6 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -30,14 +29,18 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/keeper/token_keeper.h"
+#include "server/keys/resealer.h"
+#include "server/keys/ring_reload.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
 #include "server/session/code_logins.h"
 #include "server/session/oauth_grants.h"
+#include "server/session/refusal_limit.h"
 #include "server/session/session_checks.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
 #include "tests/fakes/fake_identity_store.h"
+#include "tests/fakes/fake_key_store.h"
 #include "tests/fakes/fake_profile_store.h"
 #include "tests/fakes/fake_session_store.h"
 #include "tests/session/fake_wechat_api.h"
@@ -183,7 +186,11 @@ int Main() {
       clock, metrics);
   std::vector<KeyRing::Key> keys;
   keys.push_back({1, Secret(std::string(32, 'k'))});
-  auto key_ring = *KeyRing::Create(std::move(keys), random);
+  auto key_ring = *KeyRing::Create(keys, random);
+  FakeKeyStore key_store(*key_ring);
+  RingReload ring_reload(
+      *key_ring, [&] { return keys; }, key_store, random, clock, metrics);
+  Resealer resealer(key_store, *key_ring, timer, clock, metrics);
   TokenKeeper tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
   std::unique_ptr<grpc::Service> service = MakeIdentityService(Services{
@@ -192,6 +199,9 @@ int Main() {
       .audit = nullptr,
       .audit_required = false,
       .key_ring = *key_ring,
+      .keys = key_store,
+      .ring_reload = ring_reload,
+      .resealer = resealer,
       .apps = apps,
       .logins = logins,
       .session_checks = checks,

@@ -3,6 +3,8 @@
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -81,6 +83,22 @@ limits:
   EXPECT_EQ(policy->limits[2].rate, 0);
   EXPECT_EQ(policy->limits[2].concurrency, 7);
   EXPECT_EQ(policy->limits[3].burst, 20);
+}
+
+TEST(PolicyFileTest, TheDocumentsExampleIsGood) {
+  std::ifstream in("docs/policy.md");
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const std::vector<std::string> parts = absl::StrSplit(text, "```");
+  ASSERT_GE(parts.size(), 3u);
+  ASSERT_TRUE(absl::StartsWith(parts[1], "yaml\n"));
+  std::vector<App> apps;
+  for (const char* id : {"wx0123456789abcdef", "wx0123456789abcde0"})
+    apps.push_back(App{id, AppKind::kMiniProgram, "main", Secret("s")});
+  const absl::StatusOr<Policy> policy =
+      ParsePolicyFile(parts[1].substr(5), apps);
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  EXPECT_EQ(policy->allow.size(), 2u);
+  EXPECT_EQ(policy->limits.size(), 1u);
 }
 
 TEST(PolicyFileTest, EveryMethodOfBothServicesCanBeNamed) {
