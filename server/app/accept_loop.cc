@@ -122,8 +122,8 @@ AcceptLoop::~AcceptLoop() {
     if (fd >= 0) close(fd);
 }
 
-void AcceptLoop::Run(std::function<void(int fd)> accepted) {
-  accepted_ = std::move(accepted);
+void AcceptLoop::Run(std::vector<FdHandover::Taker> takers) {
+  handover_ = std::make_unique<FdHandover>(std::move(takers));
   thread_ = std::thread([this] { Loop(); });
 }
 
@@ -148,10 +148,7 @@ void AcceptLoop::Loop() {
 int AcceptLoop::LookMs() {
   if (open_.empty()) return -1;
   const absl::Time now = absl::Now();
-  if (now >= next_look_) {
-    guard_.Look(now);
-    next_look_ = now + ConnectionGuard::kInterval;
-  }
+  if (now >= next_look_) next_look_ = now + guard_.Look(now);
   return static_cast<int>(absl::ToInt64Milliseconds(next_look_ - now)) + 1;
 }
 
@@ -176,7 +173,8 @@ void AcceptLoop::AcceptAll() {
     auto [ip, port] = PeerOf(address);
     int& of_ip = per_ip_[ip];
     const int watch_fd = static_cast<int>(open_.size()) < kMaxConnections &&
-                                 of_ip < kMaxConnectionsPerIp
+                                 of_ip < kMaxConnectionsPerIp &&
+                                 guard_.Admits(ip, absl::Now())
                              ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
                              : -1;
     epoll_event event{};  // no events asked: hang-up and error always come
@@ -196,7 +194,7 @@ void AcceptLoop::AcceptAll() {
     open_.emplace(watch_fd, std::move(ip));
     metrics_.Set("wxident_connections", {{"addr", addr_}},
                  static_cast<double>(open_.size()));
-    accepted_(fd);
+    handover_->Give(fd);
   }
 }
 

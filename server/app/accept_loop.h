@@ -1,15 +1,16 @@
 #ifndef WXIDENT_SERVER_APP_ACCEPT_LOOP_H_
 #define WXIDENT_SERVER_APP_ACCEPT_LOOP_H_
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/app/connection_guard.h"
+#include "server/app/fd_handover.h"
 #include "server/base/metrics.h"
 
 namespace wxident {
@@ -26,14 +27,14 @@ class AcceptLoop {
   static constexpr int kMaxConnectionsPerIp = 256;
 
   // Listens on `addr`, a numeric host:port ("127.0.0.1:8443", "[::1]:0"); port
-  // 0 takes a free one. `accepted` gets each connection's descriptor, to own
-  // and close, on the loop's thread. Connections wait until Run().
+  // 0 takes a free one. Connections wait until Run().
   static absl::StatusOr<std::unique_ptr<AcceptLoop>> Listen(
       const std::string& addr, Metrics& metrics);
   // Connections that were handed on live on, and nobody watches them any more.
   ~AcceptLoop();
 
-  void Run(std::function<void(int fd)> accepted);
+  // Each connection's descriptor goes to one of `takers`, see FdHandover.
+  void Run(std::vector<FdHandover::Taker> takers);
 
   // New connections are refused from now on; those that there are stay watched.
   void StopAccepting();
@@ -59,7 +60,7 @@ class AcceptLoop {
   // Given up for a moment when descriptors run out, so that one connection can
   // be accepted and closed instead of waiting in the kernel for ever.
   int reserve_fd_ = -1;
-  std::function<void(int)> accepted_;
+  std::unique_ptr<FdHandover> handover_;
   // A duplicate of each open connection's descriptor tells when it is closed.
   std::map<int, std::string> open_;  // duplicate -> peer's IP
   ConnectionGuard guard_;

@@ -1,10 +1,16 @@
 #include "server/app/connection_guard.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -15,11 +21,15 @@
 namespace wxident {
 namespace {
 
-int64_t BytesReceived(int fd) {
+// What has been read of a connection; what still waits in the kernel has cost
+// nothing yet.
+int64_t BytesRead(int fd) {
   tcp_info info{};
   socklen_t size = sizeof(info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
-  return static_cast<int64_t>(info.tcpi_bytes_received);
+  int unread = 0;
+  if (ioctl(fd, SIOCINQ, &unread) != 0) return 0;
+  return static_cast<int64_t>(info.tcpi_bytes_received) - unread;
 }
 
 std::string Name(absl::string_view ip, absl::string_view port) {
@@ -38,9 +48,10 @@ std::string NameOfPeer(absl::string_view peer) {
 
 }  // namespace
 
-absl::string_view ConnectionAccount::Judge(int64_t bytes_received,
+absl::string_view ConnectionAccount::Judge(int64_t bytes_read,
                                            const CallCounts& calls,
-                                           absl::Duration passed) {
+                                           absl::Duration passed,
+                                           bool memory_is_short) {
   if (calls.running > kMaxRunningCalls) return "calls";
 
   const int64_t served = calls.served;
@@ -52,23 +63,44 @@ absl::string_view ConnectionAccount::Judge(int64_t bytes_received,
     judged_wasted_ = wasted;
   }
 
-  owed_ += bytes_received - bytes_seen_;
-  bytes_seen_ = bytes_received;
-  owed_ -= (served - explained_calls_) * kBytesOfACall;
+  unexplained_ += bytes_read - bytes_seen_;
+  bytes_seen_ = bytes_read;
+  unexplained_ -= (served - explained_calls_) * kBytesOfACall;
   explained_calls_ = served;
-  owed_ -= absl::ToInt64Milliseconds(passed) * kFreeBytesPerSecond / 1000;
-  owed_ = std::max<int64_t>(owed_, 0);
-  return owed_ > kMaxOwedBytes + calls.running_unary * kBytesOfACall ? "bytes"
-                                                                     : "";
+  free_ += passed * kFreeBytesPerSecond;
+  const int64_t free_bytes = absl::ToInt64Seconds(free_);
+  free_ -= absl::Seconds(free_bytes);
+  unexplained_ = std::max<int64_t>(unexplained_ - free_bytes, 0);
+
+  const int64_t before = owed_;
+  owed_ =
+      std::max<int64_t>(unexplained_ - calls.running_unary * kBytesOfACall, 0);
+  if (owed_ > kMaxOwedBytes) return "bytes";
+  if (memory_is_short && std::min(before, owed_) > kMaxOwedBytesInNeed)
+    return "memory";
+  return "";
 }
 
-ConnectionGuard::ConnectionGuard(std::string addr, Metrics& metrics)
-    : addr_(std::move(addr)), metrics_(metrics) {}
+ConnectionGuard::ConnectionGuard(std::string addr, Metrics& metrics,
+                                 std::function<int64_t()> memory)
+    : addr_(std::move(addr)),
+      metrics_(metrics),
+      memory_(std::move(memory)),
+      usual_memory_(memory_()) {}
+
+int64_t ConnectionGuard::ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t pages = 0;
+  int64_t resident = 0;
+  statm >> pages >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
 
 void ConnectionGuard::Add(int fd, const std::string& ip, int port) {
   Connection& connection = connections_[fd];
-  connection = {Name(ip, absl::StrCat(port)), std::make_shared<CallCounts>(),
-                {}};
+  connection.ip = ip;
+  connection.name = Name(ip, absl::StrCat(port));
+  connection.calls = std::make_shared<CallCounts>();
   std::lock_guard<std::mutex> lock(mutex_);
   by_name_[connection.name] = connection.calls;
 }
@@ -86,31 +118,65 @@ void ConnectionGuard::Remove(int fd) {
   connections_.erase(found);
 }
 
-void ConnectionGuard::Look(absl::Time now) {
-  const absl::Duration passed =
-      looked_at_ == absl::InfinitePast() ? kInterval : now - looked_at_;
+absl::Duration ConnectionGuard::Look(absl::Time now) {
+  const absl::Duration passed = looked_at_ == absl::InfinitePast()
+                                    ? absl::ZeroDuration()
+                                    : now - looked_at_;
   looked_at_ = now;
+  for (auto found = probations_.begin(); found != probations_.end();)
+    found =
+        found->second.until < now ? probations_.erase(found) : std::next(found);
+  const bool memory_is_short = IsMemoryShort(passed);
   for (auto& [fd, connection] : connections_) {
-    const absl::string_view why =
-        connection.account.Judge(BytesReceived(fd), *connection.calls, passed);
+    if (connection.cut) continue;
+    const absl::string_view why = connection.account.Judge(
+        BytesRead(fd), *connection.calls, passed, memory_is_short);
     if (!why.empty()) Cut(fd, connection, why, now);
   }
+  if (memory_is_short && now - gave_back_at_ > kBetweenGivingBack) {
+    gave_back_at_ = now;
+    malloc_trim(0);
+  }
+  return std::max(kLeastInterval, kIntervalPerConnection * connections_.size());
 }
 
-void ConnectionGuard::Cut(int fd, const Connection& connection,
-                          absl::string_view why, absl::Time now) {
+bool ConnectionGuard::IsMemoryShort(absl::Duration passed) {
+  const int64_t memory = memory_();
+  const auto most = static_cast<int64_t>(absl::ToDoubleSeconds(passed) *
+                                         kUsualMemoryPerSecond);
+  usual_memory_ = std::min(memory, usual_memory_ + most);
+  return memory - usual_memory_ > kMemoryOfNeed;
+}
+
+bool ConnectionGuard::Admits(const std::string& ip, absl::Time now) {
+  const auto found = probations_.find(ip);
+  if (found == probations_.end()) return true;
+  Probation& probation = found->second;
+  if (now < probation.next) return false;
+  probation.next = now + kBetweenConnections;
+  return true;
+}
+
+void ConnectionGuard::Cut(int fd, Connection& connection, absl::string_view why,
+                          absl::Time now) {
   // Not shutdown(2), after which gRPC would still read what the kernel has
   // taken: this resets the connection and drops that. gRPC, which has another
   // descriptor of it, sees an error.
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
   if (connect(fd, &nowhere, sizeof(nowhere)) != 0) shutdown(fd, SHUT_RDWR);
+  connection.cut = true;
+  probations_[connection.ip].until = now + kProbation;
   metrics_.Count("wxident_connections_cut_total",
                  {{"addr", addr_}, {"why", std::string(why)}});
   if (now - logged_at_ < absl::Seconds(1)) return;
   logged_at_ = now;
   Log(LogLevel::kWarning, "connection cut",
-      {{"addr", addr_}, {"peer", connection.name}, {"why", std::string(why)}});
+      {{"addr", addr_},
+       {"peer", connection.name},
+       {"why", std::string(why)},
+       {"owed_bytes", absl::StrCat(connection.account.owed_bytes())},
+       {"running_calls", absl::StrCat(connection.calls->running.load())}});
 }
 
 std::shared_ptr<CallCounts> ConnectionGuard::CountsOf(absl::string_view peer) {

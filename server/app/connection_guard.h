@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,34 +31,42 @@ struct CallCounts {
 // only makes us work. One thread.
 class ConnectionAccount {
  public:
-  // Bytes that a connection may have sent beyond what its calls explain. gRPC
-  // 1.51 holds about 10 KB of memory for the 45 bytes of a stream that is
-  // opened and reset, so this is what one connection can make of it before it
-  // is cut: some 23,000 streams, 230 MB at the very worst. Honest peers stay
-  // far below: what counts is only what was sent and has not yet become a call,
-  // and 256 calls, the most at once, of the usual 1 KB are a quarter of it.
+  // Bytes that gRPC may have read of a connection beyond what its calls
+  // explain. An honest peer owes only what has been read and is not yet a call,
+  // for the moment until it is: 16 of the largest calls, 64 KiB each, whose
+  // parts come in turns, may owe so much; 256 calls, the most at once, of the
+  // usual 200 bytes owe 50 KiB. To a peer that sends nothing but cost it is a
+  // tenth of a second or two.
   static constexpr int64_t kMaxOwedBytes = 1 << 20;
+  // The same at two looks in a row, while memory is short. A stream that is
+  // opened and left so costs a peer 35 bytes, and gRPC 1.51 12 KB of memory, 20
+  // KB when it is cleared away: these are 900 streams, 19 MB.
+  static constexpr int64_t kMaxOwedBytesInNeed = 32 << 10;
   // What a call explains: the largest message and metadata.
   static constexpr int64_t kBytesOfACall = (64 + 8) << 10;
   // What needs no call: pings, window updates, acknowledgements.
   static constexpr int64_t kFreeBytesPerSecond = 128;
-  // Twice max_concurrent_streams: a peer may have cancelled all its calls, which
-  // still run, and begun as many again. One that never acknowledges our settings
-  // is not bound by max_concurrent_streams, and one that resets its calls fast
-  // gets there within a moment.
+  // Twice max_concurrent_streams: a peer may have cancelled all its calls,
+  // which still run, and begun as many again. One that never acknowledges our
+  // settings is not bound by max_concurrent_streams, and one that resets its
+  // calls fast gets there within a moment.
   static constexpr int64_t kMaxRunningCalls = 512;
   // Looked at whenever so many calls have ended.
   static constexpr int64_t kCallsToJudge = 500;
 
-  // Called again and again, `passed` after the last time. `bytes_received` is
-  // the connection's total. Returns why it is to be cut, or "".
-  absl::string_view Judge(int64_t bytes_received, const CallCounts& calls,
-                          absl::Duration passed);
+  // Called again and again, `passed` after the last time. `bytes_read` is the
+  // connection's total. Returns why it is to be cut, or "".
+  absl::string_view Judge(int64_t bytes_read, const CallCounts& calls,
+                          absl::Duration passed, bool memory_is_short);
 
   int64_t owed_bytes() const { return owed_; }
 
  private:
   int64_t owed_ = 0;
+  // What it owes but for running calls.
+  int64_t unexplained_ = 0;
+  // Free bytes that are not whole yet, a second standing for a byte.
+  absl::Duration free_;
   int64_t bytes_seen_ = 0;
   int64_t explained_calls_ = 0;
   int64_t judged_served_ = 0;
@@ -72,36 +81,76 @@ class ConnectionAccount {
 // see.
 class ConnectionGuard {
  public:
-  static constexpr absl::Duration kInterval = absl::Milliseconds(100);
+  // gRPC opens some 1,000 streams in the least of these. The more connections
+  // there are, the rarer are looks: they take some 2 % of a core at most.
+  static constexpr absl::Duration kLeastInterval = absl::Milliseconds(20);
+  static constexpr absl::Duration kIntervalPerConnection =
+      absl::Microseconds(40);
+  // Memory is short when the process has so much more than usual. What is usual
+  // follows slowly what the process has: no attack is that slow, and no honest
+  // load that fast.
+  static constexpr int64_t kMemoryOfNeed = 96 << 20;
+  static constexpr int64_t kUsualMemoryPerSecond = 1 << 20;
+  // The C library keeps what a cut connection had, in pieces that the next one
+  // may not fit in, which adds up from attack to attack. It is given back so
+  // often while memory is short.
+  static constexpr absl::Duration kBetweenGivingBack = absl::Milliseconds(500);
+  // For so long after one of its connections was cut, an IP is on probation: it
+  // gets few new connections, for gRPC needs longer to clear a cut one away
+  // than a peer to make the next.
+  static constexpr absl::Duration kProbation = absl::Seconds(10);
+  static constexpr absl::Duration kBetweenConnections = absl::Milliseconds(500);
 
-  ConnectionGuard(std::string addr, Metrics& metrics);
+  // `memory` tells how many bytes the process has.
+  ConnectionGuard(std::string addr, Metrics& metrics,
+                  std::function<int64_t()> memory = ResidentBytes);
 
   // `fd` stays the caller's, open until Remove, and names the connection.
   // These and Look: one thread.
   void Add(int fd, const std::string& ip, int port);
+  // Whether a connection that `ip` wants to make now may be had.
+  bool Admits(const std::string& ip, absl::Time now);
   void Remove(int fd);
-  // To be called every kInterval: shuts down what is to be cut.
-  void Look(absl::Time now);
+  // Cuts what is to be cut, and tells when to call this again.
+  absl::Duration Look(absl::Time now);
 
   // The counts of the connection that gRPC calls `peer` ("ipv4:10.0.0.7:1234",
   // "ipv6:%5B::1%5D:1234"). Of one that is not known, some that nobody reads.
   // Any thread.
   std::shared_ptr<CallCounts> CountsOf(absl::string_view peer);
 
+  // Of this process, as the kernel counts it.
+  static int64_t ResidentBytes();
+
  private:
   struct Connection {
+    std::string ip;
     std::string name;
     std::shared_ptr<CallCounts> calls;
     ConnectionAccount account;
+    bool cut = false;
+  };
+  struct Probation {
+    absl::Time until;
+    // When its next connection may come.
+    absl::Time next;
   };
 
-  void Cut(int fd, const Connection& connection, absl::string_view why,
+  bool IsMemoryShort(absl::Duration passed);
+  void Cut(int fd, Connection& connection, absl::string_view why,
            absl::Time now);
 
   const std::string addr_;
   Metrics& metrics_;
   std::map<int, Connection> connections_;
+  std::map<std::string, Probation> probations_;  // by IP
   absl::Time looked_at_ = absl::InfinitePast();
+  // Whether something was cut since memory was last given back, and when it
+  // was.
+  bool give_back_ = false;
+  const std::function<int64_t()> memory_;
+  int64_t usual_memory_;
+  absl::Time gave_back_at_ = absl::InfinitePast();
   absl::Time logged_at_ = absl::InfinitePast();
   std::mutex mutex_;
   // By "ip port".

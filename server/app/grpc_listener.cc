@@ -19,6 +19,10 @@ namespace {
 constexpr int kMaxMessageBytes = 64 * 1024;
 constexpr int kMaxMetadataBytes = 8 * 1024;
 constexpr int kMaxStreamsPerConnection = 256;
+// An acceptor of gRPC's takes one connection at a time, and is busy with it for
+// as long as the peer does not pause: until the guard cuts it, if it never
+// does. While so many peers do that, others wait for the moment.
+constexpr int kAcceptors = 8;
 
 // Bounds for peers that misbehave, found by attacking gRPC 1.51: a gzip bomb of
 // 1 MB takes 1.1 GB where compression is on, a silent TLS peer stays for 120 s,
@@ -31,6 +35,8 @@ void Harden(grpc::ServerBuilder& builder) {
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
                              1 << GRPC_COMPRESS_NONE);
+  // What has been read is worked off even when its connection is cut.
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 8 * 1024);
   builder.AddChannelArgument("grpc.server_handshake_timeout_ms", 3000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
@@ -76,21 +82,27 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   for (grpc::Service* service : options.services)
     builder.RegisterService(service);
-  listener->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      std::move(options.credentials));
+  for (int i = 0; i < kAcceptors; ++i)
+    listener->acceptors_.push_back(
+        builder.experimental().AddExternalConnectionAcceptor(
+            grpc::ServerBuilder::experimental_type::ExternalConnectionType::
+                FROM_FD,
+            options.credentials));
   listener->server_ = builder.BuildAndStart();
   if (listener->server_ == nullptr)
     return absl::UnavailableError(
         absl::StrCat("gRPC cannot serve on ", options.addr,
                      "; check the TLS files if there are any"));
   listener->SetServing(false);
-  listener->accept_loop_->Run([acceptor = listener->acceptor_.get()](int fd) {
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
-        connection;
-    connection.fd = fd;
-    acceptor->HandleNewConnection(&connection);
-  });
+  std::vector<FdHandover::Taker> takers;
+  for (const auto& acceptor : listener->acceptors_)
+    takers.push_back([acceptor = acceptor.get()](int fd) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+          connection;
+      connection.fd = fd;
+      acceptor->HandleNewConnection(&connection);
+    });
+  listener->accept_loop_->Run(std::move(takers));
   return listener;
 }
 

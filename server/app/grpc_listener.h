@@ -54,7 +54,8 @@ class GrpcListener {
 
   std::vector<std::string> health_names_;
   std::unique_ptr<AcceptLoop> accept_loop_;
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  std::vector<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>>
+      acceptors_;
   std::unique_ptr<grpc::Server> server_;
 };
 

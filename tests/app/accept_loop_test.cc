@@ -79,7 +79,7 @@ TEST(AcceptLoopTest, HandsConnectionsOver) {
   Accepted accepted;
   auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
   ASSERT_TRUE(loop.ok()) << loop.status();
-  (*loop)->Run([&](int fd) { accepted.Take(fd); });
+  (*loop)->Run({[&](int fd) { accepted.Take(fd); }});
   const int a = Connect((*loop)->addr());
   const int b = Connect((*loop)->addr());
   EXPECT_TRUE(accepted.WaitFor(2));
@@ -105,7 +105,7 @@ TEST(AcceptLoopTest, BoundsConnectionsOfOneIpAndTakesNewOnesAfterwards) {
   Accepted accepted;
   auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
   ASSERT_TRUE(loop.ok());
-  (*loop)->Run([&](int fd) { accepted.Take(fd); });
+  (*loop)->Run({[&](int fd) { accepted.Take(fd); }});
   std::vector<int> fds;
   for (int i = 0; i < AcceptLoop::kMaxConnectionsPerIp; ++i)
     fds.push_back(Connect((*loop)->addr()));
@@ -133,7 +133,7 @@ TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
   Accepted accepted;
   auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
   ASSERT_TRUE(loop.ok());
-  (*loop)->Run([&](int fd) { accepted.Take(fd); });
+  (*loop)->Run({[&](int fd) { accepted.Take(fd); }});
   const int before = Connect((*loop)->addr());
   ASSERT_TRUE(accepted.WaitFor(1));
 
