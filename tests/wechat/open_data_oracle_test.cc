@@ -197,7 +197,7 @@ TEST(OpenDataOracleTest, AllRefusalsTakeTheSameTime) {
                     kinds[kind].ciphertext.size(), " bytes\n");
   }
   RecordProperty("medians", told);
-  // Without the work being made up for it is 20 and more.
+  // Without the work being made up for it is 5.
   EXPECT_LT(most, least * 1.5) << told;
 }
 
