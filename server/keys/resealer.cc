@@ -68,7 +68,10 @@ void Resealer::RunAfter(absl::Duration pause, void (Resealer::*step)()) {
 void Resealer::StartPass() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    pass_ = {.key_id = key_ring_.sealing_key_id()};
+    const uint32_t key_id = key_ring_.sealing_key_id();
+    // There is much to do again.
+    if (key_id != pass_.key_id) next_rest_ = kFirstRest;
+    pass_ = {.key_id = key_id};
     position_ = KeyPosition();
   }
   StartBatch();

@@ -146,9 +146,9 @@ TEST_F(KeyRingTest, AReplacementIsWhole) {
             absl::StatusCode::kNotFound);
 }
 
-// Rings follow each other as an operator's do: the next key is known before it
+// Rings follow each other as an operator's do: each holds the next key before it
 // seals, and for a while after.
-TEST_F(KeyRingTest, RacersNeverMissAKey) {
+TEST_F(KeyRingTest, RacersMeetWholeRingsAlone) {
   constexpr int kRotations = 400;
   auto ring = Ring({1, 2});
   std::atomic<bool> done{false};

@@ -146,6 +146,18 @@ TEST_F(ResealerTest, PassesComeEverLessOften) {
   EXPECT_THAT(store_.Counts(), ElementsAre(Pair(2, 31)));
 }
 
+TEST_F(ResealerTest, ARotationMakesThemComeAtOnceAgain) {
+  AddValues(1);
+  Rotate({2, 1});
+  resealer_.Begin();
+  for (uint32_t id = 3; id < 30; ++id) {
+    Rotate({id, id - 1});
+    ASSERT_TRUE(timer_.RunNext());
+  }
+  for (absl::Duration delay : timer_.delays())
+    EXPECT_LE(delay, absl::Milliseconds(200));
+}
+
 TEST_F(ResealerTest, WhatDoesNotOpenStaysAndIsCounted) {
   AddValues(3);
   store_.Tamper(1);
