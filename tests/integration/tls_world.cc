@@ -4,6 +4,8 @@
 #include <grpcpp/security/credentials.h>
 #include <stdio.h>
 
+#include <sstream>
+
 namespace wxident {
 namespace {
 
@@ -36,6 +38,9 @@ std::vector<std::string> TlsWorld::Flags(
 void TlsWorld::WriteServer(const TestCertificate& server) {
   Write(cert_file, server.pem);
   Write(tls_key_file, server.key);
+  std::istringstream lines(server.key);
+  for (std::string line; std::getline(lines, line);)
+    if (line.front() != '-') canary().AddSecret("the server's TLS key", line);
 }
 
 void TlsWorld::WriteCallersCas(const std::vector<TestCertificate>& cas) {
