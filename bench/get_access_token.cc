@@ -7,6 +7,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/access/access_control.h"
 #include "server/access/policy.h"
+#include "server/audit/audit_log.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/timer.h"
@@ -193,7 +196,7 @@ int Main() {
   Resealer resealer(key_store, *key_ring, timer, clock, metrics);
   TokenKeeper tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
-  std::unique_ptr<grpc::Service> service = MakeIdentityService(Services{
+  Services services{
       .callers = callers,
       .access = access,
       .audit = nullptr,
@@ -220,29 +223,49 @@ int Main() {
       .session_max_age = absl::Hours(1),
       .session_refresh_overlap = absl::Seconds(30),
       .open_data_max_age = absl::Hours(24),
-  });
+  };
+  std::unique_ptr<grpc::Service> service = MakeIdentityService(services);
+  const std::string file = (std::filesystem::temp_directory_path() /
+                            absl::StrCat("wxident-bench-audit.", getpid()))
+                               .string();
+  auto log = AuditLog::Open({.path = file, .key = Secret(std::string(32, 'a'))},
+                            clock, metrics);
+  if (!log.ok()) {
+    std::fprintf(stderr, "%s\n", log.status().ToString().c_str());
+    return 1;
+  }
+  services.audit = log->get();
+  services.audit_required = true;
+  std::unique_ptr<grpc::Service> audited = MakeIdentityService(services);
   Echo echo;
   echo.answer.set_access_token("token_1");
   echo.answer.mutable_expire_time()->set_seconds(1'800'000'000);
   echo.answer.set_generation(1);
   echo.answer.set_kind(v1::ACCESS_TOKEN_KIND_APP);
   Served real(*service);
+  Served real_audited(*audited);
   Served bare(echo);
 
-  std::printf("%8s %16s %16s %8s\n", "callers", "GetAccessToken/s",
-              "bare echo/s", "ratio");
-  for (int callers : {1, 16, 128}) {
-    real.Load(callers);  // connects, and fetches the token
-    bare.Load(callers);
-    std::vector<double> of_real, of_bare, ratios;
+  std::printf("%8s %14s %8s %14s %8s %14s\n", "callers", "plain/s", "ratio",
+              "audited/s", "ratio", "bare echo/s");
+  for (int load : {1, 16, 128}) {
+    real.Load(load);  // connects, and fetches the token
+    real_audited.Load(load);
+    bare.Load(load);
+    std::vector<double> of_real, of_audited, of_bare, ratios, audited_ratios;
     for (int i = 0; i < kRounds; ++i) {
-      of_real.push_back(real.Load(callers));
-      of_bare.push_back(bare.Load(callers));
+      of_real.push_back(real.Load(load));
+      of_audited.push_back(real_audited.Load(load));
+      of_bare.push_back(bare.Load(load));
       ratios.push_back(of_real.back() / of_bare.back());
+      audited_ratios.push_back(of_audited.back() / of_bare.back());
     }
-    std::printf("%8d %16.0f %16.0f %8.2f\n", callers, Median(of_real),
-                Median(of_bare), Median(ratios));
+    std::printf("%8d %14.0f %8.2f %14.0f %8.2f %14.0f\n", load, Median(of_real),
+                Median(ratios), Median(of_audited), Median(audited_ratios),
+                Median(of_bare));
+    std::fflush(stdout);
   }
+  std::filesystem::remove(file);
   return 0;
 }
 
