@@ -129,7 +129,9 @@ uint32_t KeyRing::sealing_key_id() const { return keys()->front().id; }
 
 std::vector<uint32_t> KeyRing::key_ids() const {
   std::vector<uint32_t> ids;
-  for (const Key& key : *keys()) ids.push_back(key.id);
+  // A range-for does not keep what a temporary holds.
+  const std::shared_ptr<const Keys> keys = this->keys();
+  for (const Key& key : *keys) ids.push_back(key.id);
   return ids;
 }
 
