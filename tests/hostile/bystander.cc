@@ -1,0 +1,76 @@
+#include "tests/hostile/bystander.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace wxident {
+namespace {
+
+// A fifth of the calls that one connection may have a second.
+constexpr absl::Duration kPause = absl::Milliseconds(5);
+
+std::unique_ptr<v1::IdentityService::Stub> Connect(const std::string& addr) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return v1::IdentityService::NewStub(grpc::CreateCustomChannel(
+      addr, grpc::InsecureChannelCredentials(), arguments));
+}
+
+grpc::Status Validate(v1::IdentityService::Stub& stub, absl::Duration timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       absl::ToChronoMicroseconds(timeout));
+  v1::ValidateSessionRequest request;
+  // Of the right form, and nobody's.
+  request.set_session_token("wxs1_" + std::string(43, 'A'));
+  v1::ValidateSessionResponse response;
+  return stub.ValidateSession(&context, request, &response);
+}
+
+}  // namespace
+
+Bystander::Bystander(const std::string& addr)
+    : stub_(Connect(addr)), thread_([this] { Call(); }) {}
+
+Bystander::~Bystander() {
+  ended_ = true;
+  thread_.join();
+}
+
+void Bystander::Call() {
+  while (!ended_) {
+    const absl::Time began = absl::Now();
+    const grpc::Status status = Validate(*stub_, absl::Seconds(10));
+    const absl::Duration took = absl::Now() - began;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      times_.push_back(took);
+      if (!status.ok() && failure_.empty())
+        failure_ =
+            absl::StrCat(status.error_code(), " ", status.error_message());
+    }
+    absl::SleepFor(kPause);
+  }
+}
+
+Bystander::Seen Bystander::Take() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Seen seen;
+  seen.calls = static_cast<int>(times_.size());
+  seen.failure = std::exchange(failure_, "");
+  if (!times_.empty()) {
+    const auto p99 = times_.begin() + (times_.size() - 1) * 99 / 100;
+    std::nth_element(times_.begin(), p99, times_.end());
+    seen.p99 = *p99;
+  }
+  times_.clear();
+  return seen;
+}
+
+grpc::Status CallAnew(const std::string& addr, absl::Duration timeout) {
+  return Validate(*Connect(addr), timeout);
+}
+
+}  // namespace wxident

@@ -1,0 +1,95 @@
+// Attacks by connections, and by what is no HTTP/2.
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "tests/hostile/again.h"
+
+namespace wxident {
+namespace {
+
+Outcome Say(const std::string& addr, absl::Time end, const std::string& bytes) {
+  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+    if (peer.Send(bytes)) peer.Listen(absl::Milliseconds(500));
+  });
+}
+
+Outcome Garbage(const std::string& addr, absl::Time end) {
+  return Say(addr, end, std::string(10'000, '\xa5'));
+}
+Outcome Http1(const std::string& addr, absl::Time end) {
+  return Say(addr, end, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+}
+Outcome TlsHello(const std::string& addr, absl::Time end) {
+  // A handshake record of TLS 1.0 with a ClientHello that has only its length.
+  return Say(
+      addr, end,
+      absl::StrCat("\x16\x03\x01", BigEndian(512, 2), "\x01", BigEndian(508, 3),
+                   "\x03\x03", std::string(506, 'r')));
+}
+
+// As many connections as one IP gets with some to spare, and the other side's
+// patience is waited for.
+Outcome Crowd(const std::string& addr, absl::Time end, int count,
+              const std::string& hello) {
+  Outcome outcome;
+  std::vector<std::unique_ptr<RawPeer>> peers;
+  for (int i = 0; i < count && absl::Now() < end; ++i) {
+    peers.push_back(std::make_unique<RawPeer>(addr, end));
+    if (!hello.empty()) peers.back()->Send(hello);
+  }
+  for (size_t at = 0; absl::Now() < end && !peers.empty(); ++at)
+    peers[at % peers.size()]->Listen(absl::Milliseconds(10));
+  for (const auto& peer : peers) {
+    ++outcome.connections;
+    if (peer->Listen(absl::ZeroDuration())) ++outcome.closed;
+  }
+  return outcome;
+}
+
+Outcome HalfHandshakes(const std::string& addr, absl::Time end) {
+  return Crowd(addr, end, 200, "PRI * HT");
+}
+Outcome SilentConnections(const std::string& addr, absl::Time end) {
+  return Crowd(addr, end, 200, "");
+}
+// What an IP does not get is closed at once.
+Outcome IdleConnections(const std::string& addr, absl::Time end) {
+  return Crowd(addr, end, 10'000,
+               absl::StrCat(kClientMagic, Frame(kSettings, 0, 0),
+                            Frame(kSettings, kAck, 0)));
+}
+Outcome SlowPreface(const std::string& addr, absl::Time end) {
+  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+    for (const char byte : std::string(kClientMagic))
+      if (!peer.Send(std::string(1, byte)) ||
+          peer.Listen(absl::Milliseconds(200)))
+        return;
+  });
+}
+Outcome Churn(const std::string& addr, absl::Time end) {
+  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+    peer.Hello();
+    peer.Send(Frame(kHeaders, kEndHeaders, 1, Request(kMethod)));
+  });
+}
+
+}  // namespace
+
+std::vector<Attack> ConnectionAttacks() {
+  const absl::Duration brief = absl::Seconds(1);
+  // After gRPC's patience with a handshake, 3 s.
+  const absl::Duration patient = absl::Seconds(5);
+  return {
+      {"Garbage", brief, true, "", Garbage},
+      {"Http1", brief, true, "", Http1},
+      {"TlsHello", brief, true, "", TlsHello},
+      {"SlowPreface", patient, true, "", SlowPreface},
+      {"HalfHandshakes", patient, true, "", HalfHandshakes},
+      {"SilentConnections", patient, true, "", SilentConnections},
+      {"IdleConnections", absl::Seconds(2), true, "", IdleConnections},
+      {"Churn", absl::Seconds(2), false, "", Churn},
+  };
+}
+
+}  // namespace wxident

@@ -1,0 +1,164 @@
+// Attacks by single frames and by what HPACK allows.
+
+#include "absl/strings/str_cat.h"
+#include "tests/hostile/again.h"
+
+namespace wxident {
+namespace {
+
+std::string Repeated(const std::string& bytes, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += bytes;
+  return out;
+}
+
+// Says hello, then `prelude`, then `again` as often as it can.
+Outcome Flood(const std::string& addr, absl::Time end,
+              const std::string& prelude, const std::string& again) {
+  const std::string many = Repeated(again, 200);
+  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+    if (peer.Hello() && peer.Send(prelude)) peer.Flood(many);
+  });
+}
+
+// Says hello and `what`, and waits for a while.
+Outcome Once(const std::string& addr, absl::Time end, const std::string& what) {
+  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+    if (peer.Hello() && peer.Send(what)) peer.Listen(absl::Milliseconds(500));
+  });
+}
+
+std::string OpenStream() {
+  return Frame(kHeaders, kEndHeaders, 1, Request(kMethod));
+}
+// A block of fields on stream 1 that goes on in CONTINUATION frames.
+std::string OpenBlock(const std::string& begin = "") {
+  return Frame(kHeaders, 0, 1, Request(kMethod) + begin);
+}
+
+Outcome Settings(const std::string& addr, absl::Time end) {
+  // INITIAL_WINDOW_SIZE, which is applied to every stream.
+  return Flood(addr, end, "",
+               Frame(kSettings, 0, 0, BigEndian(4, 2) + BigEndian(70'000, 4)));
+}
+Outcome SettingsAcks(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, "", Frame(kSettings, kAck, 0));
+}
+Outcome Pings(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, "", Frame(kPing, 0, 0, "pingping"));
+}
+Outcome EmptyData(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, OpenStream(), Frame(kData, 0, 1));
+}
+Outcome PaddedEmptyData(const std::string& addr, absl::Time end) {
+  return Flood(
+      addr, end, OpenStream(),
+      Frame(kData, kPadded, 1, BigEndian(255, 1) + std::string(255, '\0')));
+}
+Outcome EmptyContinuations(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, OpenBlock(), Frame(kContinuation, 0, 1));
+}
+Outcome EndlessContinuations(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, OpenBlock(),
+               Frame(kContinuation, 0, 1,
+                     HpackField("x-field", std::string(1'000, 'x'))));
+}
+Outcome EmptyHeaders(const std::string& addr, absl::Time end) {
+  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+    if (!peer.Hello()) return;
+    for (uint32_t stream = 1; stream < 1u << 30; stream += 2)
+      if (!peer.Send(Frame(kHeaders, kEndHeaders, stream))) return;
+  });
+}
+Outcome Priorities(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, "",
+               Frame(kPriority, 0, 7, BigEndian(5, 4) + BigEndian(9, 1)));
+}
+Outcome UnknownFrames(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, "", Frame(0x77, 0, 0, "what is this"));
+}
+Outcome Goaways(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, "",
+               Frame(kGoaway, 0, 0, BigEndian(0, 8) + "good bye"));
+}
+Outcome WindowUpdates(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, "", Frame(kWindowUpdate, 0, 0, BigEndian(1, 4)));
+}
+Outcome TooWideWindow(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, "",
+               Frame(kWindowUpdate, 0, 0, BigEndian(0x7fffffff, 4)));
+}
+Outcome ZeroWindowUpdate(const std::string& addr, absl::Time end) {
+  return Once(addr, end, Frame(kWindowUpdate, 0, 0, BigEndian(0, 4)));
+}
+Outcome TooMuchPadding(const std::string& addr, absl::Time end) {
+  return Once(
+      addr, end,
+      OpenStream() + Frame(kData, kPadded, 1, BigEndian(200, 1) + "short"));
+}
+Outcome TooLongFrame(const std::string& addr, absl::Time end) {
+  return Once(addr, end,
+              OpenStream() + BigEndian(0xffffff, 3) + BigEndian(kData, 1) +
+                  BigEndian(0, 1) + BigEndian(1, 4) +
+                  std::string(100'000, 'x'));
+}
+
+// A value that says it is 1 GiB long.
+Outcome EndlessString(const std::string& addr, absl::Time end) {
+  return Flood(addr, end,
+               OpenBlock(absl::StrCat(BigEndian(0, 1), HpackNumber(0, 7, 1),
+                                      "x", HpackNumber(0, 7, 1 << 30))),
+               Frame(kContinuation, 0, 1, std::string(100, 'x')));
+}
+// A number that goes on in bytes that add nothing.
+Outcome PaddedNumber(const std::string& addr, absl::Time end) {
+  return Flood(addr, end,
+               OpenBlock(absl::StrCat(BigEndian(0, 1), HpackNumber(0, 7, 1),
+                                      "x", BigEndian(0x7f, 1))),
+               Frame(kContinuation, 0, 1, std::string(100, '\x80')));
+}
+Outcome TableResizes(const std::string& addr, absl::Time end) {
+  return Flood(addr, end, OpenBlock(),
+               Frame(kContinuation, 0, 1,
+                     HpackNumber(0x20, 5, 0) + HpackNumber(0x20, 5, 4096)));
+}
+// A byte for each 3 KB.
+Outcome Bomb(const std::string& addr, absl::Time end) {
+  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+    const std::string begin =
+        Request(kMethod) + HpackField("x-big", std::string(3'000, 'x'), true);
+    if (!peer.Hello() || !peer.Send(Frame(kHeaders, 0, 1, begin))) return;
+    peer.Flood(
+        Frame(kContinuation, 0, 1, Repeated(HpackRemembered(0), 10'000)));
+  });
+}
+
+}  // namespace
+
+std::vector<Attack> FrameAttacks() {
+  const absl::Duration brief = absl::Seconds(1);
+  return {
+      {"Settings", brief, true, "", Settings},
+      {"SettingsAcks", brief, true, "", SettingsAcks},
+      {"Pings", brief, true, "too_many_pings", Pings},
+      {"EmptyData", brief, true, "", EmptyData},
+      {"PaddedEmptyData", brief, true, "", PaddedEmptyData},
+      {"EmptyHeaders", brief, true, "", EmptyHeaders},
+      {"EmptyContinuations", brief, true, "", EmptyContinuations},
+      {"EndlessContinuations", brief, true, "", EndlessContinuations},
+      {"Priorities", brief, true, "", Priorities},
+      {"UnknownFrames", brief, true, "", UnknownFrames},
+      {"Goaways", brief, true, "", Goaways},
+      {"WindowUpdates", brief, true, "", WindowUpdates},
+      {"TooWideWindow", brief, true, "", TooWideWindow},
+      {"ZeroWindowUpdate", brief, true, "", ZeroWindowUpdate},
+      {"TooMuchPadding", brief, true, "", TooMuchPadding},
+      {"TooLongFrame", brief, true, "", TooLongFrame},
+      {"HpackEndlessString", absl::Seconds(3), true, "", EndlessString},
+      {"HpackPaddedNumber", absl::Seconds(3), true, "", PaddedNumber},
+      {"HpackTableResizes", brief, true, "", TableResizes},
+      {"HpackBomb", absl::Seconds(2), true, "", Bomb},
+  };
+}
+
+}  // namespace wxident

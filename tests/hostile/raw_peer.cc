@@ -1,0 +1,153 @@
+#include "tests/hostile/raw_peer.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace wxident {
+namespace {
+
+constexpr size_t kMostHeard = 64 << 10;
+
+int MsUntil(absl::Time end) {
+  const int64_t left = absl::ToInt64Milliseconds(end - absl::Now());
+  return static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
+}
+
+}  // namespace
+
+std::string BigEndian(uint64_t number, int bytes) {
+  std::string out;
+  for (int i = bytes - 1; i >= 0; --i)
+    out += static_cast<char>(number >> (8 * i) & 0xff);
+  return out;
+}
+
+std::string Frame(uint8_t type, uint8_t flags, uint32_t stream,
+                  absl::string_view payload) {
+  return absl::StrCat(BigEndian(payload.size(), 3), BigEndian(type, 1),
+                      BigEndian(flags, 1), BigEndian(stream, 4), payload);
+}
+
+std::string HpackNumber(uint8_t first, int bits, uint64_t number) {
+  const uint64_t most = (1u << bits) - 1;
+  if (number < most) return BigEndian(first | number, 1);
+  std::string out = BigEndian(first | most, 1);
+  for (number -= most; number >= 128; number /= 128)
+    out += static_cast<char>(number % 128 | 128);
+  return out + static_cast<char>(number);
+}
+
+std::string HpackField(absl::string_view name, absl::string_view value,
+                       bool remembered) {
+  return absl::StrCat(remembered ? "\x40" : BigEndian(0, 1),
+                      HpackNumber(0, 7, name.size()), name,
+                      HpackNumber(0, 7, value.size()), value);
+}
+
+std::string HpackRemembered(int age) {
+  constexpr int kFirstOfTheTable = 62;
+  return HpackNumber(0x80, 7, kFirstOfTheTable + age);
+}
+
+std::string Request(
+    absl::string_view path,
+    const std::vector<std::pair<std::string, std::string>>& more) {
+  std::string out = "\x83\x86";  // POST, http
+  absl::StrAppend(&out, HpackField(":path", path, true),
+                  HpackField(":authority", "localhost", true),
+                  HpackField("content-type", "application/grpc", true),
+                  HpackField("te", "trailers", true));
+  for (const auto& [name, value] : more) out += HpackField(name, value);
+  return out;
+}
+
+std::string RepeatedRequest() {
+  return absl::StrCat("\x83\x86", HpackRemembered(3), HpackRemembered(2),
+                      HpackRemembered(1), HpackRemembered(0));
+}
+
+std::string Message(absl::string_view bytes, bool compressed) {
+  return absl::StrCat(BigEndian(compressed ? 1 : 0, 1),
+                      BigEndian(bytes.size(), 4), bytes);
+}
+
+RawPeer::RawPeer(const std::string& addr, absl::Time until) : until_(until) {
+  int port = 0;
+  if (!absl::SimpleAtoi(addr.substr(addr.rfind(':') + 1), &port)) return;
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd_ >= 0 &&
+      connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0)
+    Close();
+}
+
+RawPeer::~RawPeer() { Close(); }
+
+void RawPeer::Close() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+bool RawPeer::Hello(bool acknowledge) {
+  return Send(
+      absl::StrCat(kClientMagic, Frame(kSettings, 0, 0),
+                   acknowledge ? Frame(kSettings, kAck, 0) : std::string()));
+}
+
+bool RawPeer::Send(absl::string_view bytes) {
+  while (!bytes.empty()) {
+    pollfd wait{fd_, POLLIN | POLLOUT, 0};
+    if (fd_ < 0 || poll(&wait, 1, MsUntil(until_)) != 1) return false;
+    if ((wait.revents & ~POLLOUT) != 0 && !Hear()) return false;
+    const ssize_t sent =
+        send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN) Close();
+    if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
+    if (absl::Now() >= until_) return false;
+  }
+  return fd_ >= 0;
+}
+
+void RawPeer::Flood(const std::string& bytes, int times) {
+  for (int i = 0; i < times && Send(bytes); ++i) {
+  }
+}
+
+bool RawPeer::Listen(absl::Duration time) {
+  const absl::Time end = std::min(until_, absl::Now() + time);
+  while (fd_ >= 0) {
+    pollfd wait{fd_, POLLIN, 0};
+    if (poll(&wait, 1, MsUntil(end)) != 1) return false;
+    Hear();
+  }
+  return true;
+}
+
+bool RawPeer::Hear() {
+  std::array<char, 16 << 10> buffer;
+  const ssize_t count = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count > 0) {
+    const size_t room = kMostHeard - std::min(kMostHeard, heard_.size());
+    heard_.append(buffer.data(), std::min(room, static_cast<size_t>(count)));
+    return true;
+  }
+  if (count < 0 && errno == EAGAIN) return true;
+  Close();
+  return false;
+}
+
+}  // namespace wxident

@@ -1,0 +1,172 @@
+// Attacks by requests: metadata and messages.
+
+#include <zlib.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/hostile/again.h"
+
+namespace wxident {
+namespace {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+// A block of fields on stream 1, in as many frames as it takes.
+std::string Block(const std::string& fields, bool last = false) {
+  constexpr size_t kMost = 16 << 10;
+  std::string out;
+  for (size_t at = 0; at == 0 || at < fields.size(); at += kMost) {
+    uint8_t flags = at + kMost >= fields.size() ? kEndHeaders : 0;
+    if (at == 0 && last) flags |= kEndStream;
+    out += Frame(at == 0 ? kHeaders : kContinuation, flags, 1,
+                 fields.substr(at, kMost));
+  }
+  return out;
+}
+
+// One connection after the other sends `bytes` and waits for the answer.
+Outcome Ask(const std::string& addr, absl::Time end, const std::string& bytes,
+            bool acknowledge = true) {
+  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+    if (peer.Hello(acknowledge) && peer.Send(bytes))
+      peer.Listen(absl::Milliseconds(100));
+  });
+}
+
+Outcome AskWith(const std::string& addr, absl::Time end, const Fields& fields) {
+  return Ask(addr, end,
+             Block(Request(kMethod, fields)) +
+                 Frame(kData, kEndStream, 1, Message("")));
+}
+
+Outcome AskMessage(const std::string& addr, absl::Time end,
+                   const std::string& message, const Fields& fields = {}) {
+  std::string bytes = Block(Request(kMethod, fields));
+  for (size_t at = 0; at < message.size(); at += 16'000)
+    bytes += Frame(kData, 0, 1, message.substr(at, 16'000));
+  return Ask(addr, end, bytes + Frame(kData, kEndStream, 1));
+}
+
+Outcome Metadata9Kb(const std::string& addr, absl::Time end) {
+  return AskWith(addr, end, {{"x-large", std::string(9 << 10, 'x')}});
+}
+Outcome Metadata17Mb(const std::string& addr, absl::Time end) {
+  // Before the settings are acknowledged they bind nobody.
+  return Ask(addr, end,
+             Block(Request(kMethod, {{"x-large", std::string(17 << 20, 'x')}})),
+             false);
+}
+Outcome TenThousandFields(const std::string& addr, absl::Time end) {
+  Fields fields;
+  for (int i = 0; i < 10'000; ++i)
+    fields.emplace_back(absl::StrCat("x-", i), "y");
+  return AskWith(addr, end, fields);
+}
+Outcome BadBase64(const std::string& addr, absl::Time end) {
+  return AskWith(addr, end, {{"trace-bin", "%%%=not base64=%%%"}});
+}
+
+// CVE-2023-1428: an odd `te` and too much metadata ended the process.
+Outcome OddTe(const std::string& addr, absl::Time end) {
+  int variant = 0;
+  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+    const bool acknowledge = (variant & 1) != 0;
+    const bool large = (variant & 2) != 0;
+    const bool remembered = (variant & 4) != 0;
+    ++variant;
+    std::string block = "\x83\x86";
+    absl::StrAppend(&block, HpackField(":path", kMethod, remembered),
+                    HpackField(":authority", "x", remembered),
+                    HpackField("te", "x", remembered),
+                    HpackField("content-type", "application/grpc"));
+    if (large) block += HpackField("x-large", std::string(9 << 10, 'x'));
+    if (peer.Hello(acknowledge) && peer.Send(Block(block, true)))
+      peer.Listen(absl::Milliseconds(50));
+  });
+}
+
+Outcome LongMessage(const std::string& addr, absl::Time end) {
+  return AskMessage(addr, end, Message(std::string((64 << 10) + 1, 'x')));
+}
+Outcome ShortMessage(const std::string& addr, absl::Time end) {
+  return AskMessage(addr, end, Message(std::string(1'000, 'x')).substr(0, 99));
+}
+Outcome MoreThanTheMessage(const std::string& addr, absl::Time end) {
+  return AskMessage(addr, end, Message("") + std::string(1'000, 'x'));
+}
+Outcome FourGigabytes(const std::string& addr, absl::Time end) {
+  return AskMessage(addr, end,
+                    absl::StrCat(BigEndian(0, 1), BigEndian(0xffffffff, 4),
+                                 std::string(20'000, 'x')));
+}
+Outcome GzipBomb(const std::string& addr, absl::Time end) {
+  const std::string zeros(60 << 20, '\0');
+  uLongf size = compressBound(zeros.size());
+  std::string packed(size, '\0');
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+           reinterpret_cast<const Bytef*>(zeros.data()), zeros.size());
+  packed.resize(size);
+  return AskMessage(addr, end, Message(packed, true),
+                    {{"grpc-encoding", "deflate"}});
+}
+Outcome NoProtobuf(const std::string& addr, absl::Time end) {
+  // A field of 2 GB, and a number that never ends.
+  return AskMessage(
+      addr, end,
+      Message("\x0a\xff\xff\xff\xff\x07" + std::string(40'000, '\xff')));
+}
+Outcome WrongContentType(const std::string& addr, absl::Time end) {
+  std::string block = "\x83\x86";
+  absl::StrAppend(&block, HpackField(":path", kMethod),
+                  HpackField(":authority", "x"), HpackField("te", "trailers"),
+                  HpackField("content-type", "text/html"));
+  return Ask(addr, end,
+             Block(block) + Frame(kData, kEndStream, 1, Message("")));
+}
+Outcome BadTimeout(const std::string& addr, absl::Time end) {
+  return AskWith(addr, end, {{"grpc-timeout", "99999999999999999999n"}});
+}
+Outcome NoPath(const std::string& addr, absl::Time end) {
+  return Ask(addr, end, Block("\x83\x86", true));
+}
+Outcome UpperCaseAndRepeatedFields(const std::string& addr, absl::Time end) {
+  return Ask(addr, end,
+             Block(Request(kMethod, {{"X-Upper", "x"},
+                                     {":path", "/again"},
+                                     {":unknown", "x"},
+                                     {"", "nameless"}}),
+                   true));
+}
+Outcome ReflectionProbe(const std::string& addr, absl::Time end) {
+  return Ask(addr, end,
+             Block(Request("/grpc.reflection.v1alpha.ServerReflection/"
+                           "ServerReflectionInfo")) +
+                 Frame(kData, kEndStream, 1, Message("")));
+}
+
+}  // namespace
+
+std::vector<Attack> RequestAttacks() {
+  const absl::Duration brief = absl::Seconds(1);
+  // RESOURCE_EXHAUSTED, UNIMPLEMENTED: as text among the fields of an answer.
+  return {
+      {"Metadata9Kb", brief, false, "", Metadata9Kb},
+      {"Metadata17Mb", absl::Seconds(2), true, "", Metadata17Mb},
+      {"TenThousandFields", brief, false, "", TenThousandFields},
+      {"BadBase64", brief, false, "", BadBase64},
+      {"OddTe", brief, false, "", OddTe},
+      {"LongMessage", brief, false, "larger than max", LongMessage},
+      {"ShortMessage", brief, false, "grpc-status", ShortMessage},
+      {"MoreThanTheMessage", brief, false, "", MoreThanTheMessage},
+      {"FourGigabytes", brief, false, "larger than max", FourGigabytes},
+      {"GzipBomb", brief, false, "grpc-status", GzipBomb},
+      {"NoProtobuf", brief, false, "grpc-status", NoProtobuf},
+      {"WrongContentType", brief, false, "", WrongContentType},
+      {"BadTimeout", brief, false, "", BadTimeout},
+      {"NoPath", brief, false, "", NoPath},
+      {"UpperCaseAndRepeatedFields", brief, false, "",
+       UpperCaseAndRepeatedFields},
+      {"ReflectionProbe", brief, false, "grpc-status", ReflectionProbe},
+  };
+}
+
+}  // namespace wxident
