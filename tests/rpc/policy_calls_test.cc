@@ -203,7 +203,7 @@ class Stream {
     request.set_app_id(kMini);
     context_.AddMetadata("test-caller", kShop);
     context_.set_deadline(std::chrono::system_clock::now() +
-                          std::chrono::minutes(1));
+                          std::chrono::seconds(20));
     reader_ = stub.WatchAccessToken(&context_, request);
   }
   // The next token's generation, or 0 at the end.
