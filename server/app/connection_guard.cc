@@ -13,7 +13,6 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
@@ -42,7 +41,9 @@ std::string NameOfPeer(absl::string_view peer) {
   const size_t port = peer.rfind(':');
   if (scheme == absl::string_view::npos || scheme == port) return "";
   absl::string_view ip = peer.substr(scheme + 1, port - scheme - 1);
-  if (absl::ConsumePrefix(&ip, "%5B")) ip = ip.substr(0, ip.find('%'));
+  // A link's name may follow the address: "%5Bfe80::1%252%5D".
+  if (absl::ConsumePrefix(&ip, "%5B") || absl::ConsumePrefix(&ip, "["))
+    ip = ip.substr(0, ip.find_first_of("%]"));
   return Name(ip, peer.substr(port + 1));
 }
 
