@@ -244,11 +244,11 @@ TEST_F(TlsTest, ARevokedCallerIsRefusedOnItsLiveConnection) {
   const auto other_channel = world_.Connect(server_.addr(), other);
   ASSERT_TRUE(IsLetIn(LogIn(channel)));
   ASSERT_TRUE(IsLetIn(LogIn(other_channel)));
-  grpc::ClientContext watching;
+  const auto watching = Within(absl::Seconds(30));
   v1::WatchAccessTokenRequest watch;
   watch.set_app_id(kMiniProgram);
-  const auto stream =
-      v1::IdentityService::NewStub(channel)->WatchAccessToken(&watching, watch);
+  const auto stream = v1::IdentityService::NewStub(channel)->WatchAccessToken(
+      watching.get(), watch);
   v1::WatchAccessTokenResponse token;
   ASSERT_TRUE(stream->Read(&token));
 
