@@ -469,15 +469,17 @@ class Player:
 
 
 def _until(seconds, attempt):
-    """Tries again and again until the time is over."""
+    """Tries again and again until the time is over; the last attempt begins
+    then, so that what must hold by then is not missed by a slow one."""
     end = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         try:
             return attempt()
         except Failed:
-            if time.monotonic() >= end:
+            if began >= end:
                 raise
-            time.sleep(0.05)
+            time.sleep(min(0.05, max(0, end - time.monotonic())))
 
 
 def _at(value, path):
