@@ -23,8 +23,7 @@ std::string Line(uint32_t id) {
 std::vector<uint32_t> Ids(const Secret& text) {
   std::vector<uint32_t> ids;
   const auto keys = KeyRing::Parse(text.Expose());
-  for (const KeyRing::Key& key : *keys)
-    ids.push_back(key.id);
+  for (const KeyRing::Key& key : *keys) ids.push_back(key.id);
   return ids;
 }
 

@@ -146,8 +146,8 @@ TEST_F(KeyRingTest, AReplacementIsWhole) {
             absl::StatusCode::kNotFound);
 }
 
-// Rings follow each other as an operator's do: each holds the next key before it
-// seals, and for a while after.
+// Rings follow each other as an operator's do: each holds the next key before
+// it seals, and for a while after.
 TEST_F(KeyRingTest, RacersMeetWholeRingsAlone) {
   constexpr int kRotations = 400;
   auto ring = Ring({1, 2});
