@@ -7,6 +7,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/access/access_control.h"
 #include "server/access/policy.h"
 #include "server/audit/audit_log.h"
@@ -137,12 +139,18 @@ class Served {
     }
   }
 
-  // Calls a second with so many callers.
-  double Load(int callers) {
+  struct Pace {
+    double calls_per_second;
+    // Of this process, so of both ends of the call.
+    double cpu_us;
+  };
+  // With so many callers.
+  Pace Load(int callers) {
     std::atomic<bool> stop{false};
     std::vector<std::unique_ptr<Caller>> all;
     for (int i = 0; i < callers; ++i)
       all.push_back(std::make_unique<Caller>(*stubs_[i % 2], stop));
+    const double cpu_began = CpuUs();
     const auto began = std::chrono::steady_clock::now();
     for (auto& caller : all) caller->Start();
     std::this_thread::sleep_for(kRoundTime);
@@ -152,10 +160,17 @@ class Served {
         std::chrono::steady_clock::now() - began;
     int64_t answered = 0;
     for (auto& caller : all) answered += caller->answered;
-    return static_cast<double>(answered) / took.count();
+    return {static_cast<double>(answered) / took.count(),
+            (CpuUs() - cpu_began) / static_cast<double>(answered)};
   }
 
  private:
+  static double CpuUs() {
+    timespec used{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return absl::ToDoubleMicroseconds(absl::DurationFromTimespec(used));
+  }
+
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::unique_ptr<v1::IdentityService::Stub>> stubs_;
 };
@@ -246,23 +261,31 @@ int Main() {
   Served real_audited(*audited);
   Served bare(echo);
 
-  std::printf("%8s %14s %8s %14s %8s %14s\n", "callers", "plain/s", "ratio",
-              "audited/s", "ratio", "bare echo/s");
+  std::printf("%8s%s%s%s\n", "", "        not audited       ",
+              "          audited         ", "     bare echo");
+  std::printf("%8s", "callers");
+  for (int i = 0; i < 2; ++i)
+    std::printf(" %9s %6s %8s", "calls/s", "ratio", "CPU us");
+  std::printf(" %9s %8s\n", "calls/s", "CPU us");
   for (int load : {1, 16, 128}) {
-    real.Load(load);  // connects, and fetches the token
-    real_audited.Load(load);
-    bare.Load(load);
-    std::vector<double> of_real, of_audited, of_bare, ratios, audited_ratios;
-    for (int i = 0; i < kRounds; ++i) {
-      of_real.push_back(real.Load(load));
-      of_audited.push_back(real_audited.Load(load));
-      of_bare.push_back(bare.Load(load));
-      ratios.push_back(of_real.back() / of_bare.back());
-      audited_ratios.push_back(of_audited.back() / of_bare.back());
+    std::vector<double> speed[3], cpu[3], ratios[2];
+    Served* served[] = {&real, &real_audited, &bare};
+    // The first connects, and fetches the token.
+    for (Served* one : served) one->Load(load);
+    for (int round = 0; round < kRounds; ++round) {
+      for (int i = 0; i < 3; ++i) {
+        const Served::Pace pace = served[i]->Load(load);
+        speed[i].push_back(pace.calls_per_second);
+        cpu[i].push_back(pace.cpu_us);
+      }
+      for (int i = 0; i < 2; ++i)
+        ratios[i].push_back(speed[i].back() / speed[2].back());
     }
-    std::printf("%8d %14.0f %8.2f %14.0f %8.2f %14.0f\n", load, Median(of_real),
-                Median(ratios), Median(of_audited), Median(audited_ratios),
-                Median(of_bare));
+    std::printf("%8d", load);
+    for (int i = 0; i < 2; ++i)
+      std::printf(" %9.0f %6.2f %8.1f", Median(speed[i]), Median(ratios[i]),
+                  Median(cpu[i]));
+    std::printf(" %9.0f %8.1f\n", Median(speed[2]), Median(cpu[2]));
     std::fflush(stdout);
   }
   std::filesystem::remove(file);
