@@ -154,7 +154,7 @@ bool ConnectionGuard::Admits(const std::string& ip, absl::Time now) {
   if (found == probations_.end()) return true;
   Probation& probation = found->second;
   if (now < probation.next) return false;
-  probation.next = now + kBetweenConnections;
+  probation.next = now + probation.between;
   return true;
 }
 
@@ -167,7 +167,9 @@ void ConnectionGuard::Cut(int fd, Connection& connection, absl::string_view why,
   nowhere.sa_family = AF_UNSPEC;
   if (connect(fd, &nowhere, sizeof(nowhere)) != 0) shutdown(fd, SHUT_RDWR);
   connection.cut = true;
-  probations_[connection.ip].until = now + kProbation;
+  Probation& probation = probations_[connection.ip];
+  probation.until = now + kProbation;
+  probation.between = std::min(2 * probation.between, kMostWhile);
   metrics_.Count("wxident_connections_cut_total",
                  {{"addr", addr_}, {"why", std::string(why)}});
   if (now - logged_at_ < absl::Seconds(1)) return;

@@ -96,10 +96,11 @@ class ConnectionGuard {
   // often while memory is short.
   static constexpr absl::Duration kBetweenGivingBack = absl::Milliseconds(500);
   // For so long after one of its connections was cut, an IP is on probation: it
-  // gets few new connections, for gRPC needs longer to clear a cut one away
-  // than a peer to make the next.
+  // gets one new connection each while, for gRPC needs longer to clear away a
+  // cut one than a peer to make the next. Each further cut doubles the while.
   static constexpr absl::Duration kProbation = absl::Seconds(10);
-  static constexpr absl::Duration kBetweenConnections = absl::Milliseconds(500);
+  static constexpr absl::Duration kLeastWhile = absl::Milliseconds(250);
+  static constexpr absl::Duration kMostWhile = absl::Seconds(8);
 
   // `memory` tells how many bytes the process has.
   ConnectionGuard(std::string addr, Metrics& metrics,
@@ -132,8 +133,9 @@ class ConnectionGuard {
   };
   struct Probation {
     absl::Time until;
+    absl::Duration between = kLeastWhile / 2;
     // When its next connection may come.
-    absl::Time next;
+    absl::Time next = absl::InfinitePast();
   };
 
   bool IsMemoryShort(absl::Duration passed);

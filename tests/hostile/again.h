@@ -14,16 +14,16 @@ inline constexpr char kMethod[] = "/wxident.v1.IdentityService/ValidateSession";
 
 // Lets `attack` have one connection after the other, as fast as they come.
 template <typename AttackOnce>
-Outcome AgainAndAgain(const std::string& addr, absl::Time end,
+Outcome AgainAndAgain(const Target& target, absl::Time end,
                       const AttackOnce& attack) {
   Outcome outcome;
   while (absl::Now() < end) {
-    RawPeer peer(addr, end);
+    RawPeer peer(target.addr, end, target.source);
     if (!peer.open()) continue;
     ++outcome.connections;
     attack(peer);
     if (!peer.open()) ++outcome.closed;
-    if (!peer.heard().empty()) outcome.heard = peer.heard();
+    outcome.heard += peer.heard();
     // A server that takes no more connections of ours for a moment must not be
     // asked a million times.
     if (peer.heard().empty()) absl::SleepFor(absl::Milliseconds(1));

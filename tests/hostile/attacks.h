@@ -8,12 +8,20 @@
 
 namespace wxident {
 
+// Whom to attack, and from where.
+struct Target {
+  // host:port.
+  std::string addr;
+  // A loopback address, "127.0.0.9": to the server another host.
+  std::string source;
+};
+
 // What a server did about an attack.
 struct Outcome {
   // Connections that it took and that it ended while the attack went on.
   int connections = 0;
   int closed = 0;
-  // What the last one of them that heard anything has heard.
+  // All that they heard.
   std::string heard;
 };
 
@@ -25,8 +33,8 @@ struct Attack {
   bool must_be_closed;
   // What an answer holds, if one is due.
   std::string answer;
-  // Attacks the server at `addr` until `end`.
-  Outcome (*run)(const std::string& addr, absl::Time end);
+  // Goes on until `end`.
+  Outcome (*run)(const Target& target, absl::Time end);
 };
 
 // Of streams and calls; of frames and HPACK; of requests; of connections.

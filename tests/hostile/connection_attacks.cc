@@ -8,34 +8,34 @@
 namespace wxident {
 namespace {
 
-Outcome Say(const std::string& addr, absl::Time end, const std::string& bytes) {
-  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+Outcome Say(const Target& target, absl::Time end, const std::string& bytes) {
+  return AgainAndAgain(target, end, [&](RawPeer& peer) {
     if (peer.Send(bytes)) peer.Listen(absl::Milliseconds(500));
   });
 }
 
-Outcome Garbage(const std::string& addr, absl::Time end) {
-  return Say(addr, end, std::string(10'000, '\xa5'));
+Outcome Garbage(const Target& target, absl::Time end) {
+  return Say(target, end, std::string(10'000, '\xa5'));
 }
-Outcome Http1(const std::string& addr, absl::Time end) {
-  return Say(addr, end, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+Outcome Http1(const Target& target, absl::Time end) {
+  return Say(target, end, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
-Outcome TlsHello(const std::string& addr, absl::Time end) {
+Outcome TlsHello(const Target& target, absl::Time end) {
   // A handshake record of TLS 1.0 with a ClientHello that has only its length.
   return Say(
-      addr, end,
+      target, end,
       absl::StrCat("\x16\x03\x01", BigEndian(512, 2), "\x01", BigEndian(508, 3),
                    "\x03\x03", std::string(506, 'r')));
 }
 
 // As many connections as one IP gets with some to spare, and the other side's
 // patience is waited for.
-Outcome Crowd(const std::string& addr, absl::Time end, int count,
+Outcome Crowd(const Target& target, absl::Time end, int count,
               const std::string& hello) {
   Outcome outcome;
   std::vector<std::unique_ptr<RawPeer>> peers;
   for (int i = 0; i < count && absl::Now() < end; ++i) {
-    peers.push_back(std::make_unique<RawPeer>(addr, end));
+    peers.push_back(std::make_unique<RawPeer>(target.addr, end, target.source));
     if (!hello.empty()) peers.back()->Send(hello);
   }
   for (size_t at = 0; absl::Now() < end && !peers.empty(); ++at)
@@ -47,28 +47,28 @@ Outcome Crowd(const std::string& addr, absl::Time end, int count,
   return outcome;
 }
 
-Outcome HalfHandshakes(const std::string& addr, absl::Time end) {
-  return Crowd(addr, end, 200, "PRI * HT");
+Outcome HalfHandshakes(const Target& target, absl::Time end) {
+  return Crowd(target, end, 200, "PRI * HT");
 }
-Outcome SilentConnections(const std::string& addr, absl::Time end) {
-  return Crowd(addr, end, 200, "");
+Outcome SilentConnections(const Target& target, absl::Time end) {
+  return Crowd(target, end, 200, "");
 }
 // What an IP does not get is closed at once.
-Outcome IdleConnections(const std::string& addr, absl::Time end) {
-  return Crowd(addr, end, 10'000,
+Outcome IdleConnections(const Target& target, absl::Time end) {
+  return Crowd(target, end, 10'000,
                absl::StrCat(kClientMagic, Frame(kSettings, 0, 0),
                             Frame(kSettings, kAck, 0)));
 }
-Outcome SlowPreface(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+Outcome SlowPreface(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
     for (const char byte : std::string(kClientMagic))
       if (!peer.Send(std::string(1, byte)) ||
           peer.Listen(absl::Milliseconds(200)))
         return;
   });
 }
-Outcome Churn(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+Outcome Churn(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
     peer.Hello();
     peer.Send(Frame(kHeaders, kEndHeaders, 1, Request(kMethod)));
   });

@@ -17,7 +17,7 @@
 namespace wxident {
 namespace {
 
-constexpr size_t kMostHeard = 64 << 10;
+constexpr size_t kMostHeard = 16 << 10;
 
 int MsUntil(absl::Time end) {
   const int64_t left = absl::ToInt64Milliseconds(end - absl::Now());
@@ -82,7 +82,9 @@ std::string Message(absl::string_view bytes, bool compressed) {
                       BigEndian(bytes.size(), 4), bytes);
 }
 
-RawPeer::RawPeer(const std::string& addr, absl::Time until) : until_(until) {
+RawPeer::RawPeer(const std::string& addr, absl::Time until,
+                 const std::string& source)
+    : until_(until) {
   int port = 0;
   if (!absl::SimpleAtoi(addr.substr(addr.rfind(':') + 1), &port)) return;
   sockaddr_in to{};
@@ -90,7 +92,11 @@ RawPeer::RawPeer(const std::string& addr, absl::Time until) : until_(until) {
   to.sin_port = htons(static_cast<uint16_t>(port));
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd_ >= 0 &&
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  inet_pton(AF_INET, source.c_str(), &from.sin_addr);
+  if (fd_ < 0 ||
+      bind(fd_, reinterpret_cast<sockaddr*>(&from), sizeof(from)) != 0 ||
       connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0)
     Close();
 }

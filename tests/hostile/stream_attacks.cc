@@ -37,9 +37,10 @@ std::string Reset(uint32_t stream) {
 }
 
 template <std::string (*kOne)(uint32_t), bool kAcknowledge = true>
-Outcome Streams(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(
-      addr, end, [](RawPeer& peer) { FloodStreams(peer, kOne, kAcknowledge); });
+Outcome Streams(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
+    FloodStreams(peer, kOne, kAcknowledge);
+  });
 }
 
 std::string OpenAndReset(uint32_t stream) {
@@ -60,14 +61,14 @@ std::string WholeAndMoreData(uint32_t stream) {
 }
 std::string OpenOnly(uint32_t stream) { return Open(stream); }
 
-Outcome ResetOfUnknownMethods(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+Outcome ResetOfUnknownMethods(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
     FloodStreams(peer, OpenAndReset, true, "/nobody.knows/Me");
   });
 }
 
-Outcome UnknownMethods(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+Outcome UnknownMethods(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
     FloodStreams(
         peer,
         [](uint32_t stream) { return Open(stream, kEndHeaders | kEndStream); },
@@ -76,8 +77,8 @@ Outcome UnknownMethods(const std::string& addr, absl::Time end) {
 }
 
 // As many streams as are allowed, each with a message that never ends.
-Outcome HalfMessages(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [end](RawPeer& peer) {
+Outcome HalfMessages(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [end](RawPeer& peer) {
     if (!peer.Hello() ||
         !peer.Send(Frame(kHeaders, kEndHeaders, 1, Request(kMethod))))
       return;
@@ -91,8 +92,8 @@ Outcome HalfMessages(const std::string& addr, absl::Time end) {
   });
 }
 
-Outcome ReusedStreams(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+Outcome ReusedStreams(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
     if (!peer.Hello() || !peer.Send(Frame(kHeaders, kEndHeaders | kEndStream, 9,
                                           Request(kMethod))))
       return;
@@ -101,16 +102,16 @@ Outcome ReusedStreams(const std::string& addr, absl::Time end) {
   });
 }
 
-Outcome ResetsOfIdleStreams(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+Outcome ResetsOfIdleStreams(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
     if (!peer.Hello()) return;
     for (uint32_t stream = 1; stream < kMaxStream - 2; stream += 2)
       if (!peer.Send(Reset(stream))) return;
   });
 }
 
-Outcome TrailersWithoutEnd(const std::string& addr, absl::Time end) {
-  return AgainAndAgain(addr, end, [](RawPeer& peer) {
+Outcome TrailersWithoutEnd(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
     if (!peer.Hello() ||
         !peer.Send(Frame(kHeaders, kEndHeaders, 1, Request(kMethod))))
       return;
