@@ -104,7 +104,7 @@ TEST_F(AccessControlTest, RowsThatFitAddUp) {
   EXPECT_FALSE(orders->Allows("wx2"));
 }
 
-TEST_F(AccessControlTest, AnEmptyOrMovedAdmissionAllowsNothing) {
+TEST_F(AccessControlTest, AnEmptyAdmissionAllowsNothing) {
   Admission none;
   EXPECT_FALSE(none.Allows("wx1"));
   EXPECT_FALSE(none.AllowsEveryApp());
@@ -112,7 +112,6 @@ TEST_F(AccessControlTest, AnEmptyOrMovedAdmissionAllowsNothing) {
   Admission some = *access_.Admit(kOrders, "Login");
   none = std::move(some);
   EXPECT_TRUE(none.AllowsEveryApp());
-  EXPECT_FALSE(some.AllowsEveryApp());
 }
 
 TEST_F(AccessControlTest, ACallKeepsWhatItsPolicySaid) {
@@ -168,15 +167,14 @@ TEST_F(AccessControlTest, RefusalsAreNotFree) {
 
 TEST_F(AccessControlTest, ConcurrencyCountsCallsUntilTheyEnd) {
   access_.Replace(Limited(kOrders, 0, 0, 2));
-  std::optional<Admission> one = *access_.Admit(kOrders, "Login");
+  Admission one = *access_.Admit(kOrders, "Login");
   std::optional<Admission> two = *access_.Admit(kOrders, "Login");
   EXPECT_EQ(WaitOf(kOrders), absl::Milliseconds(100));
   EXPECT_TRUE(
       HasMetric("wxident_caller_limited_total{caller=\"spiffe://corp/"
                 "orders\",limit=\"concurrency\"} 1"));
   // A call that moves is one call.
-  Admission moved = *std::move(one);
-  one.reset();
+  Admission moved = std::move(one);
   EXPECT_EQ(Admit(kOrders, "Login"), "CALLER_RATE_LIMITED");
   moved = Admission();
   std::optional<Admission> three = *access_.Admit(kOrders, "Login");
