@@ -21,6 +21,11 @@ namespace {
 
 class AuditTest : public testing::Test {
  protected:
+  static void SetUpTestSuite() { suite_ = new AuditedWorld; }
+  static void TearDownTestSuite() { delete suite_; }
+  // Each test begins a log of its own.
+  AuditTest() { std::filesystem::remove(world_.file); }
+
   v1::LoginResponse LogInWithPhone(Wxidentd& server, const std::string& user) {
     world_.sim().Call(
         "users",
@@ -56,8 +61,11 @@ class AuditTest : public testing::Test {
     return calls.empty() ? nlohmann::json::object() : calls[0];
   }
 
-  AuditedWorld world_;
+  static AuditedWorld* suite_;
+  AuditedWorld& world_ = *suite_;
 };
+
+AuditedWorld* AuditTest::suite_ = nullptr;
 
 TEST_F(AuditTest, EachCallThatMattersHasItsLine) {
   Wxidentd server(world_, world_.Flags());
