@@ -25,10 +25,10 @@ using Milliseconds = std::chrono::duration<double, std::milli>;
 constexpr char kQuiet[] = "spiffe://corp/quiet";
 constexpr char kNoisy[] = "spiffe://corp/noisy";
 constexpr int kNoise = 50;
-constexpr int kRounds = 150;
+constexpr int kRounds = 120;
 // What one look-up takes of a database that does one at a time. The noise alone
-// would keep it busy for half a second a round.
-constexpr auto kLookUp = std::chrono::milliseconds(10);
+// would keep it busy for two seconds a round.
+constexpr auto kLookUp = std::chrono::milliseconds(40);
 
 // A database with one worker.
 class BusySessions final : public SessionStore {
@@ -115,7 +115,7 @@ class NoisyCallerTest : public ServiceTest {
 
   static Policy MakePolicy() {
     return {.allow = {{"spiffe://corp/*", {"ValidateSession"}, {}}},
-            .limits = {{.caller = kNoisy, .rate = 10, .burst = 2}}};
+            .limits = {{.caller = kNoisy, .rate = 2, .burst = 2}}};
   }
 
   struct AsyncCall {
@@ -229,11 +229,11 @@ TEST_F(NoisyCallerTest, ANoisyCallerIsLimitedAndAQuietOneHardlyNotices) {
             << limited_ << " limited\n";
   EXPECT_EQ(admitted_ + limited_, kRounds * kNoise);
   // Its rate and its burst.
-  EXPECT_LE(admitted_, 10 * seconds + 2);
+  EXPECT_LE(admitted_, 2 * seconds + 2);
   EXPECT_GT(limited_, kRounds * kNoise / 2);
-  // Unlimited noise makes it 500 ms and more. The slack is for the cores, which
+  // Unlimited noise makes it 2 s and more. The slack is for the cores, which
   // the clients share with the server and with whatever else the machine does.
-  EXPECT_LE(P99(beside), 1.5 * P99(alone) + 200);
+  EXPECT_LE(P99(beside), 1.5 * P99(alone) + 1000);
 }
 
 }  // namespace
