@@ -39,9 +39,9 @@ class ConnectionAccount {
   // tenth of a second or two.
   static constexpr int64_t kMaxOwedBytes = 1 << 20;
   // The same at two looks in a row, while memory is short. A stream that is
-  // opened and left so costs a peer 35 bytes, and gRPC 1.51 12 KB of memory, 20
-  // KB when it is cleared away: these are 900 streams, 19 MB.
-  static constexpr int64_t kMaxOwedBytesInNeed = 32 << 10;
+  // opened and left so costs a peer 15 bytes, and gRPC 1.51 12 KB of memory, 20
+  // KB when it is cleared away: these are 550 streams, 11 MB.
+  static constexpr int64_t kMaxOwedBytesInNeed = 8 << 10;
   // What a call explains: the largest message and metadata.
   static constexpr int64_t kBytesOfACall = (64 + 8) << 10;
   // What needs no call: pings, window updates, acknowledgements.
@@ -89,12 +89,12 @@ class ConnectionGuard {
   // Memory is short when the process has so much more than usual. What is usual
   // follows slowly what the process has: no attack is that slow, and no honest
   // load that fast.
-  static constexpr int64_t kMemoryOfNeed = 96 << 20;
+  static constexpr int64_t kMemoryOfNeed = 48 << 20;
   static constexpr int64_t kUsualMemoryPerSecond = 1 << 20;
   // The C library keeps what a cut connection had, in pieces that the next one
   // may not fit in, which adds up from attack to attack. It is given back so
   // often while memory is short.
-  static constexpr absl::Duration kBetweenGivingBack = absl::Milliseconds(500);
+  static constexpr absl::Duration kBetweenGivingBack = absl::Seconds(2);
   // For so long after one of its connections was cut, an IP is on probation: it
   // gets one new connection each while, for gRPC needs longer to clear away a
   // cut one than a peer to make the next. Each further cut doubles the while.

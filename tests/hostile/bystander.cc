@@ -51,20 +51,20 @@ void Bystander::Call() {
         failure_ =
             absl::StrCat(status.error_code(), " ", status.error_message());
     }
+    called_.notify_all();
     absl::SleepFor(kPause);
   }
 }
 
 Bystander::Seen Bystander::Take() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
+  called_.wait(lock, [this] { return !times_.empty(); });
   Seen seen;
   seen.calls = static_cast<int>(times_.size());
   seen.failure = std::exchange(failure_, "");
-  if (!times_.empty()) {
-    const auto p99 = times_.begin() + (times_.size() - 1) * 99 / 100;
-    std::nth_element(times_.begin(), p99, times_.end());
-    seen.p99 = *p99;
-  }
+  const auto p99 = times_.begin() + (times_.size() - 1) * 99 / 100;
+  std::nth_element(times_.begin(), p99, times_.end());
+  seen.p99 = *p99;
   times_.clear();
   return seen;
 }

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,7 +29,7 @@ class Bystander {
     std::string failure;
     absl::Duration p99;
   };
-  // Since the last time.
+  // Since the last time; waits for a call's end, if there was none.
   Seen Take();
 
  private:
@@ -36,6 +37,7 @@ class Bystander {
 
   std::unique_ptr<v1::IdentityService::Stub> stub_;
   std::mutex mutex_;
+  std::condition_variable called_;
   std::vector<absl::Duration> times_;
   std::string failure_;
   std::atomic<bool> ended_{false};

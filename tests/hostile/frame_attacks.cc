@@ -140,7 +140,7 @@ std::vector<Attack> FrameAttacks() {
   return {
       {"Settings", brief, true, "", Settings},
       {"SettingsAcks", brief, true, "", SettingsAcks},
-      {"Pings", brief, true, "too_many_pings", Pings},
+      {"Pings", brief, true, "", Pings},
       {"EmptyData", brief, true, "", EmptyData},
       {"PaddedEmptyData", brief, true, "", PaddedEmptyData},
       {"EmptyHeaders", brief, true, "", EmptyHeaders},
@@ -152,7 +152,7 @@ std::vector<Attack> FrameAttacks() {
       {"WindowUpdates", brief, true, "", WindowUpdates},
       {"TooWideWindow", brief, true, "", TooWideWindow},
       {"ZeroWindowUpdate", brief, true, "", ZeroWindowUpdate},
-      {"TooMuchPadding", brief, true, "", TooMuchPadding},
+      {"TooMuchPadding", brief, false, "", TooMuchPadding},
       {"TooLongFrame", brief, true, "", TooLongFrame},
       {"HpackEndlessString", absl::Seconds(3), true, "", EndlessString},
       {"HpackPaddedNumber", absl::Seconds(3), true, "", PaddedNumber},

@@ -129,7 +129,7 @@ std::vector<Attack> StreamAttacks() {
        Streams<WholeAndReset>},
       {"RapidResetOfUnknownMethods", brief, true, "", ResetOfUnknownMethods},
       {"MadeYouResetByZeroWindow", brief, true, "", Streams<OpenAndZeroWindow>},
-      {"MadeYouResetByTooWideWindow", brief, true, "",
+      {"MadeYouResetByTooWideWindow", brief, false, "",
        Streams<OpenAndTooWideWindow>},
       {"MadeYouResetByDataAfterTheEnd", brief, true, "",
        Streams<WholeAndMoreData>},
