@@ -76,7 +76,9 @@ absl::string_view ConnectionAccount::Judge(int64_t bytes_read,
   const int64_t before = owed_;
   owed_ =
       std::max<int64_t>(unexplained_ - calls.running_unary * kBytesOfACall, 0);
-  if (owed_ > kMaxOwedBytes) return "bytes";
+  owed_for_ =
+      owed_ > kMaxOwedBytesForLong ? owed_for_ + passed : absl::ZeroDuration();
+  if (owed_ > kMaxOwedBytes || owed_for_ > kLong) return "bytes";
   if (memory_is_short && std::min(before, owed_) > kMaxOwedBytesInNeed)
     return "memory";
   return "";

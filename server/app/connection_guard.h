@@ -38,6 +38,12 @@ class ConnectionAccount {
   // usual 200 bytes owe 50 KiB. To a peer that sends nothing but cost it is a
   // tenth of a second or two.
   static constexpr int64_t kMaxOwedBytes = 1 << 20;
+  // The same for kLong on end. What HPACK cannot yet decode gRPC 1.51 decodes
+  // anew with every frame, so that its time grows as the square: 100 bytes a
+  // frame, these cost it a tenth of a second, and 1 MiB costs ten. An honest
+  // peer's calls become whole sooner.
+  static constexpr int64_t kMaxOwedBytesForLong = 128 << 10;
+  static constexpr absl::Duration kLong = absl::Milliseconds(500);
   // The same at two looks in a row, while memory is short. A stream that is
   // opened and left so costs a peer 15 bytes, and gRPC 1.51 12 KB of memory, 20
   // KB when it is cleared away: these are 550 streams, 11 MB.
@@ -63,6 +69,8 @@ class ConnectionAccount {
 
  private:
   int64_t owed_ = 0;
+  // For how long more than kMaxOwedBytesForLong.
+  absl::Duration owed_for_;
   // What it owes but for running calls.
   int64_t unexplained_ = 0;
   // Free bytes that are not whole yet, a second standing for a byte.

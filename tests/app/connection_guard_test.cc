@@ -32,6 +32,21 @@ TEST_F(ConnectionAccountTest, BytesWithoutCallsAreOwed) {
   EXPECT_EQ(Judge((1 << 20) + 1'000), "bytes");
 }
 
+TEST_F(ConnectionAccountTest, ManyBytesAreNotOwedForLong) {
+  for (int i = 0; i < 25; ++i) EXPECT_EQ(Judge(200 << 10), "") << i;
+  EXPECT_EQ(Judge(200 << 10), "bytes");
+}
+
+TEST_F(ConnectionAccountTest, ManyBytesMayBeOwedAgainAndAgain) {
+  int64_t bytes = 0;
+  for (int i = 0; i < 10; ++i) {
+    bytes += 200 << 10;
+    for (int j = 0; j < 20; ++j) EXPECT_EQ(Judge(bytes), "") << i;
+    calls_.served += 10;
+    EXPECT_EQ(Judge(bytes), "");
+  }
+}
+
 TEST_F(ConnectionAccountTest, CallsExplainBytes) {
   int64_t bytes = 0;
   for (int i = 0; i < 1'000; ++i) {
