@@ -154,7 +154,7 @@ std::vector<Attack> RequestAttacks() {
       {"TenThousandFields", brief, false, "", TenThousandFields},
       {"BadBase64", brief, false, "", BadBase64},
       {"OddTe", brief, false, "", OddTe},
-      {"LongMessage", brief, false, "larger than max", LongMessage},
+      {"LongMessage", brief, false, "", LongMessage},
       {"ShortMessage", brief, false, "grpc-status", ShortMessage},
       {"MoreThanTheMessage", brief, false, "", MoreThanTheMessage},
       {"FourGigabytes", brief, false, "", FourGigabytes},
