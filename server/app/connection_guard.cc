@@ -140,7 +140,8 @@ absl::Duration ConnectionGuard::Look(absl::Time now) {
     gave_back_at_ = now;
     malloc_trim(0);
   }
-  return std::max(kLeastInterval, kIntervalPerConnection * connections_.size());
+  return std::max(memory_is_short ? kLeastIntervalInNeed : kLeastInterval,
+                  kIntervalPerConnection * connections_.size());
 }
 
 bool ConnectionGuard::IsMemoryShort(absl::Duration passed) {

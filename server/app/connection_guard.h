@@ -92,6 +92,7 @@ class ConnectionGuard {
   // gRPC opens some 1,000 streams in the least of these. The more connections
   // there are, the rarer are looks: they take some 2 % of a core at most.
   static constexpr absl::Duration kLeastInterval = absl::Milliseconds(20);
+  static constexpr absl::Duration kLeastIntervalInNeed = absl::Milliseconds(5);
   static constexpr absl::Duration kIntervalPerConnection =
       absl::Microseconds(40);
   // Memory is short when the process has so much more than usual. What is usual
