@@ -20,9 +20,9 @@
 namespace wxident {
 namespace {
 
-// AddressSanitizer keeps memory that was freed (16 MB of it here), stands around
-// each piece and never gives any back: three times as much must do there. The
-// promise, 512 MB, is for a server as it is built to be used.
+// AddressSanitizer keeps memory that was freed (16 MB of it here), stands
+// around each piece and never gives any back: three times as much must do
+// there. The promise, 512 MB, is for a server as it is built to be used.
 #ifdef __SANITIZE_ADDRESS__
 constexpr int kMostMib = 1536;
 // And it takes some times as long to clear a cut connection away.
