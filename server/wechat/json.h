@@ -13,8 +13,9 @@ namespace wxident {
 using Json = nlohmann::json;
 
 // Parses one JSON object in valid UTF-8. nullopt for anything else, for a name
-// that stands twice in an object, and for more than 16 levels. `read`, if given,
-// gets how many bytes the parser took before it knew: its time grows with them.
+// that stands twice in an object, and for more than 16 levels. `read`, if
+// given, gets how many bytes the parser took before it knew: its time grows
+// with them.
 std::optional<Json> ParseJsonObject(absl::string_view text,
                                     size_t* read = nullptr);
 

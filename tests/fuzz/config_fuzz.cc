@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (problems.lines().empty() &&
       (draft.config.apps.empty() ||
        draft.config.apps.size() != draft.app_secret_files.size() ||
-       draft.config.keys.ring_file.empty() || draft.config.database.url.empty()))
+       draft.config.keys.ring_file.empty() ||
+       draft.config.database.url.empty()))
     std::abort();
   // The same text as a flag's value must be taken or refused as calmly.
   wxident::ConfigSources sources;
