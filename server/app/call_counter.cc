@@ -2,6 +2,7 @@
 
 #include <grpcpp/server_context.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -27,6 +28,7 @@ class CountedCall final : public grpc::experimental::Interceptor {
 
   ~CountedCall() override {
     if (unary_) --counts_->running_unary;
+    if (answered_) --counts_->running_answered;
     --counts_->running;
   }
 
@@ -35,10 +37,17 @@ class CountedCall final : public grpc::experimental::Interceptor {
     if (methods->QueryInterceptionHookPoint(
             InterceptionHookPoints::POST_RECV_CLOSE))
       OnClosed();
+    if (!unary_ && methods->QueryInterceptionHookPoint(
+                       InterceptionHookPoints::PRE_SEND_MESSAGE))
+      OnAnswer();
     methods->Proceed();
   }
 
  private:
+  void OnAnswer() {
+    if (!answered_.exchange(true)) ++counts_->running_answered;
+  }
+
   void OnClosed() {
     if (!IsCancelled() || std::chrono::steady_clock::now() - began_ >= kChance)
       ++counts_->served;
@@ -59,6 +68,7 @@ class CountedCall final : public grpc::experimental::Interceptor {
   const std::shared_ptr<CallCounts> counts_;
   ServerRpcInfo& call_;
   const bool unary_;
+  std::atomic<bool> answered_{false};
   const std::chrono::steady_clock::time_point began_ =
       std::chrono::steady_clock::now();
   const std::chrono::system_clock::time_point began_by_the_wall_ =

@@ -74,8 +74,9 @@ absl::string_view ConnectionAccount::Judge(int64_t bytes_read,
   unexplained_ = std::max<int64_t>(unexplained_ - free_bytes, 0);
 
   const int64_t before = owed_;
-  owed_ =
-      std::max<int64_t>(unexplained_ - calls.running_unary * kBytesOfACall, 0);
+  owed_ = std::max<int64_t>(unexplained_ - calls.running_unary * kBytesOfACall -
+                                calls.running_answered * kBytesOfAStream,
+                            0);
   owed_for_ =
       owed_ > kMaxOwedBytesForLong ? owed_for_ + passed : absl::ZeroDuration();
   if (owed_ > kMaxOwedBytes || owed_for_ > kLong) return "bytes";

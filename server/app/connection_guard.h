@@ -21,6 +21,8 @@ struct CallCounts {
   std::atomic<int64_t> running{0};
   // Of those, what ends within seconds by its deadline: no streams.
   std::atomic<int64_t> running_unary{0};
+  // Of those, streams on which the server has sent something.
+  std::atomic<int64_t> running_answered{0};
   // Ended, after the server had worked for them.
   std::atomic<int64_t> served{0};
   // Ended by the peer before the server could do anything.
@@ -50,6 +52,10 @@ class ConnectionAccount {
   static constexpr int64_t kMaxOwedBytesInNeed = 8 << 10;
   // What a call explains: the largest message and metadata.
   static constexpr int64_t kBytesOfACall = (64 + 8) << 10;
+  // What a stream explains from its first answer until its end: some 400 bytes
+  // that asked for it, and 60 for each answer, by which the peer acknowledges
+  // it and opens its windows again. Answers are rare.
+  static constexpr int64_t kBytesOfAStream = 1 << 10;
   // What needs no call: pings, window updates, acknowledgements.
   static constexpr int64_t kFreeBytesPerSecond = 128;
   // Twice max_concurrent_streams: a peer may have cancelled all its calls,

@@ -70,6 +70,16 @@ TEST_F(ConnectionAccountTest, StreamsThatStayExplainNothing) {
   EXPECT_EQ(Judge(2 << 20), "bytes");
 }
 
+// A hundred watchers of a token, of whom each hears of three.
+TEST_F(ConnectionAccountTest, AnsweredStreamsExplainWhatTheyCost) {
+  calls_.running = 100;
+  EXPECT_EQ(Judge(40'000, true), "") << "they may be answered by the next look";
+  calls_.running_answered = 100;
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(Judge(40'000 + 6'000 * i, true), "");
+  EXPECT_EQ(Judge(40'000 + 6'000 * 12, true), "") << "once is not enough";
+  EXPECT_EQ(Judge(40'000 + 6'000 * 14, true), "memory");
+}
+
 // A health watch, which is no call that ends, with gRPC's pings: 17 bytes each
 // ten seconds at the most often, and what acknowledges ours.
 TEST_F(ConnectionAccountTest, AWatchMayLastForYears) {
