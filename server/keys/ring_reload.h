@@ -32,6 +32,8 @@ class RingReload {
   // is sealed.
   RingReload(KeyRing& key_ring, ReadFn read, KeyStore& store, Random& random,
              Clock& clock, Metrics& metrics);
+  // Stops: who asked may be answered, and end this, before a reload has ended.
+  ~RingReload() { Stop(); }
 
   // Reloads run one after the other. Whoever asks while one runs is answered
   // by one that begins after it, so the file as it is now, or newer, is what

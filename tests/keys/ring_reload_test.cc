@@ -1,9 +1,12 @@
 #include "server/keys/ring_reload.h"
 
+#include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/identity/error.h"
@@ -146,6 +149,23 @@ TEST_F(RingReloadTest, StoppedItRefuses) {
   reload_.Stop();
   EXPECT_EQ(DetailsOf(Reload(Keys({2, 1}))).reason, Reason::kStoreUnavailable);
   EXPECT_THAT(ring_->key_ids(), Not(ElementsAre(2, 1)));
+}
+
+// As a server does that will not start with this ring.
+TEST_F(RingReloadTest, MayBeEndedByWhoWasAnswered) {
+  auto reload = std::make_unique<RingReload>(
+      *ring_, [this] { return file_; }, store_, random_, clock_, metrics_);
+  store_.Hold();
+  std::promise<void> answered;
+  reload->Reload([&](const absl::Status&) {
+    answered.set_value();
+    // The reload goes on after this; its end is well under way by then.
+    absl::SleepFor(absl::Milliseconds(100));
+  });
+  std::thread store([this] { store_.Answer(); });
+  answered.get_future().wait();
+  reload.reset();
+  store.join();
 }
 
 }  // namespace
