@@ -18,6 +18,7 @@ namespace wxident {
 
 // The calls of one connection, counted by gRPC's threads (see call_counter.h).
 struct CallCounts {
+  // Not closed by the peer, or not ended by the handler.
   std::atomic<int64_t> running{0};
   // Of those, what ends within seconds by its deadline: no streams.
   std::atomic<int64_t> running_unary{0};

@@ -20,22 +20,24 @@
 namespace wxident {
 namespace {
 
+// An honest call may take twice as long as without an attack. Below kNoticeable
+// it is not looked at: attacker, server and caller share two cores here with
+// whatever else the machine does, which alone makes single calls wait so long.
+//
 // AddressSanitizer keeps memory that was freed (16 MB of it here), stands
 // around each piece and never gives any back: three times as much must do
-// there. The promise, 512 MB, is for a server as it is built to be used.
+// there. And it takes many times as long to clear a cut connection away, which
+// calls and new connections wait for. The promises are for a server as it is
+// built to be used.
 #ifdef __SANITIZE_ADDRESS__
 constexpr int kMostMib = 1536;
-// And it takes some times as long to clear a cut connection away.
 constexpr absl::Duration kNewConnection = absl::Seconds(5);
+constexpr absl::Duration kNoticeable = absl::Seconds(2);
 #else
 constexpr int kMostMib = 512;
 constexpr absl::Duration kNewConnection = absl::Seconds(1);
-#endif
-
-// An honest call may take twice as long as without an attack. Below this it is
-// not looked at: attacker, server and caller share two cores here with whatever
-// else the machine does, which alone makes single calls wait so long.
 constexpr absl::Duration kNoticeable = absl::Milliseconds(500);
+#endif
 
 class HostileTest : public testing::TestWithParam<Attack> {
  protected:
@@ -102,7 +104,7 @@ TEST_P(HostileTest, HurtsNobodyElse) {
             << seen.calls << " calls, p99 " << seen.p99 << " (usual "
             << usual_p99_ << ")\n";
 
-  EXPECT_EQ(seen.failure, "");
+  EXPECT_EQ(seen.failure, "") << server_->process().log();
   EXPECT_LE(seen.p99, std::max(2 * usual_p99_, kNoticeable));
   // An attack is not to blame for the one before.
   if (before <= kMostMib) EXPECT_LE(after, kMostMib);
