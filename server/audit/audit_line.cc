@@ -3,14 +3,13 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "server/base/json_text.h"
 #include "server/crypto/hash.h"
 
 namespace wxident {
 namespace {
 
-constexpr size_t kMaxTextBytes = 256;
 constexpr size_t kMacDigits = 64;
 // Enough that no two people share one.
 constexpr size_t kSubjectBytes = 16;
@@ -19,22 +18,11 @@ constexpr absl::string_view kMac = ",\"mac\":\"";
 constexpr absl::string_view kEnd = "\"}";
 
 // Callers name themselves and their apps: whatever they send stays inside its
-// quotes, and the line stays ASCII.
+// quotes.
 void AppendText(absl::string_view name, absl::string_view text,
                 std::string& out) {
-  absl::StrAppend(&out, ",\"", name, "\":\"");
-  for (unsigned char c : text.substr(0, kMaxTextBytes)) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-    } else if (c < 0x20 || c >= 0x7f) {
-      absl::StrAppendFormat(&out, "\\u%04x", c);
-    } else {
-      out += static_cast<char>(c);
-    }
-  }
-  if (text.size() > kMaxTextBytes) out += "...";
-  out += '"';
+  absl::StrAppend(&out, ",\"", name, "\":");
+  AppendJsonText(text, out);
 }
 
 void Open(const AuditStamp& stamp, AuditHead& head, std::string& out) {

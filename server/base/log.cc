@@ -6,33 +6,12 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/base/json_text.h"
 
 namespace wxident {
 namespace {
-
-constexpr size_t kMaxValueBytes = 256;
-
-// A byte that JSON or a terminal could take for something else is escaped, and
-// so is everything outside ASCII: the line is then valid whatever came in.
-void AppendQuoted(std::string& out, absl::string_view text) {
-  const bool cut = text.size() > kMaxValueBytes;
-  out += '"';
-  for (unsigned char c : text.substr(0, kMaxValueBytes)) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-    } else if (c < 0x20 || c >= 0x7f) {
-      absl::StrAppendFormat(&out, "\\u%04x", c);
-    } else {
-      out += static_cast<char>(c);
-    }
-  }
-  if (cut) out += "...";
-  out += '"';
-}
 
 absl::string_view LevelName(LogLevel level) {
   switch (level) {
@@ -80,13 +59,13 @@ std::string FormatLogLine(absl::string_view timestamp, LogLevel level,
                           std::initializer_list<LogField> fields) {
   std::string line = absl::StrCat("{\"ts\":\"", timestamp, "\",\"level\":\"",
                                   LevelName(level), "\",\"event\":");
-  AppendQuoted(line, event);
+  AppendJsonText(event, line);
   for (const auto& [name, value] : fields) {
     if (value.empty()) continue;
     line += ',';
-    AppendQuoted(line, name);
+    AppendJsonText(name, line);
     line += ':';
-    AppendQuoted(line, value);
+    AppendJsonText(value, line);
   }
   line += '}';
   return line;
