@@ -1,14 +1,16 @@
 """What the tests share: a fake with an app and a person, certificates."""
 
+import asyncio
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import pytest
 
+import wxident.aio
 import wxident.fake
 
 APP = "wx4f4bc4dec97d474b"
@@ -29,6 +31,17 @@ def alice(fake: wxident.fake.FakeServer) -> wxident.fake.FakeUser:
 @pytest.fixture
 def client(fake: wxident.fake.FakeServer) -> wxident.Client:
     return fake.client()
+
+
+@pytest.fixture
+async def aio(fake: wxident.fake.FakeServer) -> AsyncIterator[wxident.aio.Client]:
+    async with fake.aio_client() as client:
+        yield client
+
+
+async def called(fake: wxident.fake.FakeServer, rpc: str, count: int) -> None:
+    """Waits for calls as FakeServer.wait_for_calls does, beside the loop."""
+    await asyncio.to_thread(fake.wait_for_calls, rpc, count)
 
 
 @pytest.fixture

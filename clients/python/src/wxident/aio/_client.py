@@ -7,7 +7,6 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -116,12 +115,7 @@ class Client(BaseClient):
     async def __aenter__(self) -> Client:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def login(

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from wxident import _calls, _config, errors
@@ -150,12 +149,7 @@ class AccessTokenSource:
     async def __aenter__(self) -> AccessTokenSource:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def _start(self) -> asyncio.Event:
