@@ -20,10 +20,8 @@ import type {
   EncryptedData,
   Identity,
   IdentityRef,
-  Phone,
   UnionRef,
   User,
-  UserInfo,
 } from './gen/wxident/v1/types.js';
 
 // Their members are described where they come from, in protos/wxident/v1.
@@ -31,16 +29,14 @@ export {
   AccessTokenKind,
   Gender,
   UserInfoSource,
+  type EncryptedData,
+  type Identity,
+  type IdentityRef,
+  type Phone,
+  type UnionRef,
+  type User,
+  type UserInfo,
 } from './gen/wxident/v1/types.js';
-export type {
-  EncryptedData,
-  Identity,
-  IdentityRef,
-  Phone,
-  UnionRef,
-  User,
-  UserInfo,
-};
 
 /** Exactly one of the members. */
 export type OneOf<T> = {

@@ -58,12 +58,9 @@ function openssl(folder: string, ...args: string[]): void {
   if (done.status !== 0) throw new Error(`openssl ${args[0]}: ${done.stderr}`);
 }
 
-/** Makes NAME.pem and NAME.key, a CA that signs itself. */
-export function makeCa(folder: string, name: string): void {
-  openssl(
-    folder,
-    'req',
-    '-x509',
+/** For openssl req: makes NAME.key, for a certificate of that name. */
+function withNewKey(name: string): string[] {
+  return [
     '-newkey',
     'ec',
     '-pkeyopt',
@@ -71,12 +68,22 @@ export function makeCa(folder: string, name: string): void {
     '-nodes',
     '-keyout',
     `${name}.key`,
+    '-subj',
+    `/CN=${name}`,
+  ];
+}
+
+/** Makes NAME.pem and NAME.key, a CA that signs itself. */
+export function makeCa(folder: string, name: string): void {
+  openssl(
+    folder,
+    'req',
+    '-x509',
+    ...withNewKey(name),
     '-out',
     `${name}.pem`,
     '-days',
     '2',
-    '-subj',
-    `/CN=${name}`,
   );
 }
 
@@ -87,21 +94,7 @@ export function makeCertificate(
   ca: string,
   names: string,
 ): void {
-  openssl(
-    folder,
-    'req',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-    '-subj',
-    `/CN=${name}`,
-  );
+  openssl(folder, 'req', ...withNewKey(name), '-out', `${name}.csr`);
   fs.writeFileSync(
     path.join(folder, `${name}.ext`),
     `subjectAltName=${names}\n`,
