@@ -1,8 +1,12 @@
 package dev.wxident.client;
 
+import dev.wxident.v1.IdentityServiceGrpc;
+import dev.wxident.v1.WatchAccessTokenRequest;
 import dev.wxident.v1.WatchAccessTokenResponse;
+import io.grpc.CallOptions;
 import io.grpc.Context;
 import io.grpc.MethodDescriptor;
+import io.grpc.stub.ClientCalls;
 import java.util.Iterator;
 
 /**
@@ -17,7 +21,7 @@ public final class AccessTokenStream
   private final Context.CancellableContext context;
   private final Iterator<WatchAccessTokenResponse> answers;
 
-  AccessTokenStream(
+  private AccessTokenStream(
       Connection connection,
       MethodDescriptor<?, ?> method,
       Context.CancellableContext context,
@@ -26,6 +30,23 @@ public final class AccessTokenStream
     this.method = method;
     this.context = context;
     this.answers = answers;
+  }
+
+  static AccessTokenStream open(Connection connection, WatchAccessTokenRequest request) {
+    var method = IdentityServiceGrpc.getWatchAccessTokenMethod();
+    Context.CancellableContext context = Context.current().withCancellation();
+    Context before = context.attach();
+    try {
+      Iterator<WatchAccessTokenResponse> answers =
+          ClientCalls.blockingServerStreamingCall(
+              connection.channel(), method, CallOptions.DEFAULT, request);
+      return new AccessTokenStream(connection, method, context, answers);
+    } catch (RuntimeException e) {
+      context.cancel(null);
+      throw connection.failed(method, e);
+    } finally {
+      context.detach(before);
+    }
   }
 
   /**

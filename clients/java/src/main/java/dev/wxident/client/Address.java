@@ -52,6 +52,22 @@ record Address(String target, List<String> hosts) {
     return port > 0 && port < 65536;
   }
 
+  /** Refuses hosts that plain text may not go to. */
+  void requireLoopback() {
+    for (String host : hosts) {
+      if (!isLoopback(host)) {
+        throw new IllegalArgumentException(
+            "insecure ("
+                + Env.INSECURE
+                + ") allows loopback addresses only, and "
+                + host
+                + " ("
+                + Env.ADDRESS
+                + ") is none; use TLS");
+      }
+    }
+  }
+
   /** Whether a host is this machine for sure: no name but localhost is looked up. */
   static boolean isLoopback(String host) {
     if (host.equals("localhost") || host.equals("::1")) {

@@ -1,5 +1,8 @@
 package dev.wxident.client;
 
+import java.nio.file.Path;
+import java.util.Map;
+
 /** The environment variables that {@link WxidentClient#fromEnv()} reads. */
 public final class Env {
   /** The servers' address. */
@@ -21,4 +24,27 @@ public final class Env {
   public static final String INSECURE = "WXIDENT_INSECURE";
 
   private Env() {}
+
+  /** The settings of a client with those of the variables. */
+  static WxidentClient.Builder builder(Map<String, String> env) {
+    String serverName = env.getOrDefault(SERVER_NAME, "");
+    return WxidentClient.builder(env.get(ADDRESS))
+        .caFile(path(env.get(CA_FILE)))
+        .clientCertificate(path(env.get(CERT_FILE)), path(env.get(KEY_FILE)))
+        .serverName(serverName.isEmpty() ? null : serverName)
+        .insecure(insecure(env.getOrDefault(INSECURE, "")));
+  }
+
+  private static Path path(String text) {
+    return text == null || text.isEmpty() ? null : Path.of(text);
+  }
+
+  private static boolean insecure(String text) {
+    return switch (text) {
+      case "", "false" -> false;
+      case "true" -> true;
+      default ->
+          throw new IllegalArgumentException("insecure (" + INSECURE + ") must be true or false");
+    };
+  }
 }

@@ -28,20 +28,16 @@ import dev.wxident.v1.RevokeSessionResponse;
 import dev.wxident.v1.ValidateSessionRequest;
 import dev.wxident.v1.ValidateSessionResponse;
 import dev.wxident.v1.WatchAccessTokenRequest;
-import dev.wxident.v1.WatchAccessTokenResponse;
-import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
 import io.grpc.ClientInterceptor;
 import io.grpc.Context;
-import io.grpc.stub.ClientCalls;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -133,25 +129,7 @@ public final class WxidentClient implements AutoCloseable {
    * @throws IllegalArgumentException when WXIDENT_INSECURE is neither true nor false
    */
   public static Builder builderFromEnv(Map<String, String> env) {
-    Builder builder = new Builder(env.get(Env.ADDRESS));
-    builder.caFile = path(env.get(Env.CA_FILE));
-    builder.certFile = path(env.get(Env.CERT_FILE));
-    builder.keyFile = path(env.get(Env.KEY_FILE));
-    String serverName = env.getOrDefault(Env.SERVER_NAME, "");
-    builder.serverName = serverName.isEmpty() ? null : serverName;
-    builder.insecure =
-        switch (env.getOrDefault(Env.INSECURE, "")) {
-          case "", "false" -> false;
-          case "true" -> true;
-          default ->
-              throw new IllegalArgumentException(
-                  "insecure (" + Env.INSECURE + ") must be true or false");
-        };
-    return builder;
-  }
-
-  private static Path path(String text) {
-    return text == null || text.isEmpty() ? null : Path.of(text);
+    return Env.builder(env);
   }
 
   /**
@@ -407,20 +385,7 @@ public final class WxidentClient implements AutoCloseable {
    * @return the answers; close it to stop watching
    */
   public AccessTokenStream watchAccessToken(WatchAccessTokenRequest request) {
-    var method = IdentityServiceGrpc.getWatchAccessTokenMethod();
-    Context.CancellableContext context = Context.current().withCancellation();
-    Context before = context.attach();
-    try {
-      Iterator<WatchAccessTokenResponse> answers =
-          ClientCalls.blockingServerStreamingCall(
-              connection.channel(), method, CallOptions.DEFAULT, request);
-      return new AccessTokenStream(connection, method, context, answers);
-    } catch (RuntimeException e) {
-      context.cancel(null);
-      throw connection.failed(method, e);
-    } finally {
-      context.detach(before);
-    }
+    return AccessTokenStream.open(connection, request);
   }
 
   private static String version() {
@@ -551,18 +516,7 @@ public final class WxidentClient implements AutoCloseable {
       }
       ChannelCredentials tls = null;
       if (insecure) {
-        for (String host : to.hosts()) {
-          if (!Address.isLoopback(host)) {
-            throw new IllegalArgumentException(
-                "insecure ("
-                    + Env.INSECURE
-                    + ") allows loopback addresses only, and "
-                    + host
-                    + " ("
-                    + Env.ADDRESS
-                    + ") is none; use TLS");
-          }
-        }
+        to.requireLoopback();
       } else {
         tls = Tls.credentials(caFile, certFile, keyFile);
       }

@@ -234,7 +234,7 @@ class CallsTest {
             return next.startCall(call, metadata);
           }
         };
-    Server server = slowServer(recorder, new CountDownLatch(0));
+    Server server = startServer(recorder, true);
     TraceContext[] current = {new TraceContext("00-1-2-01", "k=v")};
     try (WxidentClient client =
         WxidentClient.builder("127.0.0.1:" + server.getPort())
@@ -260,23 +260,12 @@ class CallsTest {
     return metadata.get(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER));
   }
 
-  /** Answers ValidateSession only when the latch is open. */
-  private static Server slowServer(ServerInterceptor interceptor, CountDownLatch answer)
+  /** A server that answers ValidateSession, or lets it wait. */
+  private static Server startServer(ServerInterceptor interceptor, boolean answers)
       throws Exception {
     return NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
         .intercept(interceptor)
-        .addService(
-            new IdentityServiceGrpc.IdentityServiceImplBase() {
-              @Override
-              public void validateSession(
-                  ValidateSessionRequest request,
-                  StreamObserver<ValidateSessionResponse> observer) {
-                if (answer.getCount() == 0) {
-                  observer.onNext(ValidateSessionResponse.getDefaultInstance());
-                  observer.onCompleted();
-                }
-              }
-            })
+        .addService(new ValidateSessionService(answers))
         .build()
         .start();
   }
@@ -292,7 +281,7 @@ class CallsTest {
 
   @Test
   void theDeadlineEndsACall() throws Exception {
-    Server server = slowServer(NOTHING, new CountDownLatch(1));
+    Server server = startServer(NOTHING, false);
     try (WxidentClient client =
         WxidentClient.builder("127.0.0.1:" + server.getPort()).insecure(true).build()) {
       WxidentException e =
@@ -330,7 +319,7 @@ class CallsTest {
             };
           }
         };
-    Server server = slowServer(tell, new CountDownLatch(1));
+    Server server = startServer(tell, false);
     try (WxidentClient client =
         WxidentClient.builder("127.0.0.1:" + server.getPort())
             .insecure(true)

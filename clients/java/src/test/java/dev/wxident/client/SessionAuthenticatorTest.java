@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.Timestamp;
 import dev.wxident.testing.FakeWxident;
-import dev.wxident.v1.LoginRequest;
 import dev.wxident.v1.Session;
 import dev.wxident.v1.User;
 import dev.wxident.v1.ValidateSessionResponse;
@@ -205,14 +204,7 @@ class SessionAuthenticatorTest {
     int threads = 64;
     ExecutorService pool = Executors.newFixedThreadPool(threads);
     try (FakeWxident fake = FakeWxident.start().addApp("wx1")) {
-      String token =
-          fake.client()
-              .login(
-                  LoginRequest.newBuilder()
-                      .setAppId("wx1")
-                      .setMiniProgramCode(fake.loginCode("wx1", "alice"))
-                      .build())
-              .getSessionToken();
+      String token = Logins.token(fake, "alice");
       // Nobody waits for a second here: time stands still.
       SessionAuthenticator authenticator =
           new SessionAuthenticator(

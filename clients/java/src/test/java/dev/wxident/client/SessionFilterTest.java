@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.wxident.testing.FakeUser;
 import dev.wxident.testing.FakeWxident;
-import dev.wxident.v1.LoginRequest;
 import jakarta.servlet.DispatcherType;
 import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
@@ -61,14 +60,7 @@ class SessionFilterTest {
   static void start() throws Exception {
     fake = FakeWxident.start().addApp("wx1");
     alice = fake.addUser("wx1", "alice");
-    token =
-        fake.client()
-            .login(
-                LoginRequest.newBuilder()
-                    .setAppId("wx1")
-                    .setMiniProgramCode(alice.loginCode())
-                    .build())
-            .getSessionToken();
+    token = Logins.token(fake, "alice");
     ServletContextHandler context = new ServletContextHandler("/");
     Map.of(
             "/closed", SessionAuthenticator.create(fake.client()),

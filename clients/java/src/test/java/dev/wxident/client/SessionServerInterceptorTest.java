@@ -8,7 +8,6 @@ import dev.wxident.testing.FakeWxident;
 import dev.wxident.v1.GetUserRequest;
 import dev.wxident.v1.GetUserResponse;
 import dev.wxident.v1.IdentityServiceGrpc;
-import dev.wxident.v1.LoginRequest;
 import dev.wxident.v1.User;
 import dev.wxident.v1.WatchAccessTokenRequest;
 import dev.wxident.v1.WatchAccessTokenResponse;
@@ -70,14 +69,7 @@ class SessionServerInterceptorTest {
   void start() {
     fake = FakeWxident.start().addApp("wx1");
     alice = fake.addUser("wx1", "alice");
-    token =
-        fake.client()
-            .login(
-                LoginRequest.newBuilder()
-                    .setAppId("wx1")
-                    .setMiniProgramCode(alice.loginCode())
-                    .build())
-            .getSessionToken();
+    token = Logins.token(fake, "alice");
   }
 
   @AfterEach
@@ -165,14 +157,7 @@ class SessionServerInterceptorTest {
   @Test
   void manyAtOnceKeepTheirOwnSession() throws Exception {
     serve(SessionAuthenticator.builder(fake.client()).strong(true).build());
-    String other =
-        fake.client()
-            .login(
-                LoginRequest.newBuilder()
-                    .setAppId("wx1")
-                    .setMiniProgramCode(fake.loginCode("wx1", "bob"))
-                    .build())
-            .getSessionToken();
+    String other = Logins.token(fake, "bob");
     String bob = fake.addUser("wx1", "bob").userId();
     ExecutorService pool = Executors.newFixedThreadPool(16);
     try {

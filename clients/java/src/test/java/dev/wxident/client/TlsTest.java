@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.wxident.v1.IdentityServiceGrpc;
 import dev.wxident.v1.ValidateSessionRequest;
-import dev.wxident.v1.ValidateSessionResponse;
 import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.Server;
@@ -19,7 +18,6 @@ import io.grpc.TlsServerCredentials;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
-import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -114,16 +112,7 @@ class TlsTest {
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), tls.build())
             .addService(health.getHealthService())
             .intercept(new Recorder())
-            .addService(
-                new IdentityServiceGrpc.IdentityServiceImplBase() {
-                  @Override
-                  public void validateSession(
-                      ValidateSessionRequest request,
-                      StreamObserver<ValidateSessionResponse> observer) {
-                    observer.onNext(ValidateSessionResponse.getDefaultInstance());
-                    observer.onCompleted();
-                  }
-                })
+            .addService(new ValidateSessionService(true))
             .build()
             .start();
     return "localhost:" + server.getPort();
