@@ -72,6 +72,8 @@ FILES = {
 # behind them: (header, who alone includes it).
 IMPLEMENTATIONS = [
     ("server/http/curl_*.h", ["server/http/*", "server/app/*"]),
+    ("server/http/curl_sockets.h", ["server/http/*"]),
+    ("server/http/curl_transfer.h", ["server/http/*"]),
     ("server/store/postgres/*", ["server/store/postgres/*", "server/app/*"]),
 ]
 
@@ -79,7 +81,9 @@ IMPLEMENTATIONS = [
 THIRD_PARTY = [
     ("pqxx", r"pqxx(/.*)?|libpq-fe\.h|postgresql/.*",
      ["server/store/postgres/*"]),
-    ("curl", r"curl/.*", ["server/http/curl_http_client.cc"]),
+    ("curl", r"curl/.*",
+     ["server/http/curl_http_client.cc", "server/http/curl_sockets.h",
+      "server/http/curl_transfer.*"]),
     ("OpenSSL", r"openssl/.*",
      ["server/crypto/*.cc", "simulator/*.cc", "clients/cpp/wxident/*.cc"]),
     ("gRPC", r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h",

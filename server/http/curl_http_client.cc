@@ -1,11 +1,7 @@
 #include "server/http/curl_http_client.h"
 
 #include <curl/curl.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
@@ -14,7 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,47 +18,19 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/base/deadline.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
+#include "server/http/curl_sockets.h"
+#include "server/http/curl_transfer.h"
 
 namespace wxident {
 namespace {
 
 // How often the loop looks around when nothing happens.
 constexpr absl::Duration kIdlePoll = absl::Seconds(1);
-
-using Slist = std::unique_ptr<curl_slist, void (*)(curl_slist*)>;
-
-Slist HeadersFor(HttpRequest::Method method) {
-  curl_slist* list = nullptr;
-  if (method == HttpRequest::Method::kPost) {
-    list = curl_slist_append(list, "Content-Type: application/json");
-    list = curl_slist_append(list, "Expect:");
-  }
-  return Slist(list, curl_slist_free_all);
-}
-
-// "host:port", or nullopt for what is not an https URL. This is all of a URL
-// that may be shown.
-std::optional<std::string> HostOf(const Secret& url) {
-  std::unique_ptr<CURLU, void (*)(CURLU*)> parts(curl_url(), curl_url_cleanup);
-  char* scheme = nullptr;
-  char* host = nullptr;
-  char* port = nullptr;
-  std::optional<std::string> out;
-  if (curl_url_set(parts.get(), CURLUPART_URL, url.Expose().c_str(), 0) ==
-          CURLUE_OK &&
-      curl_url_get(parts.get(), CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-      absl::string_view(scheme) == "https" &&
-      curl_url_get(parts.get(), CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-      curl_url_get(parts.get(), CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
-          CURLUE_OK)
-    out = absl::StrCat(host, ":", port);
-  curl_free(scheme);
-  curl_free(host);
-  curl_free(port);
-  return out;
-}
 
 bool IsTlsError(CURLcode code) {
   switch (code) {
@@ -78,128 +46,7 @@ bool IsTlsError(CURLcode code) {
   }
 }
 
-// Rounded up, in what libcurl takes: at least 1, for 0 would mean no limit.
-long Milliseconds(absl::Duration left) {
-  return static_cast<long>(std::clamp<int64_t>(
-      absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))), 1,
-      absl::ToInt64Milliseconds(absl::Hours(1))));
-}
-
-// The sockets that libcurl has open. It tells no socket of a connection that it
-// takes from its cache, but the local port. Loop's thread only.
-class Sockets {
- public:
-  static curl_socket_t Open(void* self, curlsocktype, curl_sockaddr* address) {
-    const curl_socket_t fd = socket(
-        address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd >= 0) static_cast<Sockets*>(self)->open_.insert(fd);
-    return fd;
-  }
-  static int Close(void* self, curl_socket_t fd) {
-    static_cast<Sockets*>(self)->open_.erase(fd);
-    return close(fd);
-  }
-
-  // Whether something waits to be read on the connection from this port, be it
-  // the end of the stream.
-  bool Readable(int local_port) const {
-    for (curl_socket_t fd : open_) {
-      if (LocalPort(fd) != local_port) continue;
-      pollfd readable{fd, POLLIN, 0};
-      return poll(&readable, 1, 0) > 0;
-    }
-    return false;
-  }
-
- private:
-  static int LocalPort(curl_socket_t fd) {
-    sockaddr_storage address{};
-    socklen_t size = sizeof(address);
-    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-      return -1;
-    if (address.ss_family == AF_INET)
-      return ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port);
-    return ntohs(reinterpret_cast<sockaddr_in6&>(address).sin6_port);
-  }
-
-  std::set<curl_socket_t> open_;
-};
-
-// One request from Send to its `done`. Belongs to the loop's thread once Send
-// has handed it over.
-struct Transfer {
-  Transfer(HttpRequest request_in, Done<HttpResponse> done_in)
-      : request(std::move(request_in)), done(std::move(done_in)) {}
-
-  HttpRequest request;
-  Done<HttpResponse> done;
-  std::string host;
-  absl::Duration started;
-
-  std::unique_ptr<CURL, void (*)(CURL*)> easy{nullptr, curl_easy_cleanup};
-  Slist headers{nullptr, curl_slist_free_all};
-  const Sockets* sockets = nullptr;
-  size_t max_body = 0;
-  size_t header_bytes = 0;
-  bool too_large = false;
-  // Stopped before the request went onto a connection that the peer had closed.
-  bool stale = false;
-  std::string body;
-
-  // Bytes of the request that TLS has taken, over all of libcurl's tries. Below
-  // the first whole TLS record the peer can read nothing, and libcurl counts
-  // only whole writes; so zero means that the peer has seen nothing.
-  bool NothingLeft() const {
-    long sent = 0;
-    return easy == nullptr ||
-           (curl_easy_getinfo(easy.get(), CURLINFO_REQUEST_SIZE, &sent) ==
-                CURLE_OK &&
-            sent == 0);
-  }
-
-  absl::Status Fail(absl::StatusCode code, absl::string_view what) const {
-    absl::Status error(
-        code, absl::StrCat(request.endpoint, " at ", host, ": ", what));
-    return NothingLeft() ? MarkNothingSent(std::move(error)) : error;
-  }
-
-  static size_t OnBody(char* data, size_t, size_t size, void* self) {
-    auto* transfer = static_cast<Transfer*>(self);
-    if (transfer->body.size() + size > transfer->max_body) {
-      transfer->too_large = true;
-      return CURL_WRITEFUNC_ERROR;
-    }
-    transfer->body.append(data, size);
-    return size;
-  }
-
-  static size_t OnHeader(char*, size_t, size_t size, void* self) {
-    auto* transfer = static_cast<Transfer*>(self);
-    transfer->header_bytes += size;
-    if (transfer->header_bytes > transfer->max_body) {
-      transfer->too_large = true;
-      return CURL_WRITEFUNC_ERROR;
-    }
-    return size;
-  }
-
-  // libcurl asks before it sends the request on any connection, new or reused.
-  // When a reused connection dies without an answer, libcurl takes another and
-  // sends again, though the peer may have acted: that is stopped here.
-  // It is also where a connection is left that its peer has closed: between
-  // requests nothing but a farewell can wait on it. libcurl 7.88 looks for a
-  // bare end of the stream only, and takes TLS's closing alert for life.
-  static int BeforeSending(void* self, char*, char*, int, int local_port) {
-    auto* transfer = static_cast<Transfer*>(self);
-    if (!transfer->NothingLeft()) return CURL_PREREQFUNC_ABORT;
-    long connects = 0;
-    curl_easy_getinfo(transfer->easy.get(), CURLINFO_NUM_CONNECTS, &connects);
-    transfer->stale = connects == 0 && transfer->sockets->Readable(local_port);
-    return transfer->stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-  }
-};
-
-using TransferPtr = std::unique_ptr<Transfer>;
+using TransferPtr = std::unique_ptr<CurlTransfer>;
 
 struct Host {
   std::deque<TransferPtr> waiting;
@@ -290,7 +137,7 @@ class CurlHttpClient::Loop {
     std::move(transfer->done)(std::move(error));
   }
 
-  void Observe(const Transfer& transfer, const std::string& outcome) {
+  void Observe(const CurlTransfer& transfer, const std::string& outcome) {
     metrics_.Observe(
         "wxident_wechat_request_seconds",
         {{"endpoint", transfer.request.endpoint}, {"outcome", outcome}},
@@ -313,9 +160,9 @@ class CurlHttpClient::Loop {
       // A finished transfer may leave its place to a waiting one: no pause.
       const absl::Duration pause =
           EndFinished() ? absl::ZeroDuration() : UntilNextExpiry();
-      curl_multi_poll(multi_.get(), nullptr, 0,
-                      pause > absl::ZeroDuration() ? Milliseconds(pause) : 0,
-                      nullptr);
+      curl_multi_poll(
+          multi_.get(), nullptr, 0,
+          pause > absl::ZeroDuration() ? CurlMilliseconds(pause) : 0, nullptr);
     }
     EndAll();
   }
@@ -402,61 +249,9 @@ class CurlHttpClient::Loop {
     }
   }
 
-  bool Start(Transfer& transfer) {
-    transfer.easy.reset(curl_easy_init());
-    CURL* easy = transfer.easy.get();
-    if (easy == nullptr) return false;
-    const absl::Duration left = transfer.request.deadline.Left(clock_);
-    transfer.max_body = options_.max_body;
-    transfer.sockets = &sockets_;
-    transfer.stale = false;
-    transfer.headers = HeadersFor(transfer.request.method);
-
-    CURLcode result = CURLE_OK;
-    const auto set = [&](CURLoption option, auto value) {
-      if (result == CURLE_OK) result = curl_easy_setopt(easy, option, value);
-    };
-    set(CURLOPT_URL, transfer.request.url.Expose().c_str());
-    set(CURLOPT_PROTOCOLS_STR, "https");
-    set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    set(CURLOPT_SSL_VERIFYPEER, 1L);
-    set(CURLOPT_SSL_VERIFYHOST, 2L);
-    // The system's folder of CAs must not add to the file.
-    set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
-    if (!options_.ca_file.empty())
-      set(CURLOPT_CAINFO, options_.ca_file.c_str());
-    // Empty, not unset: unset means what the environment says.
-    set(CURLOPT_PROXY, "");
-    set(CURLOPT_FOLLOWLOCATION, 0L);
-    set(CURLOPT_NOSIGNAL, 1L);
-    // A name look-up that hangs is left to its own thread, not waited for.
-    set(CURLOPT_QUICK_EXIT, 1L);
-    set(CURLOPT_TIMEOUT_MS, Milliseconds(left));
-    set(CURLOPT_CONNECTTIMEOUT_MS,
-        Milliseconds(std::min(options_.connect_timeout, left / 2)));
-    set(CURLOPT_MAXAGE_CONN,
-        static_cast<long>(absl::ToInt64Seconds(options_.keep_alive)));
-    set(CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
-    set(CURLOPT_WRITEDATA, &transfer);
-    set(CURLOPT_HEADERFUNCTION, &Transfer::OnHeader);
-    set(CURLOPT_HEADERDATA, &transfer);
-    set(CURLOPT_OPENSOCKETFUNCTION, &Sockets::Open);
-    set(CURLOPT_OPENSOCKETDATA, &sockets_);
-    set(CURLOPT_CLOSESOCKETFUNCTION, &Sockets::Close);
-    set(CURLOPT_CLOSESOCKETDATA, &sockets_);
-    set(CURLOPT_PREREQFUNCTION, &Transfer::BeforeSending);
-    set(CURLOPT_PREREQDATA, &transfer);
-    if (transfer.request.method == HttpRequest::Method::kPost) {
-      const std::string& body = transfer.request.body.Expose();
-      set(CURLOPT_POST, 1L);
-      set(CURLOPT_POSTFIELDS, body.c_str());
-      set(CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
-      set(CURLOPT_HTTPHEADER, transfer.headers.get());
-    }
-    return result == CURLE_OK &&
-           curl_multi_add_handle(multi_.get(), easy) == CURLM_OK;
+  bool Start(CurlTransfer& transfer) {
+    return PrepareTransfer(transfer, options_, sockets_, clock_) &&
+           curl_multi_add_handle(multi_.get(), transfer.easy.get()) == CURLM_OK;
   }
 
   // True when some transfer ended.
@@ -558,7 +353,7 @@ class CurlHttpClient::Loop {
 
   // One line when a host's requests begin to fail, fail in another way, or work
   // again; not one a request.
-  void LogChange(const Transfer& transfer, const std::string& outcome,
+  void LogChange(const CurlTransfer& transfer, const std::string& outcome,
                  const absl::Status& error) {
     if (outcome == "stopped") return;
     std::string& last = hosts_[transfer.host].outcome;
@@ -575,7 +370,7 @@ class CurlHttpClient::Loop {
   Clock& clock_;
   Metrics& metrics_;
   // Outlives multi_, whose connections close into it.
-  Sockets sockets_;
+  CurlSockets sockets_;
   const std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi_;
 
   std::mutex mutex_;
@@ -611,7 +406,8 @@ CurlHttpClient::CurlHttpClient(std::unique_ptr<Loop> loop)
 CurlHttpClient::~CurlHttpClient() = default;
 
 void CurlHttpClient::Send(HttpRequest request, Done<HttpResponse> done) {
-  loop_->Send(std::make_unique<Transfer>(std::move(request), std::move(done)));
+  loop_->Send(
+      std::make_unique<CurlTransfer>(std::move(request), std::move(done)));
 }
 
 }  // namespace wxident

@@ -1,14 +1,12 @@
 #ifndef WXIDENT_SERVER_HTTP_CURL_HTTP_CLIENT_H_
 #define WXIDENT_SERVER_HTTP_CURL_HTTP_CLIENT_H_
 
-#include <cstddef>
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/http/curl_http_options.h"
 #include "server/http/http_client.h"
 
 namespace wxident {
@@ -25,21 +23,7 @@ namespace wxident {
 // and wxident_wechat_requests_in_flight.
 class CurlHttpClient final : public HttpClient {
  public:
-  struct Options {
-    // PEM; only these CAs are trusted. Empty: the system's.
-    std::string ca_file;
-    int max_connections_per_host = 64;
-    // Requests that wait or run; one more is refused.
-    int queue_limit = 1024;
-    // Name look-up, TCP and TLS together. Half of what is left of the deadline
-    // when that is less, so that time for another host remains.
-    absl::Duration connect_timeout = absl::Seconds(1);
-    // Bytes; also the limit for an answer's headers. A hundred followers with
-    // long remarks and many tags, WeChat's largest answer, stay below 150 KiB.
-    size_t max_body = 256 * 1024;
-    // A connection idle for longer is not used again.
-    absl::Duration keep_alive = absl::Seconds(60);
-  };
+  using Options = CurlHttpOptions;
 
   // `clock` must run at the machine's pace, for libcurl keeps time by itself.
   // `clock` and `metrics` must outlive the client. Errors: kInvalidArgument
