@@ -3,11 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "server/app/config.h"
+#include "tests/base/temp_folder.h"
 #include "tests/crypto/test_ca.h"
 
 namespace wxident {
@@ -79,10 +76,6 @@ inline constexpr char kPolicy[] =
 class ConfigTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern =
-        absl::StrCat(std::getenv("TEST_TMPDIR"), "/config-XXXXXX");
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     Write("ring", kRing);
     Write("index", kIndex);
     Write("secret", absl::StrCat(kAppSecret, "\n"));
@@ -97,15 +90,11 @@ class ConfigTest : public testing::Test {
     Write("server.key", server.key);
   }
 
-  std::string Path(const std::string& name) { return folder_ + "/" + name; }
+  std::string Path(const std::string& name) { return folder_.Path(name); }
 
   void Write(const std::string& name, absl::string_view text,
              mode_t mode = 0600) {
-    for (size_t slash = name.find('/'); slash != std::string::npos;
-         slash = name.find('/', slash + 1))
-      mkdir(Path(name.substr(0, slash)).c_str(), 0700);
-    std::ofstream(Path(name), std::ios::binary) << text;
-    ASSERT_EQ(chmod(Path(name).c_str(), mode), 0);
+    folder_.Write(name, text, mode);
   }
 
   absl::StatusOr<Config> Load(absl::string_view text,
@@ -132,7 +121,7 @@ class ConfigTest : public testing::Test {
     return absl::StrSplit(message, '\n');
   }
 
-  std::string folder_;
+  const TempFolder folder_;
 };
 
 // `text` with its only `from` changed.

@@ -2,10 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/identity/error.h"
 #include "tests/base/fake_clock.h"
+#include "tests/base/temp_folder.h"
 #include "tests/crypto/test_ca.h"
 
 namespace wxident {
@@ -25,29 +23,19 @@ constexpr char kOrders[] = "spiffe://corp/orders";
 class TlsCallersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern =
-        absl::StrCat(std::getenv("TEST_TMPDIR"), "/callers-XXXXXX");
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     const TestCertificate server = MakeTestCertificate({}, &ca_, clock_.Now());
-    config_.tls_cert_file = Write("server.pem", server.pem);
-    config_.tls_key_file = Write("server.key", server.key);
-    config_.tls_client_ca_file = Write("callers.pem", ca_.pem);
+    config_.tls_cert_file = folder_.Write("server.pem", server.pem);
+    config_.tls_key_file = folder_.Write("server.key", server.key);
+    config_.tls_client_ca_file = folder_.Write("callers.pem", ca_.pem);
     config_.tls_revocation_file =
-        Write("callers.crl", MakeTestCrl(ca_, {}, {}, clock_.Now()));
+        folder_.Write("callers.crl", MakeTestCrl(ca_, {}, {}, clock_.Now()));
     files_ = TlsFiles::Open(config_, clock_).value();
     callers_ = std::make_unique<TlsCallers>(*files_, clock_);
   }
 
-  std::string Write(const std::string& name, const std::string& text) {
-    const std::string path = absl::StrCat(folder_, "/", name);
-    std::ofstream(path, std::ios::binary) << text;
-    EXPECT_EQ(chmod(path.c_str(), 0600), 0);
-    return path;
-  }
-
   void Revoke(const std::vector<TestCertificate>& certificates) {
-    Write("callers.crl", MakeTestCrl(ca_, certificates, {}, clock_.Now()));
+    folder_.Write("callers.crl",
+                  MakeTestCrl(ca_, certificates, {}, clock_.Now()));
     ASSERT_TRUE(files_->Reload().value());
   }
 
@@ -70,7 +58,7 @@ class TlsCallersTest : public ::testing::Test {
   const TestCertificate ca_ = MakeTestCertificate(
       {.name = "CA", .ca = true, .ends = absl::Hours(24 * 365)}, nullptr,
       clock_.Now());
-  std::string folder_;
+  const TempFolder folder_;
   Config::Grpc config_;
   std::unique_ptr<TlsFiles> files_;
   std::unique_ptr<TlsCallers> callers_;

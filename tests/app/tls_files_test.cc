@@ -5,13 +5,12 @@
 #include <sys/stat.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <fstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tests/base/fake_clock.h"
+#include "tests/base/temp_folder.h"
 #include "tests/crypto/test_ca.h"
 
 namespace wxident {
@@ -25,34 +24,23 @@ using ::testing::StartsWith;
 class TlsFilesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern =
-        absl::StrCat(std::getenv("TEST_TMPDIR"), "/tls-XXXXXX");
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    config_.tls_cert_file = folder_ + "/server.pem";
-    config_.tls_key_file = folder_ + "/server.key";
-    config_.tls_client_ca_file = folder_ + "/callers.pem";
+    config_.tls_cert_file = folder_.Path("server.pem");
+    config_.tls_key_file = folder_.Path("server.key");
     WriteServer(NewServer());
-    Write(config_.tls_client_ca_file, ca_.pem);
+    config_.tls_client_ca_file = folder_.Write("callers.pem", ca_.pem);
   }
 
   TestCertificate NewServer(TestCertificateOptions options = {}) {
     return MakeTestCertificate(options, &ca_, clock_.Now());
   }
 
-  void Write(const std::string& path, const std::string& text) {
-    std::ofstream(path, std::ios::binary) << text;
-    ASSERT_EQ(chmod(path.c_str(), 0600), 0);
-  }
-
   void WriteServer(const TestCertificate& server) {
-    Write(config_.tls_cert_file, server.pem + ca_.pem);
-    Write(config_.tls_key_file, server.key);
+    folder_.Write("server.pem", server.pem + ca_.pem);
+    folder_.Write("server.key", server.key);
   }
 
   void NameCrl(const std::string& text) {
-    config_.tls_revocation_file = folder_ + "/callers.crl";
-    Write(config_.tls_revocation_file, text);
+    config_.tls_revocation_file = folder_.Write("callers.crl", text);
   }
 
   void Open() {
@@ -93,7 +81,7 @@ class TlsFilesTest : public ::testing::Test {
   TestCertificate ca_ = MakeTestCertificate(
       {.name = "CA", .ca = true, .ends = absl::Hours(24 * 365)}, nullptr,
       clock_.Now());
-  std::string folder_;
+  const TempFolder folder_;
   Config::Grpc config_;
   std::unique_ptr<TlsFiles> files_;
 };
@@ -113,7 +101,7 @@ TEST_F(TlsFilesTest, GivesWhatFitsTogether) {
 
 TEST_F(TlsFilesTest, NamesTheFileThatIsBad) {
   const TestCertificate other = NewServer();
-  Write(config_.tls_key_file, other.key);
+  folder_.Write("server.key", other.key);
   EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_key_file: "),
                                             HasSubstr("another key"))));
   chmod(config_.tls_key_file.c_str(), 0644);
@@ -126,11 +114,11 @@ TEST_F(TlsFilesTest, NamesTheFileThatIsBad) {
   EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_cert_file: "),
                                             HasSubstr("begins only at 2026"))));
   WriteServer(other);
-  Write(config_.tls_client_ca_file, ca_.pem + other.pem);
+  folder_.Write("callers.pem", ca_.pem + other.pem);
   EXPECT_THAT(Problems(),
               ElementsAre(AllOf(StartsWith("grpc.tls_client_ca_file: "),
                                 HasSubstr("number 2"), HasSubstr("not a CA"))));
-  Write(config_.tls_client_ca_file, ca_.pem);
+  folder_.Write("callers.pem", ca_.pem);
   NameCrl(MakeTestCrl(MakeTestCa("other"), {}));
   EXPECT_THAT(Problems(),
               ElementsAre(AllOf(StartsWith("grpc.tls_revocation_file: "),
@@ -138,15 +126,15 @@ TEST_F(TlsFilesTest, NamesTheFileThatIsBad) {
 }
 
 TEST_F(TlsFilesTest, NamesAllThatAreBad) {
-  config_.tls_cert_file = folder_ + "/absent.pem";
-  Write(config_.tls_key_file, "");
-  Write(config_.tls_client_ca_file, "text");
+  config_.tls_cert_file = folder_.Path("absent.pem");
+  folder_.Write("server.key", "");
+  folder_.Write("callers.pem", "text");
   NameCrl("");
   const std::vector<std::string> problems = Problems();
   EXPECT_THAT(problems, ElementsAre(HasSubstr("absent.pem: cannot open"),
                                     HasSubstr("the file is empty"),
                                     HasSubstr("holds no certificate")));
-  Write(config_.tls_client_ca_file, ca_.pem);
+  folder_.Write("callers.pem", ca_.pem);
   EXPECT_THAT(Problems().back(), HasSubstr("holds no CRL"));
 }
 
@@ -167,8 +155,8 @@ TEST_F(TlsFilesTest, NeverGivesHalfOfAPair) {
   for (const bool key_first : {false, true}) {
     WriteServer(first);
     Open();
-    Write(key_first ? config_.tls_key_file : config_.tls_cert_file,
-          key_first ? second.key : second.pem + ca_.pem);
+    folder_.Write(key_first ? "server.key" : "server.pem",
+                  key_first ? second.key : second.pem + ca_.pem);
     EXPECT_FALSE(files_->Reload().ok());
     EXPECT_TRUE(Serves(first));
     WriteServer(second);
@@ -185,7 +173,7 @@ TEST_F(TlsFilesTest, ALookWaitsForFilesThatAreBeingWritten) {
   const TestCertificate second = NewServer();
   WriteServer(second);
   EXPECT_FALSE(Look());
-  Write(config_.tls_client_ca_file, ca_.pem + other_ca.pem);
+  folder_.Write("callers.pem", ca_.pem + other_ca.pem);
   EXPECT_FALSE(Look());
   EXPECT_FALSE(Serves(second));
   EXPECT_TRUE(Look());
@@ -199,7 +187,7 @@ TEST_F(TlsFilesTest, ALookTellsOfBadFilesOnceAndKeepsTheOldOnes) {
   WriteServer(first);
   Open();
   const TestCertificate second = NewServer();
-  Write(config_.tls_cert_file, second.pem);
+  folder_.Write("server.pem", second.pem);
   EXPECT_FALSE(Look());
   EXPECT_THAT(LookRefused(), StartsWith("grpc.tls_key_file: "));
   EXPECT_FALSE(Look());

@@ -27,19 +27,14 @@
 #include "server/identity/error.h"
 #include "tests/audit/chain_sample.h"
 #include "tests/base/fake_clock.h"
+#include "tests/base/temp_folder.h"
 
 namespace wxident {
 namespace {
 
 class AuditLogTest : public testing::Test {
  protected:
-  AuditLogTest() {
-    signal(SIGPIPE, SIG_IGN);
-    std::string pattern = testing::TempDir() + "/audit.XXXXXX";
-    dir_ = mkdtemp(pattern.data());
-    path_ = dir_ + "/audit.log";
-  }
-  ~AuditLogTest() override { std::filesystem::remove_all(dir_); }
+  AuditLogTest() { signal(SIGPIPE, SIG_IGN); }
 
   std::unique_ptr<AuditLog> Open(int queue_limit = 16384) {
     return AuditLog::Open(
@@ -68,8 +63,8 @@ class AuditLogTest : public testing::Test {
 
   FakeClock clock_;
   Metrics metrics_;
-  std::string dir_;
-  std::string path_;
+  const TempFolder folder_;
+  std::string path_ = folder_.Path("audit.log");
 };
 
 TEST_F(AuditLogTest, AWrittenLineIsInTheFile) {

@@ -16,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/audit/chain_sample.h"
+#include "tests/base/temp_folder.h"
 
 namespace {
 // A file that can only grow, as after chattr +a, which needs rights that a test
@@ -52,15 +53,7 @@ class FileLimit {
 
 class AuditWriterTest : public testing::Test {
  protected:
-  AuditWriterTest() {
-    std::string pattern = testing::TempDir() + "/audit.XXXXXX";
-    dir_ = mkdtemp(pattern.data());
-    path_ = dir_ + "/audit.log";
-  }
-  ~AuditWriterTest() override {
-    may_not_shrink = false;
-    std::filesystem::remove_all(dir_);
-  }
+  ~AuditWriterTest() override { may_not_shrink = false; }
 
   std::unique_ptr<AuditWriter> Open() {
     return AuditWriter::Open(path_, AuditKey()).value();
@@ -82,8 +75,8 @@ class AuditWriterTest : public testing::Test {
   }
   std::string Text() { return Read(path_); }
 
-  std::string dir_;
-  std::string path_;
+  const TempFolder folder_;
+  std::string path_ = folder_.Path("audit.log");
 };
 
 TEST_F(AuditWriterTest, GoesOnWhereTheFileEnds) {
@@ -110,10 +103,10 @@ TEST_F(AuditWriterTest, AFileHasOneWriter) {
 }
 
 TEST_F(AuditWriterTest, WhatCannotBeGoneOnWithIsRefused) {
-  path_ = dir_ + "/none/audit.log";
+  path_ = folder_.Path("none/audit.log");
   EXPECT_TRUE(absl::StrContains(
       AuditWriter::Open(path_, AuditKey()).status().message(), path_));
-  path_ = dir_ + "/audit.log";
+  path_ = folder_.Path("audit.log");
   Append(*Open(), 1);
   const absl::Status other = AuditWriter::Open(path_, OtherAuditKey()).status();
   EXPECT_EQ(other.code(), absl::StatusCode::kInvalidArgument);
@@ -244,7 +237,7 @@ TEST_F(AuditWriterTest, ADeletedFileIsMadeAnew) {
   EXPECT_EQ(BreakOf(report), "");
   EXPECT_EQ(report.first_seq, 4);
   // Where it cannot be, nothing counts as written.
-  std::filesystem::remove_all(dir_);
+  std::filesystem::remove_all(folder_.path());
   const AuditWriter::Appended lost = Append(*writer, 1);
   EXPECT_EQ(lost.items, 0);
   EXPECT_NE(lost.error, "");

@@ -22,6 +22,7 @@
 #include "absl/strings/str_split.h"
 #include "server/audit/audit_log.h"
 #include "server/rpc/audited.h"
+#include "tests/base/temp_folder.h"
 #include "tests/rpc/service_test.h"
 
 namespace wxident {
@@ -29,19 +30,13 @@ namespace {
 
 class AuditedCallsTest : public ServiceTest {
  protected:
-  AuditedCallsTest() {
-    signal(SIGPIPE, SIG_IGN);
-    std::string pattern = testing::TempDir() + "/audit.XXXXXX";
-    dir_ = mkdtemp(pattern.data());
-    path_ = dir_ + "/audit";
-  }
+  AuditedCallsTest() { signal(SIGPIPE, SIG_IGN); }
   ~AuditedCallsTest() override {
     if (audited_server_ != nullptr) {
       tokens_.EndWatches();
       audited_server_->Shutdown();
     }
     log_.reset();
-    std::filesystem::remove_all(dir_);
   }
 
   // Calls go from now on to services that keep a log at path_.
@@ -111,8 +106,8 @@ class AuditedCallsTest : public ServiceTest {
     return std::make_unique<Stream>(*stub_, kOfficial);
   }
 
-  std::string dir_;
-  std::string path_;
+  const TempFolder folder_;
+  std::string path_ = folder_.Path("audit");
   std::unique_ptr<AuditLog> log_;
   std::unique_ptr<grpc::Service> audited_;
   std::unique_ptr<grpc::Server> audited_server_;

@@ -6,10 +6,10 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <memory>
 
 #include "simulator/files.h"
+#include "tests/base/temp_folder.h"
 
 namespace wxident::simulator {
 namespace {
@@ -21,12 +21,6 @@ Cert Read(const std::string& pem) {
   Cert cert(PEM_read_bio_X509(bio, nullptr, nullptr, nullptr), X509_free);
   BIO_free(bio);
   return cert;
-}
-
-std::string TempDir() {
-  std::string dir = std::string(std::getenv("TEST_TMPDIR")) + "/certXXXXXX";
-  EXPECT_NE(mkdtemp(dir.data()), nullptr);
-  return dir;
 }
 
 const absl::Time kNow = absl::FromUnixSeconds(1767323045);
@@ -64,7 +58,8 @@ TEST(MakeCertificates, VouchesForLoopbackAndWeChatsHosts) {
 }
 
 TEST(LoadOrMakeCertificates, KeepsThemWhileTheyLast) {
-  const std::string dir = TempDir();
+  const TempFolder folder;
+  const std::string& dir = folder.path();
   const auto first = LoadOrMakeCertificates(dir, kNow);
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(*ReadFile(dir + "/ca.pem"), first->ca);
@@ -80,7 +75,8 @@ TEST(LoadOrMakeCertificates, KeepsThemWhileTheyLast) {
 }
 
 TEST(LoadOrMakeCertificates, MakesNewOnesWhenThereIsAnythingWrong) {
-  const std::string dir = TempDir();
+  const TempFolder folder;
+  const std::string& dir = folder.path();
   const auto first = LoadOrMakeCertificates(dir, kNow);
   ASSERT_TRUE(first.ok());
   ASSERT_TRUE(WriteFile(dir + "/ca.pem", MakeCertificates(kNow)->ca).ok());
