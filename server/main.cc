@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "server/app/audit_command.h"
 #include "server/app/config.h"
+#include "server/app/flag_arguments.h"
 #include "server/app/healthcheck.h"
 #include "server/app/keys_command.h"
 #include "server/app/process_hardening.h"
@@ -93,15 +94,7 @@ int CheckConfig(const std::vector<std::string>& arguments) {
 
 int RunHealthcheck(const std::vector<std::string>& arguments) {
   HealthcheckOptions options;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    std::string name = arguments[i];
-    std::string value;
-    if (const size_t equals = name.find('='); equals != std::string::npos) {
-      value = name.substr(equals + 1);
-      name.resize(equals);
-    } else if (i + 1 < arguments.size()) {
-      value = arguments[++i];
-    }
+  for (const auto& [name, value] : ReadFlagArguments(arguments)) {
     bool known = true;
     if (name == "--addr")
       options.addr = value;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/app/config_files.h"
+#include "server/app/flag_arguments.h"
 #include "server/audit/audit_chain.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/key_ring.h"
@@ -45,15 +46,8 @@ absl::StatusOr<Request> ReadArguments(
   if (arguments.empty() || arguments[0] != "verify")
     return UsageError("the one thing to do is: audit verify");
   Request request;
-  for (size_t i = 1; i < arguments.size(); ++i) {
-    std::string name = arguments[i];
-    std::string value;
-    if (const size_t equals = name.find('='); equals != std::string::npos) {
-      value = name.substr(equals + 1);
-      name.resize(equals);
-    } else if (i + 1 < arguments.size()) {
-      value = arguments[++i];
-    }
+  for (const auto& [name, value] :
+       ReadFlagArguments({arguments.begin() + 1, arguments.end()})) {
     if (value.empty()) return UsageError(absl::StrCat(name, " needs a value"));
     if (name == "--file")
       request.files.push_back(value);
