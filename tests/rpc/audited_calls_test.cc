@@ -48,14 +48,9 @@ class AuditedCallsTest : public ServiceTest {
     services.audit = log_.get();
     services.audit_required = required;
     audited_ = MakeIdentityService(services);
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(audited_.get());
-    audited_server_ = builder.BuildAndStart();
-    stub_ = v1::IdentityService::NewStub(grpc::CreateChannel(
-        absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+    ServerAndChannel served = ServiceTest::Serve({audited_.get()});
+    audited_server_ = std::move(served.server);
+    stub_ = v1::IdentityService::NewStub(served.channel);
   }
 
   int LinesOf(const std::string& method) {

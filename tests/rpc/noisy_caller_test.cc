@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/base/clock.h"
+#include "tests/fakes/forwarding_session_store.h"
 #include "tests/rpc/service_test.h"
 
 namespace wxident {
@@ -31,9 +32,9 @@ constexpr int kRounds = 120;
 constexpr auto kLookUp = std::chrono::milliseconds(40);
 
 // A database with one worker.
-class BusySessions final : public SessionStore {
+class BusySessions final : public ForwardingSessionStore {
  public:
-  explicit BusySessions(SessionStore& store) : store_(store) {}
+  using ForwardingSessionStore::ForwardingSessionStore;
   ~BusySessions() override {
     Add(nullptr);
     worker_.join();
@@ -47,30 +48,6 @@ class BusySessions final : public SessionStore {
       std::this_thread::sleep_for(kLookUp);
       store_.FindSession(hash, deadline, std::move(*shared));
     });
-  }
-  void FindTokenOwner(std::string token_hash, Deadline deadline,
-                      Done<std::optional<Identity>> done) override {
-    store_.FindTokenOwner(std::move(token_hash), deadline, std::move(done));
-  }
-  void FindSessionWithKeys(std::string token_hash, Deadline deadline,
-                           Done<std::optional<SessionWithKeys>> done) override {
-    store_.FindSessionWithKeys(std::move(token_hash), deadline,
-                               std::move(done));
-  }
-  void RefreshSession(SessionRefresh refresh, Deadline deadline,
-                      Done<std::optional<RefreshedSession>> done) override {
-    store_.RefreshSession(std::move(refresh), deadline, std::move(done));
-  }
-  void RevokeSession(std::string token_hash, Deadline deadline,
-                     Done<int> done) override {
-    store_.RevokeSession(std::move(token_hash), deadline, std::move(done));
-  }
-  void RevokeUserSessions(std::string user_id, Deadline deadline,
-                          Done<int> done) override {
-    store_.RevokeUserSessions(std::move(user_id), deadline, std::move(done));
-  }
-  void Sweep(int limit, Deadline deadline, Done<int> done) override {
-    store_.Sweep(limit, deadline, std::move(done));
   }
 
  private:
@@ -91,7 +68,6 @@ class BusySessions final : public SessionStore {
     }
   }
 
-  SessionStore& store_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> waiting_;
@@ -101,15 +77,9 @@ class BusySessions final : public SessionStore {
 class NoisyCallerTest : public ServiceTest {
  protected:
   NoisyCallerTest() {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(busy_service_.get());
-    busy_server_ = builder.BuildAndStart();
-    busy_stub_ = v1::IdentityService::NewStub(
-        grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
-                            grpc::InsecureChannelCredentials()));
+    ServerAndChannel busy = Serve({busy_service_.get()});
+    busy_server_ = std::move(busy.server);
+    busy_stub_ = v1::IdentityService::NewStub(busy.channel);
   }
   ~NoisyCallerTest() override { busy_server_->Shutdown(); }
 
@@ -181,34 +151,8 @@ class NoisyCallerTest : public ServiceTest {
   BusySessions busy_{sessions_};
   SessionChecks busy_checks_{busy_, clock_};
   AccessControl limited_access_{MakePolicy(), SystemClock(), metrics_};
-  Services busy_services_{.callers = callers_,
-                          .access = limited_access_,
-                          .audit = nullptr,
-                          .audit_required = false,
-                          .key_ring = *key_ring_,
-                          .keys = keys_,
-                          .ring_reload = ring_reload_,
-                          .resealer = resealer_,
-                          .apps = apps_,
-                          .logins = logins_,
-                          .session_checks = busy_checks_,
-                          .refusals = refusals_,
-                          .grants = grants_,
-                          .tokens = tokens_,
-                          .identities = identities_,
-                          .sessions = busy_,
-                          .profiles = profiles_,
-                          .wechat = wechat_,
-                          .clock = clock_,
-                          .random = random_,
-                          .metrics = metrics_,
-                          .default_session_ttl = absl::Hours(24),
-                          .max_session_ttl = absl::Hours(48),
-                          .session_max_age = absl::Hours(72),
-                          .session_refresh_overlap = absl::Seconds(30),
-                          .open_data_max_age = absl::Hours(1)};
   std::unique_ptr<grpc::Service> busy_service_ =
-      MakeIdentityService(busy_services_);
+      MakeIdentityService(MakeServices(limited_access_, busy_, busy_checks_));
   std::unique_ptr<grpc::Server> busy_server_;
   std::unique_ptr<v1::IdentityService::Stub> busy_stub_;
   int admitted_ = 0;

@@ -300,16 +300,10 @@ class ForgetfulService final : public v1::AdminService::CallbackService {
 
 TEST_F(PolicyCallsTest, ACallThatForgetsToAskDoesNotSucceed) {
   ForgetfulService forgetful(services_);
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                           &port);
-  builder.RegisterService(&forgetful);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  admin_ = v1::AdminService::NewStub(grpc::CreateChannel(
-      absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+  const ServerAndChannel served = Serve({&forgetful});
+  admin_ = v1::AdminService::NewStub(served.channel);
   EXPECT_EQ(Refusal(&Admin::ListApps, "{}"), "INTERNAL_FAULT");
-  server->Shutdown();
+  served.server->Shutdown();
 }
 
 }  // namespace

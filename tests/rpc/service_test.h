@@ -115,18 +115,11 @@ class ServiceTest : public testing::Test {
                                         Response*);
 
   ServiceTest() {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(service_.get());
-    builder.RegisterService(admin_service_.get());
-    server_ = builder.BuildAndStart();
-    addr_ = "127.0.0.1:" + std::to_string(port);
-    auto channel =
-        grpc::CreateChannel(addr_, grpc::InsecureChannelCredentials());
-    stub_ = v1::IdentityService::NewStub(channel);
-    admin_ = v1::AdminService::NewStub(channel);
+    ServerAndChannel served = Serve({service_.get(), admin_service_.get()});
+    server_ = std::move(served.server);
+    addr_ = std::move(served.addr);
+    stub_ = v1::IdentityService::NewStub(served.channel);
+    admin_ = v1::AdminService::NewStub(served.channel);
   }
   ~ServiceTest() override { Stop(); }
 
@@ -138,6 +131,56 @@ class ServiceTest : public testing::Test {
     ring_reload_.Stop();
     resealer_.Stop();
     timer_.RunAll();
+  }
+
+  struct ServerAndChannel {
+    std::unique_ptr<grpc::Server> server;
+    std::string addr;
+    std::shared_ptr<grpc::Channel> channel;
+  };
+  // Serves on a port of its own.
+  static ServerAndChannel Serve(const std::vector<grpc::Service*>& services) {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    for (grpc::Service* service : services) builder.RegisterService(service);
+    std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+    std::string addr = "127.0.0.1:" + std::to_string(port);
+    auto channel =
+        grpc::CreateChannel(addr, grpc::InsecureChannelCredentials());
+    return {std::move(server), std::move(addr), std::move(channel)};
+  }
+
+  // The services' parts, of which a test may have others than this.
+  Services MakeServices(AccessControl& access, SessionStore& sessions,
+                        SessionChecks& checks) {
+    return {.callers = callers_,
+            .access = access,
+            .audit = nullptr,
+            .audit_required = true,
+            .key_ring = *key_ring_,
+            .keys = keys_,
+            .ring_reload = ring_reload_,
+            .resealer = resealer_,
+            .apps = apps_,
+            .logins = logins_,
+            .session_checks = checks,
+            .refusals = refusals_,
+            .grants = grants_,
+            .tokens = tokens_,
+            .identities = identities_,
+            .sessions = sessions,
+            .profiles = profiles_,
+            .wechat = wechat_,
+            .clock = clock_,
+            .random = random_,
+            .metrics = metrics_,
+            .default_session_ttl = absl::Hours(24),
+            .max_session_ttl = absl::Hours(48),
+            .session_max_age = absl::Hours(72),
+            .session_refresh_overlap = absl::Seconds(30),
+            .open_data_max_age = absl::Hours(1)};
   }
 
   // Calls `method` of its stub as caller_, with a deadline of 10 s.
@@ -290,32 +333,7 @@ class ServiceTest : public testing::Test {
   SessionChecks checks_{sessions_, clock_};
   RefusalLimit refusals_{clock_};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
-  Services services_{.callers = callers_,
-                     .access = access_,
-                     .audit = nullptr,
-                     .audit_required = true,
-                     .key_ring = *key_ring_,
-                     .keys = keys_,
-                     .ring_reload = ring_reload_,
-                     .resealer = resealer_,
-                     .apps = apps_,
-                     .logins = logins_,
-                     .session_checks = checks_,
-                     .refusals = refusals_,
-                     .grants = grants_,
-                     .tokens = tokens_,
-                     .identities = identities_,
-                     .sessions = sessions_,
-                     .profiles = profiles_,
-                     .wechat = wechat_,
-                     .clock = clock_,
-                     .random = random_,
-                     .metrics = metrics_,
-                     .default_session_ttl = absl::Hours(24),
-                     .max_session_ttl = absl::Hours(48),
-                     .session_max_age = absl::Hours(72),
-                     .session_refresh_overlap = absl::Seconds(30),
-                     .open_data_max_age = absl::Hours(1)};
+  Services services_ = MakeServices(access_, sessions_, checks_);
   std::unique_ptr<grpc::Service> service_ = MakeIdentityService(services_);
   std::unique_ptr<grpc::Service> admin_service_ = MakeAdminService(services_);
   std::unique_ptr<grpc::Server> server_;

@@ -14,14 +14,15 @@
 #include "server/identity/error.h"
 #include "tests/base/fake_clock.h"
 #include "tests/fakes/fake_session_store.h"
+#include "tests/fakes/forwarding_session_store.h"
 
 namespace wxident {
 namespace {
 
 // Counts look-ups, and can hold their answers back after they were made.
-class HoldingStore final : public SessionStore {
+class HoldingStore final : public ForwardingSessionStore {
  public:
-  explicit HoldingStore(SessionStore& store) : store_(store) {}
+  using ForwardingSessionStore::ForwardingSessionStore;
 
   void FindSession(std::string token_hash, Deadline deadline,
                    Done<std::optional<Session>> done) override {
@@ -36,38 +37,10 @@ class HoldingStore final : public SessionStore {
           held.push_back([shared, found] { std::move (*shared)(found); });
         });
   }
-  void FindTokenOwner(std::string token_hash, Deadline deadline,
-                      Done<std::optional<Identity>> done) override {
-    store_.FindTokenOwner(std::move(token_hash), deadline, std::move(done));
-  }
-  void FindSessionWithKeys(std::string token_hash, Deadline deadline,
-                           Done<std::optional<SessionWithKeys>> done) override {
-    store_.FindSessionWithKeys(std::move(token_hash), deadline,
-                               std::move(done));
-  }
-  void RefreshSession(SessionRefresh refresh, Deadline deadline,
-                      Done<std::optional<RefreshedSession>> done) override {
-    store_.RefreshSession(std::move(refresh), deadline, std::move(done));
-  }
-  void RevokeSession(std::string token_hash, Deadline deadline,
-                     Done<int> done) override {
-    store_.RevokeSession(std::move(token_hash), deadline, std::move(done));
-  }
-  void RevokeUserSessions(std::string user_id, Deadline deadline,
-                          Done<int> done) override {
-    store_.RevokeUserSessions(std::move(user_id), deadline, std::move(done));
-  }
-
-  void Sweep(int limit, Deadline deadline, Done<int> done) override {
-    store_.Sweep(limit, deadline, std::move(done));
-  }
 
   std::atomic<int> finds{0};
   bool hold = false;
   std::deque<std::function<void()>> held;
-
- private:
-  SessionStore& store_;
 };
 
 class SessionChecksTest : public testing::Test {
