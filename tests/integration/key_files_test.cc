@@ -25,22 +25,6 @@
 namespace wxident {
 namespace {
 
-constexpr int kExitUsage = 64;
-constexpr int kExitUnavailable = 69;
-constexpr int kExitConfig = 78;
-
-struct Outcome {
-  int code;
-  std::string output;
-};
-
-Outcome RunServer(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), Runfile("server/wxidentd"));
-  Process process(std::move(arguments));
-  const int code = process.Wait();
-  return {code, process.log()};
-}
-
 std::string Contents(const std::string& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -48,14 +32,15 @@ std::string Contents(const std::string& path) {
 
 class KeyFilesTest : public testing::Test {
  protected:
-  Outcome Serve() {
-    return RunServer({"serve", "--config", world_.config_file()});
+  RunResult Serve() {
+    return RunWxidentd({"serve", "--config", world_.config_file()});
   }
-  Outcome Keys(const std::string& command, std::vector<std::string> more = {}) {
+  RunResult Keys(const std::string& command,
+                 std::vector<std::string> more = {}) {
     more.insert(more.begin(), {"keys", command, "--ring-file", file()});
-    return RunServer(std::move(more));
+    return RunWxidentd(std::move(more));
   }
-  Outcome Verify() {
+  RunResult Verify() {
     return Keys("verify", {"--config", world_.config_file()});
   }
   std::string file() const { return RingFile(world_); }
@@ -98,7 +83,7 @@ TEST_F(KeyFilesTest, ABadRingStartsNothing) {
       {"id 0", absl::StrCat("0 ", world_.secrets()[0], "\n")},
       {"bad base64", "1 CANARY*ring*key*\n"},
   };
-  std::vector<std::pair<std::string, Outcome>> outcomes;
+  std::vector<std::pair<std::string, RunResult>> outcomes;
   for (const auto& [what, text] : bad) {
     WriteRing(world_, text);
     outcomes.emplace_back(what, Serve());
@@ -122,12 +107,12 @@ TEST_F(KeyFilesTest, ABadRingStartsNothing) {
 TEST_F(KeyFilesTest, AnotherKeyUnderAKnownIdStartsNothing) {
   EXPECT_EQ(Wxidentd(world_).Stop(), 0);
   WriteRing(world_, RingLine(world_, 1, /*other=*/true) + "\n");
-  const Outcome outcome = Serve();
+  const RunResult outcome = Serve();
   EXPECT_EQ(outcome.code, kExitConfig);
   EXPECT_TRUE(absl::StrContains(outcome.output, "another key under the id 1"))
       << outcome.output;
   EXPECT_FALSE(absl::StrContains(outcome.output, "listening"));
-  const Outcome verified = Verify();
+  const RunResult verified = Verify();
   EXPECT_EQ(verified.code, 1) << verified.output;
   EXPECT_TRUE(absl::StrContains(verified.output, "id 1")) << verified.output;
 }
@@ -168,7 +153,7 @@ TEST_F(KeyFilesTest, ALostKeyFailsItsOwnRowsAlone) {
   EXPECT_EQ(before.Stop(), 0);
 
   WriteRing(world_, RingText(world_, {2}));
-  const Outcome verified = Verify();
+  const RunResult verified = Verify();
   EXPECT_EQ(verified.code, 1);
   EXPECT_TRUE(absl::StrContains(verified.output, "the ring lacks it"))
       << verified.output;
@@ -213,7 +198,7 @@ TEST_F(KeyFilesTest, AValueThatWasMovedIsDataLoss) {
 TEST_F(KeyFilesTest, TheCommandsTakeAKeyThroughItsLife) {
   Wxidentd server(world_);
   LogIn(world_, server, "ann");
-  Outcome outcome = Keys("list");
+  RunResult outcome = Keys("list");
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.output, "key 1 seals\n");
 
@@ -259,9 +244,9 @@ TEST_F(KeyFilesTest, TheCommandsTakeAKeyThroughItsLife) {
 }
 
 TEST_F(KeyFilesTest, CommandsRefuseWhatTheyCannotUse) {
-  EXPECT_EQ(RunServer({"keys"}).code, kExitUsage);
-  EXPECT_EQ(RunServer({"keys", "list"}).code, kExitUsage);
-  EXPECT_EQ(RunServer({"keys", "lsit", "--ring-file", file()}).code,
+  EXPECT_EQ(RunWxidentd({"keys"}).code, kExitUsage);
+  EXPECT_EQ(RunWxidentd({"keys", "list"}).code, kExitUsage);
+  EXPECT_EQ(RunWxidentd({"keys", "lsit", "--ring-file", file()}).code,
             kExitUsage);
   EXPECT_EQ(Keys("list", {"--config", world_.config_file()}).code, kExitUsage);
   WriteRing(world_, RingText(world_, {1}), 0644);

@@ -18,8 +18,6 @@
 namespace wxident {
 namespace {
 
-constexpr int kExitConfig = 78;
-
 class PolicyReloadTest : public testing::Test {
  protected:
   void Write(const std::string& text) { std::ofstream(file_) << text; }

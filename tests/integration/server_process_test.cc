@@ -24,26 +24,9 @@ using Clock = std::chrono::steady_clock;
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-constexpr int kExitUsage = 64;
-constexpr int kExitUnavailable = 69;
-constexpr int kExitConfig = 78;
-
-struct Outcome {
-  int code;
-  std::string output;
-};
-
-// Runs wxidentd to its end.
-Outcome RunServer(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), Runfile("server/wxidentd"));
-  Process process(std::move(arguments));
-  const int code = process.Wait();
-  return {code, process.log()};
-}
-
-Outcome Healthcheck(std::vector<std::string> arguments) {
+RunResult Healthcheck(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "healthcheck");
-  return RunServer(std::move(arguments));
+  return RunWxidentd(std::move(arguments));
 }
 
 bool Holds(const std::string& text, const std::string& part) {
@@ -79,9 +62,9 @@ class HealthWatch {
 
 class ServerProcessTest : public testing::Test {
  protected:
-  Outcome Serve(std::vector<std::string> flags) {
+  RunResult Serve(std::vector<std::string> flags) {
     flags.insert(flags.begin(), {"serve", "--config", world_.config_file()});
-    return RunServer(std::move(flags));
+    return RunWxidentd(std::move(flags));
   }
 
   World world_;
@@ -118,7 +101,7 @@ TEST_F(ServerProcessTest, ABadConfigIsNamedBeforeAnythingListens) {
     for (const Case& bad : cases) {
       std::vector<std::string> arguments = {command};
       arguments.insert(arguments.end(), bad.flags.begin(), bad.flags.end());
-      const Outcome outcome = RunServer(std::move(arguments));
+      const RunResult outcome = RunWxidentd(std::move(arguments));
       EXPECT_EQ(outcome.code, kExitConfig) << command << " " << bad.named;
       EXPECT_TRUE(Holds(outcome.output, bad.named)) << outcome.output;
       EXPECT_FALSE(Holds(outcome.output, "listening")) << outcome.output;
@@ -127,24 +110,24 @@ TEST_F(ServerProcessTest, ABadConfigIsNamedBeforeAnythingListens) {
 }
 
 TEST_F(ServerProcessTest, CommandsThatServeNothing) {
-  Outcome outcome =
-      RunServer({"check-config", "--config", world_.config_file()});
+  RunResult outcome =
+      RunWxidentd({"check-config", "--config", world_.config_file()});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_TRUE(Holds(outcome.output, "the configuration is good"))
       << outcome.output;
 
-  outcome = RunServer({"version"});
+  outcome = RunWxidentd({"version"});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_TRUE(outcome.output.rfind("wxidentd ", 0) == 0) << outcome.output;
 
-  outcome = RunServer({"--help"});
+  outcome = RunWxidentd({"--help"});
   EXPECT_EQ(outcome.code, 0);
   for (const char* part :
        {"--grpc-addr", "WXIDENT_DATABASE_WORKERS", "Default: 8 connections",
         "keys.ring_file", "Required."})
     EXPECT_TRUE(Holds(outcome.output, part)) << part;
 
-  outcome = RunServer({"sreve"});
+  outcome = RunWxidentd({"sreve"});
   EXPECT_EQ(outcome.code, kExitUsage);
   EXPECT_TRUE(Holds(outcome.output, "sreve"));
 }
@@ -160,7 +143,7 @@ TEST_F(ServerProcessTest, ASchemaThatDoesNotFitNamesTheCommand) {
         "UPDATE schema_migrations SET version = '99991231235959'",
         "DELETE FROM schema_migrations"}) {
     world_.Query(change);
-    const Outcome outcome = Serve({});
+    const RunResult outcome = Serve({});
     EXPECT_EQ(outcome.code, kExitConfig) << change;
     EXPECT_TRUE(Holds(outcome.output, "dbmate --migrations-dir migrations"))
         << outcome.output;
@@ -174,7 +157,7 @@ TEST_F(ServerProcessTest, ASchemaThatDoesNotFitNamesTheCommand) {
 
 TEST_F(ServerProcessTest, WhatCannotBeHadIsTold) {
   Wxidentd first(world_);
-  Outcome outcome = Serve({"--grpc-addr", first.addr()});
+  RunResult outcome = Serve({"--grpc-addr", first.addr()});
   EXPECT_EQ(outcome.code, kExitUnavailable);
   EXPECT_TRUE(Holds(outcome.output, first.addr())) << outcome.output;
 

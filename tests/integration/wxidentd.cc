@@ -245,6 +245,13 @@ void Wxidentd::Kill() {
   process_->Wait();
 }
 
+RunResult RunWxidentd(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), Runfile("server/wxidentd"));
+  Process process(std::move(arguments));
+  const int code = process.Wait();
+  return {code, process.log()};
+}
+
 std::string AppSecret(const std::string& app_id) {
   return absl::StrCat("CANARYsecret0000", app_id).substr(0, 32);
 }

@@ -128,6 +128,19 @@ class Wxidentd {
   std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 
+// BSD's sysexits, as wxidentd has them.
+inline constexpr int kExitUsage = 64;
+inline constexpr int kExitUnavailable = 69;
+inline constexpr int kExitConfig = 78;
+
+struct RunResult {
+  int code;
+  // Of both streams.
+  std::string output;
+};
+// Runs a command of wxidentd to its end.
+RunResult RunWxidentd(std::vector<std::string> arguments);
+
 // The AppSecret of an app in every World.
 std::string AppSecret(const std::string& app_id);
 
