@@ -28,6 +28,7 @@
 #include "absl/time/clock.h"
 #include "simulator/certificates.h"
 #include "tests/app/http2_peer.h"
+#include "tests/hostile/http2_frames.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
 namespace wxident {
@@ -177,45 +178,28 @@ int PeakKib() {
 
 TEST_F(GrpcListenerTest, ACompressionBombIsNotUnpacked) {
   Start();
-  std::string message = Gzip(std::string(60 << 20, '\0'));
-  ASSERT_LT(message.size(), 63u << 10);
-  // gRPC's prefix: compressed, and the length.
-  const auto size = static_cast<uint32_t>(message.size());
-  message.insert(
-      0, {'\1', static_cast<char>(size >> 24 & 0xff),
-          static_cast<char>(size >> 16 & 0xff),
-          static_cast<char>(size >> 8 & 0xff), static_cast<char>(size & 0xff)});
+  const std::string bomb = Gzip(std::string(60 << 20, '\0'));
+  ASSERT_LT(bomb.size(), 63u << 10);
+  const std::string message = Message(bomb, /*compressed=*/true);
 
   PeakKib();
   const int before = PeakKib();
   Http2Peer peer(listener_->addr());
   ASSERT_TRUE(peer.SendPreface());
-  std::string headers;
-  for (const auto& [name, value] :
-       std::vector<std::pair<std::string, std::string>>{
-           {":method", "POST"},
-           {":scheme", "http"},
-           {":path", "/wxident.v1.IdentityService/ValidateSession"},
-           {":authority", "localhost"},
-           {"content-type", "application/grpc"},
-           {"te", "trailers"},
-           {"grpc-encoding", "gzip"}})
-    headers += Http2Peer::Field(name, value);
-  ASSERT_TRUE(
-      peer.Send({Http2Peer::kHeaders, Http2Peer::kEndHeaders, 1, headers}));
+  ASSERT_TRUE(peer.Send({kHeaders, kEndHeaders, 1,
+                         Request("/wxident.v1.IdentityService/ValidateSession",
+                                 {{"grpc-encoding", "gzip"}})}));
   for (size_t at = 0; at < message.size(); at += 16'000) {
     const std::string part = message.substr(at, 16'000);
     const bool last = at + part.size() == message.size();
-    ASSERT_TRUE(
-        peer.Send({Http2Peer::kData, last ? Http2Peer::kEndStream : uint8_t{0},
-                   1, part}));
+    ASSERT_TRUE(peer.Send({kData, last ? kEndStream : uint8_t{0}, 1, part}));
   }
   std::optional<Http2Peer::Frame> frame;
   do {
     frame = peer.Read();
     ASSERT_TRUE(frame.has_value()) << "closed without an answer";
-  } while (frame->type != Http2Peer::kHeaders || frame->stream != 1 ||
-           (frame->flags & Http2Peer::kEndStream) == 0);
+  } while (frame->type != kHeaders || frame->stream != 1 ||
+           (frame->flags & kEndStream) == 0);
   EXPECT_NE(frame->payload.find("grpc-status"), std::string::npos);
   EXPECT_NE(frame->payload.find("12"), std::string::npos);
   EXPECT_LT(PeakKib() - before, 20 << 10);
@@ -227,7 +211,7 @@ TEST_F(GrpcListenerTest, TellsPeersItsLimits) {
   ASSERT_TRUE(peer.SendPreface());
   const std::optional<Http2Peer::Frame> settings = peer.Read();
   ASSERT_TRUE(settings.has_value());
-  ASSERT_EQ(settings->type, Http2Peer::kSettings);
+  ASSERT_EQ(settings->type, kSettings);
   std::map<uint32_t, uint32_t> values;
   for (size_t at = 0; at + 6 <= settings->payload.size(); at += 6) {
     const auto number = [&](size_t from, size_t bytes) {
@@ -251,11 +235,10 @@ TEST_F(GrpcListenerTest, ClosesOnAPingFlood) {
   std::string goaway;
   std::thread reader([&] {
     while (const std::optional<Http2Peer::Frame> frame = peer.Read())
-      if (frame->type == Http2Peer::kGoaway) goaway = frame->payload;
+      if (frame->type == kGoaway) goaway = frame->payload;
   });
   // gRPC is to say so; some more, and the connection's guard cuts it first.
-  for (int i = 0; i < 300; ++i)
-    peer.Send({Http2Peer::kPing, 0, 0, std::string(8, 'p')});
+  for (int i = 0; i < 300; ++i) peer.Send({kPing, 0, 0, std::string(8, 'p')});
   reader.join();
   EXPECT_NE(goaway.find("too_many_pings"), std::string::npos) << goaway;
   EXPECT_TRUE(Call("x").ok());

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "absl/strings/numbers.h"
+#include "tests/hostile/http2_frames.h"
 
 namespace wxident {
 namespace {
@@ -21,11 +22,6 @@ uint32_t Number(const std::string& bytes, size_t at, size_t count) {
   for (size_t i = at; i < at + count; ++i)
     out = out << 8 | static_cast<uint8_t>(bytes[i]);
   return out;
-}
-
-void Append(std::string& out, uint32_t number, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i)
-    out += static_cast<char>(number >> (8 * i) & 0xff);
 }
 
 }  // namespace
@@ -49,17 +45,12 @@ Http2Peer::~Http2Peer() {
 }
 
 bool Http2Peer::SendPreface() {
-  return SendBytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") &&
-         Send({kSettings, 0, 0, ""});
+  return SendBytes(kClientMagic) && Send({kSettings, 0, 0, ""});
 }
 
 bool Http2Peer::Send(const Frame& frame) {
-  std::string bytes;
-  Append(bytes, static_cast<uint32_t>(frame.payload.size()), 3);
-  Append(bytes, frame.type, 1);
-  Append(bytes, frame.flags, 1);
-  Append(bytes, frame.stream, 4);
-  return SendBytes(bytes + frame.payload);
+  return SendBytes(
+      wxident::Frame(frame.type, frame.flags, frame.stream, frame.payload));
 }
 
 bool Http2Peer::SendBytes(const std::string& bytes) {
@@ -94,16 +85,6 @@ std::optional<Http2Peer::Frame> Http2Peer::Read() {
               unread_.substr(kHeaderBytes, size)};
   unread_.erase(0, kHeaderBytes + size);
   return frame;
-}
-
-std::string Http2Peer::Field(const std::string& name,
-                             const std::string& value) {
-  std::string out(1, '\0');  // not to be indexed, a new name, no Huffman code
-  out += static_cast<char>(name.size());
-  out += name;
-  out += static_cast<char>(value.size());
-  out += value;
-  return out;
 }
 
 }  // namespace wxident

@@ -11,16 +11,6 @@ namespace wxident {
 // gRPC's own client would not. One thread may send while another reads.
 class Http2Peer {
  public:
-  enum FrameType : uint8_t {
-    kData = 0,
-    kHeaders = 1,
-    kSettings = 4,
-    kPing = 6,
-    kGoaway = 7
-  };
-  static constexpr uint8_t kEndStream = 1;
-  static constexpr uint8_t kEndHeaders = 4;
-
   struct Frame {
     uint8_t type;
     uint8_t flags;
@@ -43,9 +33,6 @@ class Http2Peer {
 
   // The next frame; nullopt when the other side has closed, or 15 s passed.
   std::optional<Frame> Read();
-
-  // HPACK: a field with its name and value in full, both under 127 bytes.
-  static std::string Field(const std::string& name, const std::string& value);
 
  private:
   bool SendBytes(const std::string& bytes);

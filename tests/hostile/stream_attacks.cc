@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/hostile/again.h"
+#include "tests/hostile/http2_frames.h"
 
 namespace wxident {
 namespace {
