@@ -19,6 +19,7 @@
 #include "server/app/audit_command.h"
 #include "server/app/config.h"
 #include "server/app/flag_arguments.h"
+#include "server/app/grpc_log.h"
 #include "server/app/healthcheck.h"
 #include "server/app/keys_command.h"
 #include "server/app/process_hardening.h"
@@ -196,6 +197,7 @@ int Serve(const std::vector<std::string>& arguments) {
     return kExitConfig;
   }
   SetLogLevel(config->log_level);
+  TakeGrpcLog();
   const absl::Duration drain_delay = config->shutdown.drain_delay;
 
   const absl::Time began = absl::Now();

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -293,7 +294,12 @@ TEST_F(TlsTest, SpeaksTls12AndNewerAlone) {
                     .WaitForLine("unsupported protocol", logged)
                     .has_value())
         << version << log;
+    // The library's complaints are logged once a second.
+    absl::SleepFor(absl::Milliseconds(1100));
   }
+  const std::string log = server_.process().log();
+  for (absl::string_view line : absl::StrSplit(log, '\n', absl::SkipEmpty()))
+    EXPECT_TRUE(absl::StartsWith(line, "{\"ts\":")) << line;
 }
 
 TEST_F(TlsTest, TheOperatorsListenerAsksForTheSame) {

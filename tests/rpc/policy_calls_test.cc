@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "server/access/access_control.h"
 #include "server/rpc/unary_call.h"
 #include "tests/rpc/service_test.h"
