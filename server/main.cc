@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "server/app/audit_command.h"
 #include "server/app/config.h"
+#include "server/app/exit_codes.h"
 #include "server/app/flag_arguments.h"
 #include "server/app/grpc_log.h"
 #include "server/app/healthcheck.h"
@@ -31,10 +32,7 @@ namespace {
 
 constexpr char kVersion[] = "0.1.0";
 
-// BSD's sysexits, and the shell's code for an end by SIGTERM.
-constexpr int kExitUsage = 64;
-constexpr int kExitUnavailable = 69;
-constexpr int kExitConfig = 78;
+// The shell's code for an end by SIGTERM.
 constexpr int kExitTerminated = 128 + SIGTERM;
 
 constexpr char kUsage[] =

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/app/config_files.h"
+#include "server/app/exit_codes.h"
 #include "server/app/flag_arguments.h"
 #include "server/audit/audit_chain.h"
 #include "server/base/status_macros.h"
@@ -19,9 +20,6 @@
 namespace wxident {
 namespace {
 
-constexpr int kExitBroken = 1;
-constexpr int kExitUsage = 64;
-constexpr int kExitUnreadable = 78;
 constexpr size_t kMacDigits = 64;
 
 struct Request {
@@ -103,7 +101,7 @@ int Tell(const AuditChain::Report& report, std::ostream& out) {
     out << "broken: ";
     Print(*report.broken, out);
     out << report.lines << " line(s) before it are good\n";
-    return kExitBroken;
+    return kExitVerdict;
   }
   out << "good: " << report.lines << " line(s), numbers " << report.first_seq
       << " to " << report.head.seq << ", head " << report.head.mac << "\n";
@@ -123,13 +121,13 @@ int AuditCommand(const std::vector<std::string>& arguments, std::ostream& out,
   if (!key.ok()) {
     err << "audit: " << request->key_file << ": " << key.status().message()
         << "\n";
-    return kExitUnreadable;
+    return kExitConfig;
   }
   AuditChain chain(*key, request->head);
   for (const std::string& file : request->files) {
     if (absl::Status read = ReadLines(file, chain); !read.ok()) {
       err << "audit: " << file << ": " << read.message() << "\n";
-      return kExitUnreadable;
+      return kExitConfig;
     }
   }
   return Tell(chain.Finish(), out);

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/app/config.h"
+#include "server/app/exit_codes.h"
 #include "server/app/key_ring_edit.h"
 #include "server/app/key_ring_file.h"
 #include "server/base/clock.h"
@@ -30,11 +31,6 @@
 
 namespace wxident {
 namespace {
-
-constexpr int kExitMisfit = 1;
-constexpr int kExitUsage = 64;
-constexpr int kExitUnavailable = 69;
-constexpr int kExitConfig = 78;
 
 // A count reads every sealed value: some million a second.
 constexpr absl::Duration kCountBudget = absl::Hours(1);
@@ -169,7 +165,7 @@ int VerifyWithDatabase(const Config& config, Keys keys, std::ostream& out,
   if (const auto missing = checked.Get(); !missing.ok()) {
     err << missing.status().message() << "\n";
     return HasReason(missing.status(), Reason::kRequestInvalid)
-               ? kExitMisfit
+               ? kExitVerdict
                : kExitUnavailable;
   }
   CountKeys(store, Deadline::After(kCountBudget, SystemClock()),
@@ -179,7 +175,7 @@ int VerifyWithDatabase(const Config& config, Keys keys, std::ostream& out,
     err << counts.status().message() << "\n";
     return kExitUnavailable;
   }
-  return Tell(*ring, *std::move(counts), out) ? kExitMisfit : 0;
+  return Tell(*ring, *std::move(counts), out) ? kExitVerdict : 0;
 }
 
 int Verify(Command command, const std::vector<std::string>& environment,

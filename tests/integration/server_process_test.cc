@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/app/exit_codes.h"
 #include "server/app/health.grpc.pb.h"
 #include "tests/integration/wxidentd.h"
 

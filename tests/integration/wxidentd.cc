@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +25,9 @@
 
 namespace wxident {
 namespace {
+
+// Of a server whose test fails.
+constexpr size_t kLogShown = 16 << 10;
 
 std::string MakeDir() {
   std::string pattern = "/tmp/wxident-test.XXXXXX";
@@ -208,7 +213,11 @@ Wxidentd::~Wxidentd() {
   if (process_ == nullptr) return;
   if (process_->running()) ReadMetrics();
   Kill();
-  canary_->AddOutput("wxidentd's stderr", process_->log());
+  const std::string log = process_->log();
+  if (testing::Test::HasFailure())
+    std::cerr << "wxidentd at " << addr_ << " said last:\n"
+              << log.substr(log.size() - std::min(log.size(), kLogShown));
+  canary_->AddOutput("wxidentd's stderr", log);
 }
 
 void Wxidentd::ReadProcess() {

@@ -128,11 +128,6 @@ class Wxidentd {
   std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 
-// BSD's sysexits, as wxidentd has them.
-inline constexpr int kExitUsage = 64;
-inline constexpr int kExitUnavailable = 69;
-inline constexpr int kExitConfig = 78;
-
 struct RunResult {
   int code;
   // Of both streams.
