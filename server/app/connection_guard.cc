@@ -80,7 +80,10 @@ absl::string_view ConnectionAccount::Judge(int64_t bytes_read,
   owed_for_ =
       owed_ > kMaxOwedBytesForLong ? owed_for_ + passed : absl::ZeroDuration();
   if (owed_ > kMaxOwedBytes || owed_for_ > kLong) return "bytes";
-  if (memory_is_short && std::min(before, owed_) > kMaxOwedBytesInNeed)
+  const int64_t most_in_need = served < kCallsToBeKnown
+                                   ? kMaxOwedBytesInNeed
+                                   : kMaxOwedBytesInNeedOfKnown;
+  if (memory_is_short && std::min(before, owed_) > most_in_need)
     return "memory";
   return "";
 }

@@ -51,6 +51,11 @@ class ConnectionAccount {
   // opened and left so costs a peer 15 bytes, and gRPC 1.51 12 KB of memory, 20
   // KB when it is cleared away: these are 550 streams, 11 MB.
   static constexpr int64_t kMaxOwedBytesInNeed = 8 << 10;
+  // The same for a peer that is known: so many of its calls were served on this
+  // connection. 256 calls, the most at once, owe less as long as they are usual
+  // ones, however long a busy server lets them wait until they count as calls.
+  static constexpr int64_t kMaxOwedBytesInNeedOfKnown = 96 << 10;
+  static constexpr int64_t kCallsToBeKnown = 10;
   // What a call explains: the largest message and metadata.
   static constexpr int64_t kBytesOfACall = (64 + 8) << 10;
   // What a stream explains from its first answer until its end: some 400 bytes

@@ -101,6 +101,15 @@ TEST_F(ConnectionAccountTest, OwesLittleWhileMemoryIsShort) {
   EXPECT_EQ(Judge(40 << 10, true), "memory");
 }
 
+// A busy server may be slow to come to a burst of calls.
+TEST_F(ConnectionAccountTest, AKnownPeerMayOweABurstWhileMemoryIsShort) {
+  calls_.served = 10;
+  EXPECT_EQ(Judge(10'000), "");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Judge(90 << 10, true), "") << i;
+  EXPECT_EQ(Judge(120 << 10, true), "") << "it may be a call by the next look";
+  EXPECT_EQ(Judge(120 << 10, true), "memory");
+}
+
 TEST_F(ConnectionAccountTest, ACallThatComesAtOnceSavesItWhileMemoryIsShort) {
   EXPECT_EQ(Judge(60 << 10, true), "");
   calls_.running = calls_.running_unary = 1;
