@@ -133,6 +133,9 @@ SqlRows PostgresHarness::Sql(const std::string& sql) {
       EXPECT_TRUE(session.ok()) << session.status();
       if (!session.ok()) return {};
       session_ = *std::move(session);
+      // A look at the rows may take longer than the server's statements may.
+      const auto patient = session_->Execute("SET statement_timeout = 0", {});
+      EXPECT_TRUE(patient.ok()) << patient.status();
     }
     auto rows = session_->Execute(sql.c_str(), {});
     if (rows.ok()) return *std::move(rows);
