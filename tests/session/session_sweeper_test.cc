@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
-#include <string>
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -11,39 +10,16 @@
 #include "server/identity/error.h"
 #include "tests/base/fake_clock.h"
 #include "tests/fakes/fake_session_store.h"
+#include "tests/fakes/forwarding_session_store.h"
 
 namespace wxident {
 namespace {
 
 // Keeps the answers of Sweep back until told.
-class SlowStore final : public SessionStore {
+class SlowStore final : public ForwardingSessionStore {
  public:
-  explicit SlowStore(SessionStore& store) : store_(store) {}
+  using ForwardingSessionStore::ForwardingSessionStore;
 
-  void FindSession(std::string hash, Deadline deadline,
-                   Done<std::optional<Session>> done) override {
-    store_.FindSession(std::move(hash), deadline, std::move(done));
-  }
-  void FindTokenOwner(std::string hash, Deadline deadline,
-                      Done<std::optional<Identity>> done) override {
-    store_.FindTokenOwner(std::move(hash), deadline, std::move(done));
-  }
-  void FindSessionWithKeys(std::string hash, Deadline deadline,
-                           Done<std::optional<SessionWithKeys>> done) override {
-    store_.FindSessionWithKeys(std::move(hash), deadline, std::move(done));
-  }
-  void RefreshSession(SessionRefresh refresh, Deadline deadline,
-                      Done<std::optional<RefreshedSession>> done) override {
-    store_.RefreshSession(std::move(refresh), deadline, std::move(done));
-  }
-  void RevokeSession(std::string hash, Deadline deadline,
-                     Done<int> done) override {
-    store_.RevokeSession(std::move(hash), deadline, std::move(done));
-  }
-  void RevokeUserSessions(std::string user_id, Deadline deadline,
-                          Done<int> done) override {
-    store_.RevokeUserSessions(std::move(user_id), deadline, std::move(done));
-  }
   void Sweep(int limit, Deadline deadline, Done<int> done) override {
     ++sweeps;
     largest = std::max(largest, limit);
@@ -66,9 +42,6 @@ class SlowStore final : public SessionStore {
   bool hold = false;
   Done<int> held;
   absl::StatusOr<int> held_count = 0;
-
- private:
-  SessionStore& store_;
 };
 
 class SessionSweeperTest : public testing::Test {
