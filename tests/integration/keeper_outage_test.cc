@@ -58,14 +58,9 @@ class KeeperOutageTest : public testing::Test {
 };
 
 TEST_F(KeeperOutageTest, WithoutTheDatabaseEachServerFetchesOnceAtMost) {
-  int port = 0;
-  ASSERT_TRUE(absl::SimpleAtoi(pqxx::connection(world_.postgres().url()).port(),
-                               &port));
-  TcpProxy proxy(static_cast<uint16_t>(port));
+  TcpProxy proxy(world_.postgres().port());
   Fleet fleet(world_, kServers,
-              {{"--database-url",
-                absl::StrCat("postgresql://wxident_server@127.0.0.1:",
-                             proxy.port(), "/wxident?sslmode=disable")},
+              {{"--database-url", world_.postgres().ServerUrlAt(proxy.port())},
                nullptr});
   std::vector<int> calls;
   for (const WorldApp& app : apps_) fleet.Agreed(app.id, 1);

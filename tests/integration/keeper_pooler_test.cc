@@ -23,10 +23,9 @@ class Pooler {
     if (mkdtemp(dir_.data()) == nullptr) std::abort();
     // It refuses to run as root, like PostgreSQL.
     chmod(dir_.c_str(), 0777);
-    pqxx::connection database(world.postgres().url());
     std::ofstream(dir_ + "/pooler.ini")
         << "[databases]\n"
-        << "wxident = host=127.0.0.1 port=" << database.port()
+        << "wxident = host=127.0.0.1 port=" << world.postgres().port()
         << " dbname=wxident user=wxident_server\n"
         << "[pgbouncer]\n"
         << "pool_mode = transaction\nauth_type = any\n"

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "server/base/status_macros.h"
 
 namespace wxident {
@@ -31,13 +32,19 @@ absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::Start(
   WX_RETURN_IF_ERROR(made->Run({"migrate", folder}));
   std::ifstream owner(folder + "/url");
   std::ifstream server(folder + "/server_url");
+  std::ifstream port(folder + "/port");
   if (!std::getline(owner, made->url_) ||
-      !std::getline(server, made->server_url_))
-    return absl::InternalError("the cluster has no url");
+      !std::getline(server, made->server_url_) || !(port >> made->port_))
+    return absl::InternalError("the cluster has no url or no port");
   return made;
 }
 
 PrivatePostgres::~PrivatePostgres() { Run({"stop", folder_}).IgnoreError(); }
+
+std::string PrivatePostgres::ServerUrlAt(uint16_t port) const {
+  return absl::StrReplaceAll(server_url_, {{absl::StrCat(":", port_, "/"),
+                                            absl::StrCat(":", port, "/")}});
+}
 
 absl::Status PrivatePostgres::Restart(const std::string& mode) {
   return Run({"restart", folder_, mode});

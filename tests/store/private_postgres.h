@@ -1,6 +1,7 @@
 #ifndef WXIDENT_TESTS_STORE_PRIVATE_POSTGRES_H_
 #define WXIDENT_TESTS_STORE_PRIVATE_POSTGRES_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,10 @@ class PrivatePostgres {
   // server's, which reads and writes rows alone.
   const std::string& url() const { return url_; }
   const std::string& server_url() const { return server_url_; }
+  // Where it listens, on 127.0.0.1, and what server_url() would be at another
+  // port, from which a proxy leads there.
+  uint16_t port() const { return port_; }
+  std::string ServerUrlAt(uint16_t port) const;
 
   // `mode` is "fast" or "immediate" (a crash). Returns when it answers again.
   absl::Status Restart(const std::string& mode);
@@ -41,6 +46,7 @@ class PrivatePostgres {
   const std::string folder_;
   std::string url_;
   std::string server_url_;
+  uint16_t port_ = 0;
 };
 
 }  // namespace wxident
