@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -28,6 +27,7 @@
 #include "absl/time/clock.h"
 #include "simulator/certificates.h"
 #include "tests/app/http2_peer.h"
+#include "tests/base/own_channel.h"
 #include "tests/hostile/http2_frames.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
@@ -104,10 +104,8 @@ class GrpcListenerTest : public testing::Test {
       const std::string& token,
       const std::map<std::string, std::string>& metadata = {},
       grpc_compression_algorithm compression = GRPC_COMPRESS_NONE) {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    const auto stub = v1::IdentityService::NewStub(grpc::CreateCustomChannel(
-        listener_->addr(), grpc::InsecureChannelCredentials(), arguments));
+    const auto stub =
+        v1::IdentityService::NewStub(OwnChannel(listener_->addr()));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
                          std::chrono::seconds(20));

@@ -4,19 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/base/own_channel.h"
 
 namespace wxident {
 namespace {
 
 // A fifth of the calls that one connection may have a second.
 constexpr absl::Duration kPause = absl::Milliseconds(5);
-
-std::unique_ptr<v1::IdentityService::Stub> Connect(const std::string& addr) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return v1::IdentityService::NewStub(grpc::CreateCustomChannel(
-      addr, grpc::InsecureChannelCredentials(), arguments));
-}
 
 grpc::Status Validate(v1::IdentityService::Stub& stub, absl::Duration timeout) {
   grpc::ClientContext context;
@@ -32,7 +26,8 @@ grpc::Status Validate(v1::IdentityService::Stub& stub, absl::Duration timeout) {
 }  // namespace
 
 Bystander::Bystander(const std::string& addr)
-    : stub_(Connect(addr)), thread_([this] { Call(); }) {}
+    : stub_(v1::IdentityService::NewStub(OwnChannel(addr))),
+      thread_([this] { Call(); }) {}
 
 Bystander::~Bystander() {
   ended_ = true;
@@ -70,7 +65,7 @@ Bystander::Seen Bystander::Take() {
 }
 
 grpc::Status CallAnew(const std::string& addr, absl::Duration timeout) {
-  return Validate(*Connect(addr), timeout);
+  return Validate(*v1::IdentityService::NewStub(OwnChannel(addr)), timeout);
 }
 
 }  // namespace wxident

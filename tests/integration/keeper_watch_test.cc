@@ -1,8 +1,6 @@
 // Thousands who watch a token, on several servers.
 
-#include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -13,6 +11,7 @@
 #include <memory>
 #include <mutex>
 
+#include "tests/base/own_channel.h"
 #include "tests/integration/keeper_fleet.h"
 
 namespace wxident {
@@ -96,11 +95,8 @@ class Watcher : public grpc::ClientReadReactor<v1::WatchAccessTokenResponse> {
 class Crowd {
  public:
   Crowd(Wxidentd& server, const std::string& app_id, size_t count) {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     for (size_t i = 0; i < kConnections; ++i)
-      stubs_.push_back(v1::IdentityService::NewStub(grpc::CreateCustomChannel(
-          server.addr(), grpc::InsecureChannelCredentials(), arguments)));
+      stubs_.push_back(v1::IdentityService::NewStub(OwnChannel(server.addr())));
     for (size_t i = 0; i < count; ++i)
       watchers_.push_back(
           std::make_unique<Watcher>(*stubs_[i % kConnections], app_id));

@@ -1,7 +1,7 @@
 // Callers that retry at once, whatever they are told, while the database is
 // away, and what they keep the server from when it is back.
 
-#include <grpcpp/create_channel.h>
+#include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -16,8 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
+#include "tests/base/own_channel.h"
 #include "tests/faults/tcp_proxy.h"
 #include "tests/integration/wxidentd.h"
 
@@ -38,12 +37,8 @@ using Stubs = std::vector<std::unique_ptr<v1::IdentityService::Stub>>;
 
 Stubs Connect(const std::string& addr) {
   Stubs stubs;
-  for (int i = 0; i < kConnections; ++i) {
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stubs.push_back(v1::IdentityService::NewStub(grpc::CreateCustomChannel(
-        addr, grpc::InsecureChannelCredentials(), arguments)));
-  }
+  for (int i = 0; i < kConnections; ++i)
+    stubs.push_back(v1::IdentityService::NewStub(OwnChannel(addr)));
   return stubs;
 }
 
@@ -131,14 +126,9 @@ class Storm {
 
 TEST(RetryStormTest, IsOverSoonAfterTheOutage) {
   World world;
-  int port = 0;
-  ASSERT_TRUE(
-      absl::SimpleAtoi(pqxx::connection(world.postgres().url()).port(), &port));
-  TcpProxy proxy(static_cast<uint16_t>(port));
-  Wxidentd server(world,
-                  {"--database-url",
-                   absl::StrCat("postgresql://wxident_server@127.0.0.1:",
-                                proxy.port(), "/wxident?sslmode=disable")});
+  TcpProxy proxy(world.postgres().port());
+  Wxidentd server(
+      world, {"--database-url", world.postgres().ServerUrlAt(proxy.port())});
   const Stubs stubs = Connect(server.addr());
   {
     Storm storm(stubs, LogIn(world, server, "ann").session_token());

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/app/exit_codes.h"
 #include "server/app/health.grpc.pb.h"
+#include "tests/base/own_channel.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {
@@ -209,10 +210,7 @@ TEST_F(ServerProcessTest, CallsGoOnDuringTheDrainDelay) {
     EXPECT_TRUE(of_service.WaitFor(HealthCheckResponse::NOT_SERVING));
     EXPECT_EQ(Healthcheck({"--addr", server.addr(), "--timeout=10s"}).code, 4);
     // A connection of its own, made after the announcement.
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    const auto stub = v1::IdentityService::NewStub(grpc::CreateCustomChannel(
-        server.addr(), grpc::InsecureChannelCredentials(), arguments));
+    const auto stub = v1::IdentityService::NewStub(OwnChannel(server.addr()));
     v1::LoginResponse response;
     const grpc::Status status =
         Login(*stub, world_.sim().LoginCode(kMiniProgram, "late"), &response);

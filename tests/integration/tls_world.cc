@@ -1,10 +1,11 @@
 #include "tests/integration/tls_world.h"
 
-#include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <stdio.h>
 
 #include <sstream>
+
+#include "tests/base/own_channel.h"
 
 namespace wxident {
 namespace {
@@ -80,9 +81,7 @@ std::shared_ptr<grpc::Channel> TlsWorld::Connect(const std::string& addr,
     ssl.pem_cert_chain = shown->pem;
     ssl.pem_private_key = shown->key;
   }
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(addr, grpc::SslCredentials(ssl), arguments);
+  return OwnChannel(addr, grpc::SslCredentials(ssl));
 }
 
 }  // namespace wxident
