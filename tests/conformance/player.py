@@ -1,135 +1,14 @@
 """Plays one scenario for one client; README.md describes the steps."""
 
 import concurrent.futures
-import hashlib
 import json
 import re
 import shutil
-import threading
 import time
 
 import gate
-import stack as stack_module
-
-# What a runner does; the other steps are the driver's.
-_OPS = {"open", "open_env", "close", "call", "token_source", "token_get",
-        "token_reject", "token_close", "authenticate"}
-# Whose "name" or whose "client" and "source" are a scenario's own.
-_NAMES = ("name", "client", "source")
-_OUTCOME = {"answers", "fails", "save", "takes_ms", "until_s", "times", "some",
-            "alike", "request", "client", "deadline_ms", "traceparent"}
-_OTHERS = {
-    "session": {"user", "as", "scope"},
-    "sim": {"with", "save"},
-    "fault": set(),
-    "clear_faults": set(),
-    "sql": set(),
-    "gate": set(),
-    "hold": set(),
-    "saw": set(),
-    "copy": set(),
-    "server": set(),
-    "postgres": set(),
-    "once": set(),
-    "counting": {"is", "do", "until_s"},
-    "equal": set(),
-    "different": set(),
-    "rises": set(),
-}
-
-# Fields of answers that nobody may find in a log or in an error.
-_SECRET_FIELDS = {"session_token", "access_token", "phone_number",
-                  "pure_phone_number", "code", "session_key"}
-
-
-class Failed(Exception):
-    """A step went another way than the scenario says."""
-
-
-class Secrets:
-    """What was a secret in this run. Thread-safe."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._texts = set()
-
-    def learn(self, value):
-        """Takes the secrets out of an answer."""
-        if isinstance(value, dict):
-            for key, item in value.items():
-                if key in _SECRET_FIELDS and isinstance(item, str) \
-                        and len(item) > 7:
-                    with self._lock:
-                        self._texts.add(item)
-                else:
-                    self.learn(item)
-        elif isinstance(value, list):
-            for item in value:
-                self.learn(item)
-
-    def inside(self, text):
-        """A secret that a text holds, shortened, or None."""
-        with self._lock:
-            return next((each[:9] + "..." for each in self._texts
-                         if each in text), None)
-
-
-class Meeting:
-    """Where players wait for each other, so that one acts for all of them."""
-
-    def __init__(self, parties):
-        self._there = threading.Condition()
-        self._parties = parties
-        self._waiting = 0
-        self._round = 0
-        self._failure = None
-
-    def act(self, action):
-        """Runs the action of one player when all are here."""
-        with self._there:
-            self._waiting += 1
-            mine = self._round
-            self._there.notify_all()
-            if not self._there.wait_for(
-                    lambda: self._round != mine
-                    or self._waiting >= self._parties, timeout=120):
-                self._waiting -= 1
-                raise Failed("the other clients did not come in 120 s")
-            if self._round == mine:
-                # The others wait for this lock meanwhile.
-                self._failure = None
-                try:
-                    action()
-                except Exception as error:  # Told to all of them.
-                    self._failure = error
-                self._waiting = 0
-                self._round += 1
-                self._there.notify_all()
-            if self._failure is not None:
-                raise Failed(f"the driver could not go on: {self._failure}")
-
-    def leave(self):
-        """Comes no more."""
-        with self._there:
-            self._parties -= 1
-            self._there.notify_all()
-
-
-def check_step(step):
-    """What is wrong with the form of a step, or None."""
-    if not isinstance(step, dict):
-        return f"{step!r} is no step"
-    verbs = [key for key in step if key in _OPS or key in _OTHERS]
-    if "call" in verbs:
-        verbs = ["call"]
-    if len(verbs) != 1:
-        return f"{list(step)} has not one verb"
-    known = _OUTCOME if verbs[0] in _OPS else _OTHERS[verbs[0]]
-    unknown = set(step) - known - {verbs[0]}
-    if unknown:
-        return f"{verbs[0]} has no {sorted(unknown)}"
-    inner = step.get("do", []) + (step["once"] if verbs[0] == "once" else [])
-    return next(filter(None, map(check_step, inner)), None)
+from answer import at, mismatch, short
+from catalog import NAMES, OPS, OTHERS, Failed
 
 
 class Player:
@@ -212,9 +91,9 @@ class Player:
 
     def _save(self, what, answer):
         for name, path in (what or {}).items():
-            found = _at(answer, path)
+            found = at(answer, path)
             if found is None:
-                raise Failed(f"there is no {path} to save: {_short(answer)}")
+                raise Failed(f"there is no {path} to save: {short(answer)}")
             self._variables[name] = found
 
     # Steps.
@@ -222,8 +101,8 @@ class Player:
     def _step(self, step):
         if "call" in step:
             return self._call(step)
-        verb = next(key for key in step if key in _OPS or key in _OTHERS)
-        if verb in _OPS:
+        verb = next(key for key in step if key in OPS or key in OTHERS)
+        if verb in OPS:
             return self._op(verb, self._fill(step[verb]), step)
         getattr(self, f"_do_{verb}")(self._fill_shallow(verb, step[verb]), step)
 
@@ -244,7 +123,7 @@ class Player:
         args = dict(args)
         if op in ("token_source", "authenticate"):
             args.setdefault("client", "main")
-        for key in _NAMES:
+        for key in NAMES:
             if key in args and args[key] != "main":
                 args[key] = f"{self._scenario['name']}.{args[key]}"
         if op in ("open", "open_env"):
@@ -285,7 +164,7 @@ class Player:
                 raise Failed(f"{op} {args.get('method', '')}: wanted between "
                              f"{least} and {most} ms, it took {took_ms:.0f}")
         if "alike" in step:
-            values = {json.dumps(_at(each, step["alike"])) for each in answers}
+            values = {json.dumps(at(each, step["alike"])) for each in answers}
             if len(values) != 1 or "null" in values:
                 raise Failed(f"{op}: {len(values)} different {step['alike']}")
         self._save(step.get("save"), answers[0])
@@ -296,15 +175,15 @@ class Player:
         if error is not None:
             self._check_error(error)
             if wanted is None:
-                raise Failed(f"wanted success, got {_short(error)}")
+                raise Failed(f"wanted success, got {short(error)}")
             self._check_failure(wanted, error)
             return error
         answer = ok["response"] if op == "call" else ok
         self._secrets.learn(answer)
         if wanted is not None:
-            raise Failed(f"wanted {_short(wanted)}, got success: "
-                         f"{_short(answer)}")
-        problem = _mismatch(self._fill(step.get("answers", {})), answer, "")
+            raise Failed(f"wanted {short(wanted)}, got success: "
+                         f"{short(answer)}")
+        problem = mismatch(self._fill(step.get("answers", {})), answer, "")
         if problem:
             raise Failed(problem)
         return answer
@@ -316,14 +195,14 @@ class Player:
             raise Failed(f"an error holds the secret {secret}")
         for key in ("reason", "code", "message", "kind"):
             if not isinstance(error.get(key), str):
-                raise Failed(f"an error has no {key}: {_short(error)}")
+                raise Failed(f"an error has no {key}: {short(error)}")
         if not error["message"] or not error["kind"]:
-            raise Failed(f"an error has no text: {_short(error)}")
+            raise Failed(f"an error has no text: {short(error)}")
         request_id = error.get("request_id", "")
         if error["reason"] and not re.fullmatch("[0-9a-f]{16}", request_id):
-            raise Failed(f"a server's error has no request_id: {_short(error)}")
+            raise Failed(f"a server's error has no request_id: {short(error)}")
         if request_id not in error["message"]:
-            raise Failed(f"a message has no request_id: {_short(error)}")
+            raise Failed(f"a message has no request_id: {short(error)}")
 
     def _check_failure(self, wanted, error):
         if isinstance(wanted, str):
@@ -343,7 +222,7 @@ class Player:
         wrong += [f"a message with {part!r}" for part in message
                   if part not in error["message"]]
         if wrong:
-            raise Failed(f"wanted {', '.join(wrong)}, got {_short(error)}")
+            raise Failed(f"wanted {', '.join(wrong)}, got {short(error)}")
         if reason:
             self.kinds.setdefault(reason, set()).add(error["kind"])
 
@@ -362,7 +241,7 @@ class Player:
                 "app_id": body["app_id"],
                 "oauth_code" if web else "mini_program_code": code}})
         if error is not None:
-            raise Failed(f"no session: {_short(error)}")
+            raise Failed(f"no session: {short(error)}")
         answer = ok["response"]
         self._secrets.learn(answer)
         prefix = step.get("as", "")
@@ -371,7 +250,7 @@ class Player:
                           ("user_id", "user.user_id"),
                           ("openid", "identity.openid"),
                           ("unionid", "identity.unionid")):
-            self._variables[prefix + key] = _at(answer, path)
+            self._variables[prefix + key] = at(answer, path)
         self._variables[f"{prefix}code"] = code
 
     def _sim(self, call, body):
@@ -457,15 +336,15 @@ class Player:
 
     def _do_equal(self, values, _):
         if values[0] != values[1]:
-            raise Failed(f"two that must be equal are not: {_short(values)}")
+            raise Failed(f"two that must be equal are not: {short(values)}")
 
     def _do_different(self, values, _):
         if values[0] == values[1]:
-            raise Failed(f"two that must differ are the same: {_short(values)}")
+            raise Failed(f"two that must differ are the same: {short(values)}")
 
     def _do_rises(self, values, _):
         if not int(values[0]) < int(values[1]):
-            raise Failed(f"wanted it to rise, got {_short(values)}")
+            raise Failed(f"wanted it to rise, got {short(values)}")
 
 
 def _until(seconds, attempt):
@@ -480,64 +359,3 @@ def _until(seconds, attempt):
             if began >= end:
                 raise
             time.sleep(min(0.05, max(0, end - time.monotonic())))
-
-
-def _at(value, path):
-    """What stands at a path like identities.0.openid, or None."""
-    for part in path.split("."):
-        try:
-            value = value[int(part) if isinstance(value, list) else part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return None
-    return value
-
-
-_NOTHING = (None, False, 0, "", "0", [], {})
-
-
-def _mismatch(wanted, got, path):
-    """How `got` is not what is wanted, or None. What JSON may leave out, as
-    it is zero, may be missing; members that are not named may be anything."""
-    where = path or "the answer"
-    if isinstance(wanted, dict):
-        if wanted and not isinstance(got, dict):
-            return f"{where}: wanted {_short(wanted)}, got {_short(got)}"
-        for key, item in wanted.items():
-            problem = _mismatch(item, got.get(key),
-                                f"{path}.{key}" if path else key)
-            if problem:
-                return problem
-        return None
-    if isinstance(wanted, list):
-        if len(wanted) != len(got or []):
-            return f"{where}: wanted {len(wanted)} of them, got {_short(got)}"
-        return next(filter(None, (
-            _mismatch(item, got[i], f"{path}.{i}")
-            for i, item in enumerate(wanted))), None)
-    if isinstance(wanted, str) and wanted.startswith("~"):
-        if isinstance(got, str) and re.search(wanted[1:], got):
-            return None
-        return f"{where}: wanted text like {wanted[1:]!r}, got {_short(got)}"
-    if wanted == got and type(wanted) is type(got):
-        return None
-    if wanted in _NOTHING and got in _NOTHING:
-        return None
-    return f"{where}: wanted {_short(wanted)}, got {_short(got)}"
-
-
-def _short(value):
-    text = value if isinstance(value, str) else \
-        json.dumps(value, ensure_ascii=False)
-    return text if len(text) < 400 else text[:400] + "..."
-
-
-def apps_of(client, scenario):
-    """The apps that a scenario speaks of, for one client alone."""
-    text = json.dumps(scenario["steps"])
-    return {
-        name: stack_module.App(
-            "wx" + hashlib.sha256(f"{client} {scenario['name']} {name}".encode())
-            .hexdigest()[:16], name, f"{client}-{scenario['name']}")
-        for name in stack_module.KINDS
-        if re.search(rf"\$\{{{name}\}}|\"session\": \"{name}\"", text)
-    }

@@ -13,22 +13,22 @@ import argparse
 import os
 import pathlib
 import queue
-import re
 import shlex
 import signal
 import sys
 import threading
 import time
 
-import yaml
-
 # A checkout stays as it is.
 sys.dont_write_bytecode = True
 
+import answer
+import catalog
 import player
 import report
 import runner
 import stack
+from meeting import Meeting
 
 ROOT = pathlib.Path(__file__).absolute().parent.parent.parent
 
@@ -53,72 +53,6 @@ CLEAN_END = "exit_ends_the_runner"
 WHOLE_RUN = [ONE_KIND, CLEAN_END, NO_SECRETS]
 
 
-def read_scenarios():
-    """Every scenario by name, in the order of the files."""
-    scenarios = {}
-    for path in sorted((ROOT / "tests/conformance/scenarios").glob("*.yaml")):
-        with open(path, encoding="utf-8") as text:
-            read = yaml.safe_load(text)
-        for scenario in read:
-            where = f"{path.name}: {scenario.get('name')}"
-            unknown = set(scenario) - {"name", "about", "play", "slow",
-                                       "steps"}
-            if unknown or not scenario.get("about") \
-                    or not re.fullmatch(r"[a-z0-9_]+", scenario["name"]) \
-                    or scenario.setdefault("play", "apart") not in (
-                        "apart", "together", "in_turns", "alone"):
-                sys.exit(f"{where}: not a scenario's form {sorted(unknown)}")
-            if scenario["name"] in scenarios:
-                sys.exit(f"{where}: stands twice")
-            for step in scenario["steps"]:
-                problem = player.check_step(step)
-                if problem:
-                    sys.exit(f"{where}: {problem}")
-            scenarios[scenario["name"]] = scenario
-    return scenarios
-
-
-def read_reasons():
-    """Each ErrorReason and its gRPC code, as the protocol tells them."""
-    text = (ROOT / "protos/wxident/v1/error_reason.proto").read_text("utf-8")
-    return {reason: code for code, reason in re.findall(
-        r"\n\n  // ([A-Z_]+)\.[^\n]*(?:\n  //[^\n]*)*\n"
-        r"  ERROR_REASON_(\w+) = \d+;", text)}
-
-
-def read_rpcs():
-    """The unary methods of IdentityService."""
-    text = (ROOT / "protos/wxident/v1/identity_service.proto").read_text("utf-8")
-    service = text[text.index("service IdentityService"):]
-    service = service[:service.index("\n}")]
-    return re.findall(r"rpc (\w+)\(\w+\)\s+returns \((?!stream)", service)
-
-
-def gaps(scenarios, reasons):
-    """What the protocol has and no scenario tries."""
-    failing, answering = set(), set()
-
-    def look(steps):
-        for step in steps:
-            wanted = step.get("fails")
-            if wanted is not None:
-                failing.add(wanted if isinstance(wanted, str)
-                            else wanted.get("reason", ""))
-            elif "call" in step and "answers" in step:
-                answering.add(step["call"])
-            for inner in ("do", "once"):
-                look(step.get(inner, []))
-    for scenario in scenarios.values():
-        look(scenario["steps"])
-    missing = [f"no scenario fails with {reason}"
-               for reason in reasons if reason not in failing]
-    missing += [f"no scenario shows what {rpc} answers"
-                for rpc in read_rpcs() if rpc not in answering]
-    missing += [f"{reason} is no reason"
-                for reason in failing - set(reasons) - {""}]
-    return missing
-
-
 class Run:
     """All clients at all scenarios."""
 
@@ -127,8 +61,8 @@ class Run:
         self._scenarios = scenarios
         self._reasons = reasons
         self._keep_logs = keep_logs
-        self._secrets = player.Secrets()
-        self._apps = {(client, name): player.apps_of(client, scenario)
+        self._secrets = answer.Secrets()
+        self._apps = {(client, name): catalog.apps_of(client, scenario)
                       for client in clients
                       for name, scenario in scenarios.items()}
         self._runners = {}
@@ -214,7 +148,7 @@ class Run:
                     client, name = todo.get_nowait()
                 except queue.Empty:
                     return
-                self._play(client, name, player.Meeting(1))
+                self._play(client, name, Meeting(1))
         workers = []
         names = [name for name, scenario in self._scenarios.items()
                  if scenario["play"] == "apart"]
@@ -231,16 +165,16 @@ class Run:
         """One scenario that disturbs what is shared."""
         clients = list(self._hellos)
         if scenario["play"] == "together":
-            meeting = player.Meeting(len(clients))
+            meeting = Meeting(len(clients))
             self._in_parallel(clients, lambda client: self._play(
                 client, name, meeting))
         elif scenario["play"] == "alone":
             # Nothing is shared but the runner itself.
             self._in_parallel(clients, lambda client: self._play(
-                client, name, player.Meeting(1)))
+                client, name, Meeting(1)))
         else:
             for client in clients:
-                self._play(client, name, player.Meeting(1))
+                self._play(client, name, Meeting(1))
         self._world.restore()
 
     def _play(self, client, name, meeting):
@@ -255,7 +189,7 @@ class Run:
             with self._lock:
                 for reason, kinds in one.kinds.items():
                     self._kinds[client].setdefault(reason, set()).update(kinds)
-        except (player.Failed, runner.NoAnswer) as error:
+        except (catalog.Failed, runner.NoAnswer) as error:
             result = str(error)
         except Exception as error:
             result = f"the driver failed: {type(error).__name__}: {error}"
@@ -315,8 +249,8 @@ def main():
     parser.add_argument("--keep-logs", action="store_true")
     arguments = parser.parse_args()
 
-    scenarios, reasons = read_scenarios(), read_reasons()
-    missing = gaps(scenarios, reasons)
+    scenarios, reasons = catalog.read_all(), catalog.read_reasons()
+    missing = catalog.gaps(scenarios, reasons)
     if missing:
         sys.exit("\n".join(missing))
     if arguments.list:
