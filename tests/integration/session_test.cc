@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <string>
@@ -143,6 +144,27 @@ TEST_F(SessionTest, RacingRefreshesOfOneTokenAgree) {
       EXPECT_EQ(answer.session_token(), answers[0].session_token());
     EXPECT_TRUE(IsActive(first_, answers[0].session_token()));
   }
+}
+
+TEST_F(SessionTest, NoTokenLikeALiveOneIsActive) {
+  const std::string live = LogIn(world_, first_, "eve").session_token();
+  ASSERT_EQ(live.size(), 48);
+  const std::string letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::vector<std::string> guesses;
+  for (size_t at = std::string("wxs1_").size(); at < live.size(); ++at)
+    for (const char letter : letters) {
+      guesses.push_back(live);
+      guesses.back()[at] = letter;
+    }
+  guesses.erase(std::remove(guesses.begin(), guesses.end(), live),
+                guesses.end());
+  ASSERT_EQ(guesses.size(), 43 * 63);
+  // With the live one in memory, and from the database.
+  EXPECT_TRUE(IsActive(first_, live));
+  EXPECT_EQ(Active(first_, guesses, /*strong=*/false), 0);
+  EXPECT_EQ(Active(second_, guesses, /*strong=*/true), 0);
+  EXPECT_TRUE(IsActive(first_, live));
 }
 
 TEST_F(SessionTest, ARefreshNeverOutlivesTheAbsoluteEnd) {
