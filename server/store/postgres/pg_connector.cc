@@ -18,6 +18,9 @@ namespace wxident {
 namespace {
 
 absl::Status OfSqlState(const std::string& state) {
+  // Not the database said so but libpq, which has lost the connection and may
+  // not know it yet.
+  if (state.empty()) return absl::UnavailableError("no SQLSTATE");
   const absl::string_view group = absl::string_view(state).substr(0, 2);
   const std::string message = absl::StrCat("SQLSTATE ", state);
   // Serialization, deadlock, lock_timeout. A foreign key that is not met means
