@@ -1,17 +1,14 @@
 """The scenarios: their form, and what of the protocol they try. README.md
-describes the steps."""
+describes the steps. `root` is the checkout's, a pathlib.Path."""
 
 import hashlib
 import json
-import pathlib
 import re
 import sys
 
 import yaml
 
 import stack
-
-ROOT = pathlib.Path(__file__).absolute().parent.parent.parent
 
 # What a runner does; the other steps are the driver's.
 OPS = {"open", "open_env", "close", "call", "token_source", "token_get",
@@ -44,10 +41,10 @@ class Failed(Exception):
     """A step went another way than the scenario says."""
 
 
-def read_all():
+def read_all(root):
     """Every scenario by name, in the order of the files."""
     scenarios = {}
-    for path in sorted((ROOT / "tests/conformance/scenarios").glob("*.yaml")):
+    for path in sorted((root / "tests/conformance/scenarios").glob("*.yaml")):
         with open(path, encoding="utf-8") as text:
             read = yaml.safe_load(text)
         for scenario in read:
@@ -69,24 +66,24 @@ def read_all():
     return scenarios
 
 
-def read_reasons():
+def read_reasons(root):
     """Each ErrorReason and its gRPC code, as the protocol tells them."""
-    text = (ROOT / "protos/wxident/v1/error_reason.proto").read_text("utf-8")
+    text = (root / "protos/wxident/v1/error_reason.proto").read_text("utf-8")
     return {reason: code for code, reason in re.findall(
         r"\n\n  // ([A-Z_]+)\.[^\n]*(?:\n  //[^\n]*)*\n"
         r"  ERROR_REASON_(\w+) = \d+;", text)}
 
 
-def read_rpcs():
+def _read_rpcs(root):
     """The unary methods of IdentityService."""
-    path = ROOT / "protos/wxident/v1/identity_service.proto"
+    path = root / "protos/wxident/v1/identity_service.proto"
     text = path.read_text("utf-8")
     service = text[text.index("service IdentityService"):]
     service = service[:service.index("\n}")]
     return re.findall(r"rpc (\w+)\(\w+\)\s+returns \((?!stream)", service)
 
 
-def gaps(scenarios, reasons):
+def gaps(root, scenarios, reasons):
     """What the protocol has and no scenario tries."""
     failing, answering = set(), set()
 
@@ -105,7 +102,7 @@ def gaps(scenarios, reasons):
     missing = [f"no scenario fails with {reason}"
                for reason in reasons if reason not in failing]
     missing += [f"no scenario shows what {rpc} answers"
-                for rpc in read_rpcs() if rpc not in answering]
+                for rpc in _read_rpcs(root) if rpc not in answering]
     missing += [f"{reason} is no reason"
                 for reason in failing - set(reasons) - {""}]
     return missing

@@ -249,8 +249,9 @@ def main():
     parser.add_argument("--keep-logs", action="store_true")
     arguments = parser.parse_args()
 
-    scenarios, reasons = catalog.read_all(), catalog.read_reasons()
-    missing = catalog.gaps(scenarios, reasons)
+    scenarios = catalog.read_all(ROOT)
+    reasons = catalog.read_reasons(ROOT)
+    missing = catalog.gaps(ROOT, scenarios, reasons)
     if missing:
         sys.exit("\n".join(missing))
     if arguments.list:
