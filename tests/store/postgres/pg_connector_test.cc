@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/crypto/secret.h"
+#include "server/store/postgres/sql_session.h"
 
 namespace wxident {
 namespace {
