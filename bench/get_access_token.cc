@@ -3,28 +3,18 @@
 // anything. Both run in this process behind a gRPC server each, under the same
 // load, in turns; README.md tells how to read it.
 
-#include <grpcpp/channel.h>
-#include <grpcpp/create_channel.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
+#include "bench/call_load.h"
 #include "server/access/access_control.h"
 #include "server/access/policy.h"
 #include "server/audit/audit_log.h"
@@ -42,6 +32,7 @@
 #include "server/session/oauth_grants.h"
 #include "server/session/refusal_limit.h"
 #include "server/session/session_checks.h"
+#include "tests/base/own_channel.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
 #include "tests/fakes/fake_identity_store.h"
@@ -54,70 +45,7 @@
 namespace wxident {
 namespace {
 
-constexpr char kApp[] = "wx4f4bc4dec97d474b";
 constexpr int kRounds = 5;
-constexpr auto kRoundTime = std::chrono::seconds(2);
-
-// Answers what it is told to, and does nothing else.
-class Echo final : public v1::IdentityService::CallbackService {
- public:
-  v1::GetAccessTokenResponse answer;
-
-  grpc::ServerUnaryReactor* GetAccessToken(
-      grpc::CallbackServerContext* context,
-      const v1::GetAccessTokenRequest* request,
-      v1::GetAccessTokenResponse* response) override {
-    (void)request;
-    *response = answer;
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
-  }
-};
-
-// One caller that has the next call made as soon as the last one is answered.
-class Caller {
- public:
-  Caller(v1::IdentityService::Stub& stub, std::atomic<bool>& stop)
-      : stub_(stub), stop_(stop) {
-    request_.set_app_id(kApp);
-  }
-
-  void Start() {
-    context_ = std::make_unique<grpc::ClientContext>();
-    stub_.async()->GetAccessToken(
-        context_.get(), &request_, &response_,
-        [this](const grpc::Status& status) { OnAnswer(status); });
-  }
-  void Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ended_.wait(lock, [this] { return end_; });
-  }
-  int64_t answered = 0;
-
- private:
-  void OnAnswer(const grpc::Status& status) {
-    if (!status.ok() || response_.access_token().empty()) {
-      std::fprintf(stderr, "a call failed: %s\n",
-                   status.error_message().c_str());
-      std::exit(1);
-    }
-    ++answered;
-    if (!stop_.load(std::memory_order_relaxed)) return Start();
-    std::lock_guard<std::mutex> lock(mutex_);
-    end_ = true;
-    ended_.notify_all();
-  }
-
-  v1::IdentityService::Stub& stub_;
-  std::atomic<bool>& stop_;
-  v1::GetAccessTokenRequest request_;
-  v1::GetAccessTokenResponse response_;
-  std::unique_ptr<grpc::ClientContext> context_;
-  std::mutex mutex_;
-  std::condition_variable ended_;
-  bool end_ = false;
-};
 
 // A service behind a port of its own.
 class Served {
@@ -129,56 +57,17 @@ class Served {
                              &port);
     builder.RegisterService(&service);
     server_ = builder.BuildAndStart();
-    for (int i = 0; i < 2; ++i) {
-      grpc::ChannelArguments arguments;
-      // A connection each.
-      arguments.SetInt("channel", i);
-      stubs_.push_back(v1::IdentityService::NewStub(grpc::CreateCustomChannel(
-          absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials(),
-          arguments)));
-    }
+    const std::string addr = absl::StrCat("127.0.0.1:", port);
+    load_ = std::make_unique<CallLoad>(
+        std::vector{OwnChannel(addr), OwnChannel(addr)});
   }
 
-  struct Pace {
-    double calls_per_second;
-    // Of this process, so of both ends of the call.
-    double cpu_us;
-  };
-  // With so many callers.
-  Pace Load(int callers) {
-    std::atomic<bool> stop{false};
-    std::vector<std::unique_ptr<Caller>> all;
-    for (int i = 0; i < callers; ++i)
-      all.push_back(std::make_unique<Caller>(*stubs_[i % 2], stop));
-    const double cpu_began = CpuUs();
-    const auto began = std::chrono::steady_clock::now();
-    for (auto& caller : all) caller->Start();
-    std::this_thread::sleep_for(kRoundTime);
-    stop = true;
-    for (auto& caller : all) caller->Wait();
-    const std::chrono::duration<double> took =
-        std::chrono::steady_clock::now() - began;
-    int64_t answered = 0;
-    for (auto& caller : all) answered += caller->answered;
-    return {static_cast<double>(answered) / took.count(),
-            (CpuUs() - cpu_began) / static_cast<double>(answered)};
-  }
+  CallLoad::Pace Load(int callers) { return load_->Run(callers); }
 
  private:
-  static double CpuUs() {
-    timespec used{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return absl::ToDoubleMicroseconds(absl::DurationFromTimespec(used));
-  }
-
   std::unique_ptr<grpc::Server> server_;
-  std::vector<std::unique_ptr<v1::IdentityService::Stub>> stubs_;
+  std::unique_ptr<CallLoad> load_;
 };
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 int Main() {
   Clock& clock = SystemClock();
@@ -192,7 +81,7 @@ int Main() {
   FakeProfileStore profiles(data);
   FakeGrantStore grant_store(data);
   FakeCredentialStore credentials(data);
-  Apps apps({App{kApp, AppKind::kMiniProgram, "main", Secret("s"),
+  Apps apps({App{kBenchApp, AppKind::kMiniProgram, "main", Secret("s"),
                  TokenMode::kStable}});
   CodeLogins logins(wechat, identities, timer, clock, random);
   SessionChecks checks(sessions, clock);
@@ -274,7 +163,7 @@ int Main() {
     for (Served* one : served) one->Load(load);
     for (int round = 0; round < kRounds; ++round) {
       for (int i = 0; i < 3; ++i) {
-        const Served::Pace pace = served[i]->Load(load);
+        const CallLoad::Pace pace = served[i]->Load(load);
         speed[i].push_back(pace.calls_per_second);
         cpu[i].push_back(pace.cpu_us);
       }

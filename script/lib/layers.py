@@ -43,13 +43,15 @@ LAYERS = {
     # Who may call what.
     "server/access": ["server/base", "server/identity"],
     "server/audit": ["server/base", "server/identity", "server/crypto"],
+    # What stands between the network and gRPC, and builds without it.
+    "server/front": ["server/base", "server/crypto"],
     "server/rpc": [
         "server/access", "server/audit", "server/base", "server/crypto",
         "server/identity", "server/wechat", "server/keeper", "server/keys",
         "server/session", "server/store",
     ],
     "server/app": ["server", "server/access", "server/audit", "server/base",
-                   "server/crypto", "server/identity",
+                   "server/crypto", "server/front", "server/identity",
                    "server/http", "server/wechat", "server/store",
                    "server/store/postgres", "server/keeper", "server/keys",
                    "server/session", "server/rpc"],

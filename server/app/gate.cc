@@ -9,7 +9,6 @@
 #include "server/app/config_files.h"
 #include "server/app/policy_file.h"
 #include "server/app/tls_callers.h"
-#include "server/app/tls_credentials.h"
 #include "server/app/tls_files.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
@@ -55,8 +54,8 @@ struct Gate::Parts {
   AccessControl access;
   // nullptr: plain text.
   std::unique_ptr<TlsFiles> tls;
-  std::shared_ptr<grpc::ServerCredentials> credentials;
-  std::unique_ptr<Callers> callers;
+  std::unique_ptr<TlsCallers> tls_callers;
+  LoopbackCallers loopback_callers;
   std::unique_ptr<AuditLog> audit;
 
   absl::Status OpenTls(Clock& clock);
@@ -68,8 +67,7 @@ struct Gate::Parts {
 
 absl::Status Gate::Parts::OpenTls(Clock& clock) {
   WX_ASSIGN_OR_RETURN(tls, TlsFiles::Open(config.grpc, clock));
-  credentials = MakeTlsCredentials(*tls);
-  callers = std::make_unique<TlsCallers>(*tls, clock);
+  tls_callers = std::make_unique<TlsCallers>(*tls, clock);
   TellTls();
   return absl::OkStatus();
 }
@@ -113,12 +111,7 @@ absl::StatusOr<std::unique_ptr<Gate>> Gate::Open(const Config& config,
                                                  Clock& clock,
                                                  Metrics& metrics) {
   auto parts = std::make_unique<Parts>(config, clock, metrics);
-  if (config.grpc.insecure_loopback) {
-    parts->credentials = grpc::InsecureServerCredentials();
-    parts->callers = std::make_unique<LoopbackCallers>();
-  } else {
-    WX_RETURN_IF_ERROR(parts->OpenTls(clock));
-  }
+  if (!config.grpc.insecure_loopback) WX_RETURN_IF_ERROR(parts->OpenTls(clock));
   if (!config.audit.file.empty()) {
     WX_ASSIGN_OR_RETURN(parts->audit,
                         AuditLog::Open({.path = config.audit.file,
@@ -128,10 +121,15 @@ absl::StatusOr<std::unique_ptr<Gate>> Gate::Open(const Config& config,
   return std::unique_ptr<Gate>(new Gate(std::move(parts)));
 }
 
-std::shared_ptr<grpc::ServerCredentials> Gate::credentials() const {
-  return parts_->credentials;
+std::function<std::shared_ptr<const TlsServer>()> Gate::tls() const {
+  if (parts_->tls == nullptr) return nullptr;
+  return [files = parts_->tls.get()] { return files->newest()->server; };
 }
-Callers& Gate::callers() const { return *parts_->callers; }
+PeerRegistry* Gate::peers() const { return parts_->tls_callers.get(); }
+Callers& Gate::callers() const {
+  if (parts_->tls_callers != nullptr) return *parts_->tls_callers;
+  return parts_->loopback_callers;
+}
 AccessControl& Gate::access() const { return parts_->access; }
 AuditLog* Gate::audit() const { return parts_->audit.get(); }
 

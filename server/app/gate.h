@@ -1,8 +1,7 @@
 #ifndef WXIDENT_SERVER_APP_GATE_H_
 #define WXIDENT_SERVER_APP_GATE_H_
 
-#include <grpcpp/security/server_credentials.h>
-
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -13,6 +12,8 @@
 #include "server/audit/audit_log.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/crypto/tls_server.h"
+#include "server/front/front.h"
 #include "server/rpc/caller.h"
 
 namespace wxident {
@@ -30,7 +31,9 @@ class Gate {
                                                     Metrics& metrics);
   ~Gate();
 
-  std::shared_ptr<grpc::ServerCredentials> credentials() const;
+  // For listeners: see Front::Options. Both nullptr: plain text.
+  std::function<std::shared_ptr<const TlsServer>()> tls() const;
+  PeerRegistry* peers() const;
   Callers& callers() const;
   AccessControl& access() const;
   // nullptr: none is kept.

@@ -2,7 +2,6 @@
 #define WXIDENT_SERVER_APP_GRPC_LISTENER_H_
 
 #include <grpcpp/impl/codegen/service_type.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -12,19 +11,17 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/app/accept_loop.h"
 #include "server/base/metrics.h"
+#include "server/front/front.h"
 
 namespace wxident {
 
-// One address where gRPC is served: our accept loop, a hardened grpc::Server
-// with the standard health service, and some services. Thread-safe.
+// One address where gRPC is served: our front, a hardened grpc::Server behind
+// it with the standard health service, and some services. Thread-safe.
 class GrpcListener {
  public:
   struct Options {
-    // See AcceptLoop::Listen.
-    std::string addr;
-    std::shared_ptr<grpc::ServerCredentials> credentials;
+    Front::Options front;
     // Not owned; must outlive the listener.
     std::vector<grpc::Service*> services;
     // Names that the health service knows besides "".
@@ -41,7 +38,7 @@ class GrpcListener {
   static absl::Status EnableReflection();
   static void EnableChannelz();
 
-  const std::string& addr() const { return accept_loop_->addr(); }
+  const std::string& addr() const { return front_->addr(); }
 
   void SetServing(bool serving);
 
@@ -53,9 +50,8 @@ class GrpcListener {
   GrpcListener() = default;
 
   std::vector<std::string> health_names_;
-  std::unique_ptr<AcceptLoop> accept_loop_;
-  std::vector<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>>
-      acceptors_;
+  std::unique_ptr<Front> front_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -223,8 +223,9 @@ absl::Status Server::Parts::Listen() {
   if (config.grpc.reflection)
     WX_RETURN_IF_ERROR(GrpcListener::EnableReflection());
   WX_ASSIGN_OR_RETURN(grpc,
-                      GrpcListener::Start({.addr = config.grpc.addr,
-                                           .credentials = gate->credentials(),
+                      GrpcListener::Start({.front = {.addr = config.grpc.addr,
+                                                     .tls = gate->tls(),
+                                                     .peers = gate->peers()},
                                            .services = {service.get()},
                                            .health_names = {kServiceName}},
                                           metrics));
@@ -233,8 +234,9 @@ absl::Status Server::Parts::Listen() {
     GrpcListener::EnableChannelz();
     WX_ASSIGN_OR_RETURN(
         admin,
-        GrpcListener::Start({.addr = config.admin_addr,
-                             .credentials = gate->credentials(),
+        GrpcListener::Start({.front = {.addr = config.admin_addr,
+                                       .tls = gate->tls(),
+                                       .peers = gate->peers()},
                              .services = {admin_service.get()},
                              .health_names = {kServiceName, kAdminServiceName}},
                             metrics));

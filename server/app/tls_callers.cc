@@ -1,12 +1,9 @@
 #include "server/app/tls_callers.h"
 
-#include <grpc/grpc_security_constants.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "server/identity/error.h"
 
 namespace wxident {
@@ -28,26 +25,21 @@ bool IsUri(absl::string_view text) {
          std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
-absl::string_view FirstOf(const std::vector<grpc::string_ref>& values) {
-  return values.empty()
-             ? ""
-             : absl::string_view(values.front().data(), values.front().size());
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> TlsCallers::Identify(
     const grpc::ServerContextBase& context) {
-  const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
-  return IdentifyByPem(
-      FirstOf(peer->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME)),
-      FirstOf(
-          peer->FindPropertyValues(GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME)));
+  return IdentifyPeer(context.peer());
 }
 
-absl::StatusOr<std::string> TlsCallers::IdentifyByPem(
-    absl::string_view certificate, absl::string_view chain) {
-  const std::shared_ptr<const Peer> peer = Find(certificate, chain);
+absl::StatusOr<std::string> TlsCallers::IdentifyPeer(const std::string& name) {
+  std::shared_ptr<const Peer> peer;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = peers_.find(name);
+    if (found == peers_.end()) return Nobody("the connection has ended");
+    peer = found->second;
+  }
   if (!peer->status.ok()) return peer->status;
   const Certificate& own = peer->certificates.front();
   if (clock_.Now() > own.not_after + kOverlap)
@@ -59,23 +51,19 @@ absl::StatusOr<std::string> TlsCallers::IdentifyByPem(
   return own.uris.front();
 }
 
-std::shared_ptr<const TlsCallers::Peer> TlsCallers::Find(
-    absl::string_view certificate, absl::string_view chain) {
-  std::string both;
-  absl::string_view pem = certificate;
-  if (!chain.empty()) {
-    both = absl::StrCat(certificate, chain);
-    pem = both;
-  }
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = peers_.find(pem);
-    if (found != peers_.end()) return found->second;
-  }
-  auto peer = std::make_shared<const Peer>(Read(pem));
+void TlsCallers::Opened(const std::string& peer,
+                        const std::string& certificates) {
+  auto read = std::make_shared<const Peer>(Read(certificates));
   std::lock_guard<std::mutex> lock(mutex_);
-  if (peers_.size() >= kMostPeers) peers_.clear();
-  return peers_.emplace(pem, std::move(peer)).first->second;
+  peers_.emplace(peer, std::move(read));
+}
+
+void TlsCallers::Closed(const std::string& peer) {
+  const absl::Duration now = clock_.Monotonic();
+  std::lock_guard<std::mutex> lock(mutex_);
+  closed_.emplace_back(now + kAfterwards, peer);
+  for (; closed_.front().first <= now; closed_.pop_front())
+    peers_.erase(closed_.front().second);
 }
 
 TlsCallers::Peer TlsCallers::Read(absl::string_view pem) {

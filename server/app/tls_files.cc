@@ -39,10 +39,8 @@ class Checker {
     if (Have(kCaKey)) CheckCas();
     if (texts_.crls.has_value() && Have(kCaKey) && Have(kRevocationKey))
       CheckCrls();
+    if (problems_.empty()) MakeServer();
     if (!problems_.empty()) return {.problems = std::move(problems_)};
-    out_.certificate_chain = texts_.certificate_chain;
-    out_.private_key = texts_.private_key;
-    out_.client_cas = texts_.client_cas;
     return {.snapshot = std::make_shared<TlsSnapshot>(std::move(out_))};
   }
 
@@ -91,6 +89,13 @@ class Checker {
         RevokedCertificates::Parse(*texts_.crls, texts_.client_cas);
     if (!revoked.ok()) return Note(kRevocationKey, revoked.status());
     out_.revoked = *std::move(revoked);
+  }
+
+  void MakeServer() {
+    absl::StatusOr<std::shared_ptr<const TlsServer>> server = TlsServer::Create(
+        texts_.certificate_chain, texts_.private_key, texts_.client_cas);
+    if (!server.ok()) return Note(kCertKey, server.status());
+    out_.server = *std::move(server);
   }
 
   const TlsTexts& texts_;

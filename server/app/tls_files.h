@@ -15,17 +15,15 @@
 #include "server/base/clock.h"
 #include "server/crypto/certificates.h"
 #include "server/crypto/secret.h"
+#include "server/crypto/tls_server.h"
 
 namespace wxident {
 
 // What the files of TLS held at one moment: all of it fits together.
 struct TlsSnapshot {
-  // PEM, the server's own certificate first.
-  std::string certificate_chain;
-  Secret private_key;
-  // PEM.
-  std::string client_cas;
-  // The first of the chain.
+  // Shows the certificate, and asks for one of the CAs.
+  std::shared_ptr<const TlsServer> server;
+  // The server's own.
   Certificate certificate;
   RevokedCertificates revoked;
 };
@@ -35,6 +33,7 @@ using TlsProblems = std::vector<std::pair<std::string, std::string>>;
 
 // What the files hold, fitting or not.
 struct TlsTexts {
+  // PEM, all of it; of the chain, the server's own certificate first.
   std::string certificate_chain;
   Secret private_key;
   std::string client_cas;

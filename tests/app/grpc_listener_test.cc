@@ -25,9 +25,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "simulator/certificates.h"
 #include "tests/app/http2_peer.h"
 #include "tests/base/own_channel.h"
+#include "tests/crypto/test_ca.h"
 #include "tests/hostile/http2_frames.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
@@ -88,10 +88,12 @@ class TinyService : public v1::IdentityService::CallbackService {
 
 class GrpcListenerTest : public testing::Test {
  protected:
-  void Start(std::shared_ptr<grpc::ServerCredentials> credentials =
-                 grpc::InsecureServerCredentials()) {
-    auto started = GrpcListener::Start({.addr = "127.0.0.1:0",
-                                        .credentials = std::move(credentials),
+  void Start(std::shared_ptr<const TlsServer> tls = nullptr) {
+    Front::Options front{.addr = "127.0.0.1:0"};
+    if (tls != nullptr) {
+      front.tls = [tls] { return tls; };
+    }
+    auto started = GrpcListener::Start({.front = std::move(front),
                                         .services = {&service_},
                                         .health_names = {}},
                                        metrics_);
@@ -235,7 +237,7 @@ TEST_F(GrpcListenerTest, ClosesOnAPingFlood) {
     while (const std::optional<Http2Peer::Frame> frame = peer.Read())
       if (frame->type == kGoaway) goaway = frame->payload;
   });
-  // gRPC is to say so; some more, and the connection's guard cuts it first.
+  // gRPC is to say so; some more, and the front cuts it first.
   for (int i = 0; i < 300; ++i) peer.Send({kPing, 0, 0, std::string(8, 'p')});
   reader.join();
   EXPECT_NE(goaway.find("too_many_pings"), std::string::npos) << goaway;
@@ -254,12 +256,11 @@ TEST_F(GrpcListenerTest, ClosesOnSilence) {
 }
 
 TEST_F(GrpcListenerTest, ClosesOnSilenceWhereTlsIsDue) {
-  const auto certificates = simulator::MakeCertificates(absl::Now());
-  ASSERT_TRUE(certificates.ok()) << certificates.status();
-  grpc::SslServerCredentialsOptions ssl;
-  ssl.pem_key_cert_pairs.push_back(
-      {certificates->server_key, certificates->server});
-  Start(grpc::SslServerCredentials(ssl));
+  const TestCertificate ca = MakeTestCa();
+  const TestCertificate server = MakeTestCertificate({}, &ca);
+  const auto tls = TlsServer::Create(server.pem, Secret(server.key), ca.pem);
+  ASSERT_TRUE(tls.ok()) << tls.status();
+  Start(*tls);
   const Clock::time_point began = Clock::now();
   Http2Peer peer(listener_->addr());
   ASSERT_TRUE(peer.connected());

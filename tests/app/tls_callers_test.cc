@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,14 +45,23 @@ class TlsCallersTest : public ::testing::Test {
                                clock_.Now());
   }
 
-  // The caller, or what the refusal says.
-  std::string Identified(const std::string& certificate,
-                         const std::string& chain = "") {
-    const absl::StatusOr<std::string> caller =
-        callers_->IdentifyByPem(certificate, chain);
+  // A new connection; its name.
+  std::string Connect(const std::string& certificates) {
+    const std::string name = absl::StrCat("unix-abstract:test-", ++connected_);
+    callers_->Opened(name, certificates);
+    return name;
+  }
+
+  // The caller, or what the refusal says: of a connection that is there, or of
+  // a new one.
+  std::string IdentifiedPeer(const std::string& name) {
+    const absl::StatusOr<std::string> caller = callers_->IdentifyPeer(name);
     if (caller.ok()) return *caller;
     EXPECT_TRUE(HasReason(caller.status(), Reason::kCallerUnauthenticated));
     return absl::StrCat("refused: ", caller.status().message());
+  }
+  std::string Identified(const std::string& certificates) {
+    return IdentifiedPeer(Connect(certificates));
   }
 
   FakeClock clock_;
@@ -62,6 +72,7 @@ class TlsCallersTest : public ::testing::Test {
   Config::Grpc config_;
   std::unique_ptr<TlsFiles> files_;
   std::unique_ptr<TlsCallers> callers_;
+  std::atomic<int> connected_{0};
 };
 
 TEST_F(TlsCallersTest, ACallerIsItsOneUri) {
@@ -99,14 +110,15 @@ TEST_F(TlsCallersTest, NothingElseIsACaller) {
 
 TEST_F(TlsCallersTest, TheNewestListDecidesAtEachCall) {
   const TestCertificate certificate = Certificate({kOrders});
-  const TestCertificate other = Certificate({kOrders});
-  EXPECT_EQ(Identified(certificate.pem), kOrders);
+  const std::string peer = Connect(certificate.pem);
+  const std::string other = Connect(Certificate({kOrders}).pem);
+  EXPECT_EQ(IdentifiedPeer(peer), kOrders);
   Revoke({certificate});
-  EXPECT_THAT(Identified(certificate.pem), HasSubstr("is revoked"));
-  EXPECT_EQ(Identified(other.pem), kOrders);
+  EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("is revoked"));
+  EXPECT_EQ(IdentifiedPeer(other), kOrders);
   // Held back, not for good.
   Revoke({});
-  EXPECT_EQ(Identified(certificate.pem), kOrders);
+  EXPECT_EQ(IdentifiedPeer(peer), kOrders);
 }
 
 TEST_F(TlsCallersTest, ACaThatWasRevokedVouchesForNobody) {
@@ -114,18 +126,35 @@ TEST_F(TlsCallersTest, ACaThatWasRevokedVouchesForNobody) {
       MakeTestCertificate({.name = "middle", .ca = true}, &ca_, clock_.Now());
   const TestCertificate certificate =
       MakeTestCertificate({.uris = {kOrders}}, &middle, clock_.Now());
-  EXPECT_EQ(Identified(certificate.pem, middle.pem), kOrders);
+  const std::string peer = Connect(certificate.pem + middle.pem);
+  EXPECT_EQ(IdentifiedPeer(peer), kOrders);
   Revoke({middle});
-  EXPECT_THAT(Identified(certificate.pem, middle.pem), HasSubstr("is revoked"));
+  EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("is revoked"));
 }
 
 TEST_F(TlsCallersTest, AConnectionOutlivesItsCertificateByItsOwnLifeAtMost) {
   const TestCertificate certificate = MakeTestCertificate(
       {.uris = {kOrders}, .ends = absl::Minutes(1)}, &ca_, clock_.Now());
+  const std::string peer = Connect(certificate.pem);
   clock_.Advance(absl::Minutes(1) + TlsCallers::kOverlap);
-  EXPECT_EQ(Identified(certificate.pem), kOrders);
+  EXPECT_EQ(IdentifiedPeer(peer), kOrders);
   clock_.Advance(absl::Seconds(1));
-  EXPECT_THAT(Identified(certificate.pem), HasSubstr("has ended"));
+  EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("has ended"));
+}
+
+TEST_F(TlsCallersTest, AConnectionThatHasEndedIsKnownForAWhile) {
+  const std::string peer = Connect(Certificate({kOrders}).pem);
+  callers_->Closed(peer);
+  EXPECT_EQ(IdentifiedPeer(peer), kOrders);
+  clock_.Advance(TlsCallers::kAfterwards);
+  // Room is made when the next one ends.
+  callers_->Closed(Connect(Certificate({kOrders}).pem));
+  EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("the connection has ended"));
+}
+
+TEST_F(TlsCallersTest, NobodyIsWhoNeverConnected) {
+  for (const char* name : {"", "ipv4:127.0.0.1:4711", "unix-abstract:test-1"})
+    EXPECT_THAT(IdentifiedPeer(name), HasSubstr("refused"));
 }
 
 TEST_F(TlsCallersTest, ServesManyThreadsWhileListsChange) {
@@ -134,8 +163,11 @@ TEST_F(TlsCallersTest, ServesManyThreadsWhileListsChange) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
-      for (int call = 0; call < 500; ++call)
-        EXPECT_EQ(Identified(good.pem), kOrders);
+      for (int call = 0; call < 500; ++call) {
+        const std::string peer = Connect(good.pem);
+        EXPECT_EQ(IdentifiedPeer(peer), kOrders);
+        callers_->Closed(peer);
+      }
     });
   for (int i = 0; i < 20; ++i) Revoke({i % 2 == 0 ? bad : Certificate({})});
   for (std::thread& thread : threads) thread.join();

@@ -12,6 +12,7 @@
 #include "tests/base/fake_clock.h"
 #include "tests/base/temp_folder.h"
 #include "tests/crypto/test_ca.h"
+#include "tests/crypto/tls_client.h"
 
 namespace wxident {
 namespace {
@@ -71,10 +72,15 @@ class TlsFilesTest : public ::testing::Test {
   }
 
   bool IsOf(const TestCertificate& server, const TlsSnapshot& snapshot) {
-    // A secret is its file without the last line break.
-    const Secret key(server.key.substr(0, server.key.size() - 1));
-    return snapshot.certificate_chain == server.pem + ca_.pem &&
-           snapshot.private_key == key;
+    return snapshot.server != nullptr &&
+           snapshot.certificate.id == ParseCertificates(server.pem)->front().id;
+  }
+
+  // Whether the newest snapshot's server lets in who is of this CA: one of the
+  // real time, by which TLS goes.
+  bool Takes(const TestCertificate& ca) {
+    const TestCertificate caller = MakeTestCertificate({}, &ca);
+    return ShakeHands(*files_->newest()->server, {.shown = &caller}).ok();
   }
 
   FakeClock clock_;
@@ -91,11 +97,14 @@ TEST_F(TlsFilesTest, GivesWhatFitsTogether) {
   NameCrl(MakeTestCrl(ca_, {caller}));
   const TestCertificate server = NewServer({.serial = 0xbeef});
   WriteServer(server);
+  const TestCertificate caller_ca = MakeTestCa("callers");
+  folder_.Write("callers.pem", ca_.pem + caller_ca.pem);
   Open();
   EXPECT_TRUE(Serves(server));
   const std::shared_ptr<const TlsSnapshot> now = files_->newest();
   EXPECT_EQ(now->certificate.serial, "beef");
-  EXPECT_EQ(now->client_cas, ca_.pem);
+  EXPECT_TRUE(Takes(caller_ca));
+  EXPECT_FALSE(Takes(MakeTestCa("other")));
   EXPECT_TRUE(now->revoked.Has(ParseCertificates(caller.pem)->front()));
 }
 
@@ -176,9 +185,10 @@ TEST_F(TlsFilesTest, ALookWaitsForFilesThatAreBeingWritten) {
   folder_.Write("callers.pem", ca_.pem + other_ca.pem);
   EXPECT_FALSE(Look());
   EXPECT_FALSE(Serves(second));
+  EXPECT_FALSE(Takes(other_ca));
   EXPECT_TRUE(Look());
   EXPECT_TRUE(Serves(second));
-  EXPECT_EQ(files_->newest()->client_cas, ca_.pem + other_ca.pem);
+  EXPECT_TRUE(Takes(other_ca));
   EXPECT_FALSE(Look());
 }
 

@@ -1,17 +1,13 @@
-#include "server/app/accept_loop.h"
+#include "server/front/accept_loop.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -99,102 +95,51 @@ AcceptLoop::AcceptLoop(int listen_fd, std::string addr, Metrics& metrics)
     : listen_fd_(listen_fd),
       addr_(std::move(addr)),
       metrics_(metrics),
-      guard_(addr_, metrics) {
-  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-  stop_fd_ = eventfd(0, EFD_CLOEXEC);
-  reserve_fd_ = OpenReserve();
-  for (int fd : {listen_fd_, stop_fd_}) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
-  }
-}
+      reserve_fd_(OpenReserve()) {}
 
 AcceptLoop::~AcceptLoop() {
-  if (thread_.joinable()) {
-    const uint64_t one = 1;
-    // An eventfd takes 8 bytes unless it would overflow.
-    if (write(stop_fd_, &one, sizeof(one)) == sizeof(one)) thread_.join();
-  }
-  for (const auto& [fd, ip] : open_) close(fd);
-  for (int fd : {listen_fd_, stop_fd_, epoll_fd_, reserve_fd_})
-    if (fd >= 0) close(fd);
+  Stop();
+  close(listen_fd_);
+  if (reserve_fd_ >= 0) close(reserve_fd_);
 }
 
-void AcceptLoop::Run(std::vector<FdHandover::Taker> takers) {
-  handover_ = std::make_unique<FdHandover>(std::move(takers));
+void AcceptLoop::Run(Taker take) {
+  take_ = std::move(take);
   thread_ = std::thread([this] { Loop(); });
 }
 
 void AcceptLoop::StopAccepting() { shutdown(listen_fd_, SHUT_RDWR); }
 
+void AcceptLoop::Stop() {
+  StopAccepting();
+  if (thread_.joinable()) thread_.join();
+}
+
 void AcceptLoop::Loop() {
-  std::array<epoll_event, 64> events;
-  while (true) {
-    const int count =
-        epoll_wait(epoll_fd_, events.data(), events.size(), LookMs());
-    for (int i = 0; i < count; ++i) {
-      const int fd = events[i].data.fd;
-      if (fd == stop_fd_) return;
-      if (fd == listen_fd_)
-        AcceptAll();
-      else
-        Closed(fd);
-    }
-  }
+  pollfd wait{listen_fd_, POLLIN, 0};
+  // A socket that was shut down is ready, and AcceptAll finds out.
+  do poll(&wait, 1, -1);
+  while (AcceptAll());
 }
 
-int AcceptLoop::LookMs() {
-  if (open_.empty()) return -1;
-  const absl::Time now = absl::Now();
-  if (now >= next_look_) next_look_ = now + guard_.Look(now);
-  return static_cast<int>(absl::ToInt64Milliseconds(next_look_ - now)) + 1;
-}
-
-void AcceptLoop::AcceptAll() {
+bool AcceptLoop::AcceptAll() {
   while (true) {
     sockaddr_storage address{};
     socklen_t size = sizeof(address);
     const int fd = accept4(listen_fd_, reinterpret_cast<sockaddr*>(&address),
                            &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-      if (errno == EMFILE || errno == ENFILE) {
-        ShedOne();
-        continue;
-      }
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      // EAGAIN: none waits. EINVAL: StopAccepting, which epoll would go on
-      // reporting.
-      if (errno == EINVAL)
-        epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, listen_fd_, nullptr);
-      return;
-    }
-    auto [ip, port] = PeerOf(address);
-    int& of_ip = per_ip_[ip];
-    const int watch_fd = static_cast<int>(open_.size()) < kMaxConnections &&
-                                 of_ip < kMaxConnectionsPerIp &&
-                                 guard_.Admits(ip, absl::Now())
-                             ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
-                             : -1;
-    epoll_event event{};  // no events asked: hang-up and error always come
-    event.data.fd = watch_fd;
-    if (watch_fd < 0 ||
-        epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, watch_fd, &event) != 0) {
-      if (watch_fd >= 0) close(watch_fd);
-      if (of_ip == 0) per_ip_.erase(ip);
-      close(fd);
-      metrics_.Count("wxident_connections_refused_total", {{"addr", addr_}});
+    if (fd >= 0) {
+      const Peer peer = PeerOf(address);
+      take_(fd, peer.ip, peer.port);
       continue;
     }
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    ++of_ip;
-    guard_.Add(watch_fd, ip, port);
-    open_.emplace(watch_fd, std::move(ip));
-    metrics_.Set("wxident_connections", {{"addr", addr_}},
-                 static_cast<double>(open_.size()));
-    handover_->Give(fd);
+    if (errno == EAGAIN) return true;
+    // After StopAccepting.
+    if (errno == EINVAL) return false;
+    if (errno == EMFILE || errno == ENFILE)
+      ShedOne();
+    else if (errno != EINTR && errno != ECONNABORTED)
+      poll(nullptr, 0, 10);  // no memory; the loop must not spin
   }
 }
 
@@ -211,19 +156,6 @@ void AcceptLoop::ShedOne() {
   shed_logged_at_ = now;
   Log(LogLevel::kError, "connection refused: out of descriptors",
       {{"addr", addr_}, {"advice", "raise LimitNOFILE"}});
-}
-
-void AcceptLoop::Closed(int watch_fd) {
-  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watch_fd, nullptr);
-  guard_.Remove(watch_fd);
-  close(watch_fd);
-  auto found = open_.find(watch_fd);
-  if (found == open_.end()) return;
-  auto of_ip = per_ip_.find(found->second);
-  if (--of_ip->second == 0) per_ip_.erase(of_ip);
-  open_.erase(found);
-  metrics_.Set("wxident_connections", {{"addr", addr_}},
-               static_cast<double>(open_.size()));
 }
 
 }  // namespace wxident
