@@ -61,7 +61,8 @@ class Allowance {
 
   // False when there is not so much. `now` never goes back.
   bool Spend(double amount, absl::Duration now) {
-    Earn(terms_.per_second * absl::ToDoubleSeconds(now - at_));
+    Earn(terms_.per_second *
+         absl::ToDoubleSeconds(std::max(now - at_, absl::ZeroDuration())));
     at_ = now;
     left_ -= amount;
     return left_ >= 0;
@@ -71,7 +72,8 @@ class Allowance {
  private:
   const Terms terms_;
   double left_;
-  absl::Duration at_;
+  // When something was last spent: before that, never.
+  absl::Duration at_ = absl::InfiniteDuration();
 };
 
 // Tells from both directions of one HTTP/2 connection whether its client works
@@ -137,7 +139,7 @@ class Http2Screen {
 
   // Whether the client has said the 24 bytes that HTTP/2 begins with.
   bool greeted() const { return greeted_ == kGreeting.size(); }
-  // Streams that neither side has ended, or one of them alone.
+  // Streams that are open; the client may have ended its side.
   size_t streams() const { return streams_.size(); }
 
  private:

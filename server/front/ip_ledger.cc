@@ -7,9 +7,14 @@ namespace wxident {
 
 IpLedger::Count IpLedger::Admit(const std::string& ip, absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (connections_ >= kMaxConnections || !IsOnTime(ip, now)) return nullptr;
+  if (connections_ >= kMaxConnections) return nullptr;
+  const auto known = entries_.find(ip);
+  if (known != entries_.end() &&
+      known->second.connections >= kMaxConnectionsPerIp)
+    return nullptr;
+  // Last: it uses up the turn.
+  if (!IsOnTime(ip, now)) return nullptr;
   Entry& entry = entries_[ip];
-  if (entry.connections >= kMaxConnectionsPerIp) return nullptr;
   ++entry.connections;
   ++connections_;
   return entry.count;

@@ -72,6 +72,15 @@ TEST_F(IpLedgerTest, AnIpOnProbationGetsOneConnectionEachWhile) {
   EXPECT_FALSE(Admits(kIp, later));
 }
 
+TEST_F(IpLedgerTest, WhoHasTooManyKeepsItsTurn) {
+  for (int i = 0; i < IpLedger::kMaxConnectionsPerIp; ++i)
+    ASSERT_TRUE(Admits(kIp, {}));
+  ledger_.Punish(kIp, {});
+  EXPECT_FALSE(Admits(kIp, {}));
+  ledger_.Leave(kIp);
+  EXPECT_TRUE(Admits(kIp, {}));
+}
+
 TEST_F(IpLedgerTest, EachCutDoublesTheWhileUpToABound) {
   const absl::Duration start = absl::Hours(1);
   absl::Duration due = absl::Milliseconds(250);
