@@ -117,6 +117,7 @@ absl::string_view Http2Screen::OnClientFrame(const Http2Frame& frame,
       return OnReset(frame, now);
     case kSettings:
       if ((frame.flags & kAck) != 0 && unacknowledged_ > 0) {
+        settled_ = true;
         --unacknowledged_;
         unacknowledged_since_ = now;
         return "";
@@ -206,7 +207,8 @@ absl::string_view Http2Screen::OnServerFrame(const Http2Frame& frame,
 
 absl::string_view Http2Screen::Open(uint32_t id, absl::Duration now) {
   last_stream_ = id;
-  if (streams_.size() >= kMaxStreams) return "streams";
+  if (streams_.size() >= (settled_ ? kMaxStreams : kMaxStreamsAtFirst))
+    return "streams";
   streams_[id].opened = now;
   ++unfinished_;
   return ++unfinished_of_ip_ > kMaxUnfinishedOfAnIp ? "streams" : "";

@@ -91,15 +91,18 @@ class Allowance {
 // One thread. Times are of one clock that never goes back.
 class Http2Screen {
  public:
-  // What gRPC is told to allow at once, too. A client that has not yet read our
-  // settings is held to it as well; those of gRPC wait for them.
+  // What gRPC is told to allow at once, too.
   static constexpr size_t kMaxStreams = 256;
+  // The same for a client that has not yet acknowledged settings which say so:
+  // the least that RFC 9113, 6.5.2, advises to allow, and what clients that do
+  // not wait for settings go by.
+  static constexpr size_t kMaxStreamsAtFirst = 100;
   // A request that the client has reset sooner than this, and unanswered, was
   // not given a chance.
   static constexpr absl::Duration kChance = absl::Milliseconds(100);
   // Resets of such requests: each answered one earns another. gRPC takes some
   // 40 us for each.
-  static constexpr Allowance::Terms kResets = {100, 500, 5};
+  static constexpr Allowance::Terms kResets = {50, 500, 5};
   // Frames that carry nothing of a call. A call of an honest client brings two
   // or three, pings and window updates, and earns eight; a message of a stream
   // earns four.
@@ -181,7 +184,9 @@ class Http2Screen {
   int continuations_ = 0;
   Allowance resets_{kResets};
   Allowance frames_{kFrames};
-  // Settings of ours that the client has not acknowledged, and since when.
+  // Whether the client has acknowledged settings of ours; those that it has
+  // not, and since when.
+  bool settled_ = false;
   int unacknowledged_ = 0;
   absl::Duration unacknowledged_since_;
 };

@@ -35,6 +35,7 @@ void IpLedger::Punish(const std::string& ip, absl::Duration now) {
   Probation& probation = probations_[ip];
   probation.until = now + kProbation;
   probation.between = std::min(2 * probation.between, kMostWhile);
+  probation.next = now + probation.between;
 }
 
 int IpLedger::connections() const {

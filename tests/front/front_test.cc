@@ -311,8 +311,7 @@ TEST_F(FrontTest, WhoOnlyCostsIsCutOffAndItsIpOnProbation) {
   EXPECT_TRUE(
       WaitForMetric(absl::StrCat("wxident_connections_cut_total{addr=\"",
                                  front_->addr(), "\",why=\"frames\"} 1\n")));
-  // One, and no other for a while.
-  RawPeer again = Connect("127.0.2.1");
+  // No other for a while.
   RawPeer too_soon = Connect("127.0.2.1");
   EXPECT_TRUE(too_soon.Listen(kPatience));
   EXPECT_TRUE(WaitForMetric("wxident_connections_refused_total{"));

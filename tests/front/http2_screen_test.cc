@@ -54,11 +54,14 @@ std::string Answer(uint32_t stream) {
 }
 std::string Failure(uint32_t stream) { return Open(stream, kEndStream); }
 
-// One connection, whose client has greeted. What it returns is what is wrong.
+// One connection, whose client has greeted and, unless told otherwise,
+// acknowledged the server's settings. What it returns is what is wrong.
 class Talk {
  public:
-  explicit Talk(std::atomic<int>& unfinished) : screen(unfinished) {
+  explicit Talk(std::atomic<int>& unfinished, bool settled = true)
+      : screen(unfinished) {
     EXPECT_EQ(Client(kClientMagic), "");
+    if (settled) EXPECT_EQ(Turn("", Settings(), Settings(kAck)), "");
   }
 
   std::string Client(absl::string_view bytes) {
@@ -231,11 +234,20 @@ TEST_F(Http2ScreenTest, OneStreamTooManyIsTooMany) {
   // That the client has finished its requests, not the server, is not enough.
   EXPECT_EQ(Allowed([&] { return talk_.Client(Call(talk_.Next())); }),
             absl::StrCat(kStreams, " streams"));
-  // Nor does it matter whether the client knows how many it may open.
-  Talk settled(unfinished_);
-  ASSERT_EQ(settled.Turn(Settings(), Settings(), Settings(kAck)), "");
-  EXPECT_EQ(settled.OpenNext(kStreams), "");
-  EXPECT_EQ(settled.OpenNext(1), "streams");
+}
+
+TEST_F(Http2ScreenTest, FewerStreamsDoUntilOurSettingsAreAcknowledged) {
+  constexpr int kFewer = Http2Screen::kMaxStreamsAtFirst;
+  Talk talk(unfinished_, /*settled=*/false);
+  // An acknowledgement of nothing is none.
+  ASSERT_EQ(talk.Client(Settings(kAck)), "");
+  ASSERT_EQ(talk.Server(Settings()), "");
+  EXPECT_EQ(talk.OpenNext(kFewer), "");
+  Talk other(unfinished_, /*settled=*/false);
+  EXPECT_EQ(other.OpenNext(kFewer + 1), "streams");
+  ASSERT_EQ(talk.Client(Settings(kAck)), "");
+  EXPECT_EQ(talk.OpenNext(kStreams - kFewer), "");
+  EXPECT_EQ(talk.OpenNext(1), "streams");
 }
 
 TEST_F(Http2ScreenTest, AStreamThatHasEndedIsNone) {
