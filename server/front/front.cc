@@ -77,6 +77,12 @@ void Front::Run(std::function<void(int fd)> take) {
       [this](int fd, const std::string& ip, int port) { Greet(fd, ip, port); });
 }
 
+void Front::StopAccepting() {
+  // What still shakes hands is not taken either.
+  stopping_ = true;
+  accept_loop_->StopAccepting();
+}
+
 void Front::Greet(int fd, const std::string& ip, int port) {
   const absl::Duration now = Relay::Now();
   IpLedger::Count count = ledger_.Admit(ip, now);
@@ -95,19 +101,22 @@ void Front::Greet(int fd, const std::string& ip, int port) {
   }
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  metrics_.Add("wxident_connections", {{"addr", addr()}}, 1);
   doorway_->Add(std::make_unique<Connection>(fd, ip, port, std::move(tls),
                                              std::move(count), now));
-  TellCount();
 }
 
 void Front::Open(std::unique_ptr<Connection> connection) {
-  if (!connection->Open([&](int fd) {
-        if (options_.peers != nullptr)
-          options_.peers->Opened(connection->peer_name(),
-                                 connection->PeerCertificates());
-        take_(fd);
-      }))
+  const auto take = [&](int fd) {
+    if (options_.peers != nullptr)
+      options_.peers->Opened(connection->peer_name(),
+                             connection->PeerCertificates());
+    take_(fd);
+  };
+  if (stopping_ || !connection->Open(take)) {
+    metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
     return End(std::move(connection));
+  }
   next_relay_ = (next_relay_ + 1) % relays_.size();
   relays_[next_relay_]->Add(std::move(connection));
 }
@@ -118,8 +127,8 @@ void Front::End(std::unique_ptr<Connection> connection) {
   TellOfFailure(*connection);
   const std::string ip = connection->ip();
   connection.reset();
+  metrics_.Add("wxident_connections", {{"addr", addr()}}, -1);
   ledger_.Leave(ip);
-  TellCount();
 }
 
 void Front::Cut(const Connection& connection) {
@@ -140,11 +149,6 @@ void Front::TellOfFailure(const Connection& connection) {
         {{"addr", addr()},
          {"peer", NameOf(connection)},
          {"why", connection.failure()}});
-}
-
-void Front::TellCount() {
-  metrics_.Set("wxident_connections", {{"addr", addr()}},
-               ledger_.connections());
 }
 
 }  // namespace wxident

@@ -58,7 +58,7 @@ class Front {
   void Run(std::function<void(int fd)> take);
 
   // New connections are refused from now on.
-  void StopAccepting() { accept_loop_->StopAccepting(); }
+  void StopAccepting();
 
   // host:port with the real port.
   const std::string& addr() const { return accept_loop_->addr(); }
@@ -71,7 +71,6 @@ class Front {
   void End(std::unique_ptr<Connection> connection);
   void Cut(const Connection& connection);
   void TellOfFailure(const Connection& connection);
-  void TellCount();
 
   const Options options_;
   Metrics& metrics_;
@@ -80,6 +79,7 @@ class Front {
   std::atomic<int64_t> cut_logged_at_{0};
   std::atomic<int64_t> failure_logged_at_{0};
   std::function<void(int fd)> take_;
+  std::atomic<bool> stopping_{false};
   std::vector<std::unique_ptr<Relay>> relays_;
   size_t next_relay_ = 0;
   // Handshakes are work, and anybody's to ask for: they have a thread of their

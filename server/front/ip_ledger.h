@@ -21,8 +21,8 @@ class IpLedger {
   static constexpr int kMaxConnections = 4096;
   static constexpr int kMaxConnectionsPerIp = 256;
   // For so long after one of its connections was cut, an IP is on probation: it
-  // gets one new connection each while, the first of them a while after the cut.
-  // Each further cut doubles the while.
+  // gets one new connection each while, the first of them a while after the
+  // cut. Each further cut doubles the while.
   static constexpr absl::Duration kProbation = absl::Seconds(10);
   static constexpr absl::Duration kLeastWhile = absl::Milliseconds(250);
   static constexpr absl::Duration kMostWhile = absl::Seconds(8);

@@ -37,6 +37,8 @@ struct CredentialKey {
   CredentialKind kind;
 
   friend bool operator==(const CredentialKey&, const CredentialKey&) = default;
+  // clang-tidy 14 takes what the compiler makes of it for a 0 of ours.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   friend auto operator<=>(const CredentialKey&, const CredentialKey&) = default;
 };
 

@@ -47,7 +47,7 @@ class TlsCallersTest : public ::testing::Test {
 
   // A new connection; its name.
   std::string Connect(const std::string& certificates) {
-    const std::string name = absl::StrCat("unix-abstract:test-", ++connected_);
+    std::string name = absl::StrCat("unix-abstract:test-", ++connected_);
     callers_->Opened(name, certificates);
     return name;
   }

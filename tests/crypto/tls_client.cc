@@ -156,7 +156,7 @@ absl::Status ShakeHands(const TlsServer& server,
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   const std::unique_ptr<TlsStream> stream = server.Accept(ends[0]);
   TlsClient client(ends[1], "", options);
-  const absl::Status result = ShakeHands(*stream, ends[0], client);
+  absl::Status result = ShakeHands(*stream, ends[0], client);
   close(ends[0]);
   return result;
 }

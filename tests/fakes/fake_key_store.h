@@ -125,6 +125,7 @@ class FakeKeyStore final : public KeyStore {
  private:
   struct RowPlace {
     explicit RowPlace(size_t row) : name(absl::StrCat(row)) {}
+    // A Place by another name. NOLINTNEXTLINE(google-explicit-constructor)
     operator Place() const { return {"fake", "value", {name}}; }
     const std::string name;
   };

@@ -33,7 +33,6 @@ namespace wxident {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr absl::Duration kPatience = absl::Seconds(20);
 
