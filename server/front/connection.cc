@@ -99,7 +99,11 @@ std::string Connection::PeerCertificates() const {
 
 Connection::Next Connection::Work(Side ready, bool hangup, Scratch& scratch,
                                   absl::Duration now) {
-  if (hangup) (ready == Side::kServer ? server_hangup_ : client_hangup_) = true;
+  if (hangup && ready == Side::kClient) client_hangup_ = true;
+  if (hangup && ready == Side::kServer && !server_hangup_) {
+    server_hangup_ = true;
+    give_up_at_ = now + kLingerTime;
+  }
   switch (stage_) {
     case Stage::kHandshake:
     case Stage::kGreeting:
@@ -130,7 +134,10 @@ Connection::Next Connection::OnTime(absl::Duration now) {
     case Stage::kRelaying: {
       const absl::string_view wrong = screen_.OnTime(now);
       if (!wrong.empty()) CloseClient(wrong);
-      return Next::kWait;
+      // The client does not read it.
+      else if (server_hangup_ && now >= give_up_at_)
+        CloseClient("");
+      return stage_ == Stage::kRelaying ? Next::kWait : Next::kAgain;
     }
     case Stage::kLingering:
       return now < give_up_at_ ? Next::kWait : Next::kDestroy;
@@ -238,7 +245,7 @@ void Connection::CloseClient(absl::string_view cut) {
   }
   close(fd_);
   fd_ = -1;
-  // gRPC sees the end; this lives until it has cleared everything away.
+  // gRPC sees the end; this lives until it has ended, too.
   shutdown(inner_fd_, SHUT_WR);
   stage_ = Stage::kClosing;
 }

@@ -91,7 +91,7 @@ class Connection {
   // The client is gone, or is to be; gRPC has to notice.
   void CloseClient(absl::string_view cut);
   Next Fail(std::string failure);
-  // True when nothing of `pending` is left.
+  // Whether nothing is left that waits.
   bool FlushUp();
   bool FlushDown();
   ssize_t ReadClient(Scratch& scratch);

@@ -19,7 +19,6 @@ namespace wxident {
 class Relay {
  public:
   using Sink = std::function<void(std::unique_ptr<Connection>)>;
-
   using Witness = std::function<void(const Connection&)>;
 
   // On the relay's thread: `opened` gets each connection that is due to be

@@ -80,6 +80,11 @@ class Inner {
     }
     return true;
   }
+  // Within a moment, or not at all.
+  bool WriteNow(absl::string_view bytes) {
+    pollfd wait{fd_, POLLOUT, 0};
+    return poll(&wait, 1, 200) == 1 && Write(bytes);
+  }
   bool HasEnded() { return Read(1).empty(); }
   void Close() {
     if (fd_ >= 0) close(fd_);
@@ -253,6 +258,20 @@ TEST_F(FrontTest, WhatGrpcSaidLastArrives) {
   EXPECT_TRUE(WaitUntilEmpty());
 }
 
+TEST_F(FrontTest, DoesNotWaitForWhoNeverReads) {
+  Start();
+  RawPeer client = Connect();
+  ASSERT_TRUE(client.Send(Hello()));
+  std::unique_ptr<Inner> inner = Taken();
+  inner->Read(Hello().size());
+  // Until nothing more fits in anywhere.
+  const std::string answer = Frame(kData, 0, 1, std::string(16'000, 'd'));
+  while (inner->WriteNow(answer)) {
+  }
+  inner->Close();
+  EXPECT_TRUE(WaitUntilEmpty());
+}
+
 TEST_F(FrontTest, WaitsForWhoReadsSlowly) {
   Start();
   RawPeer client = Connect();
@@ -363,6 +382,26 @@ TEST_F(FrontTest, TlsEndsHereAndTellsWhoItIs) {
   client.reset();
   EXPECT_TRUE(WaitUntilEmpty());
   EXPECT_TRUE(peers_.open().empty());
+}
+
+TEST_F(FrontTest, WhoOnlyCostsIsCutOffBehindTlsToo) {
+  Start(/*tls=*/true);
+  const std::unique_ptr<TlsClient> client = ConnectTls(caller_);
+  ASSERT_TRUE(client->Handshake());
+  ASSERT_TRUE(client->Write(Hello()));
+  const std::unique_ptr<Inner> inner = Taken();
+  ASSERT_NE(inner, nullptr);
+  std::string resets;
+  for (uint32_t stream = 1; stream < 200; stream += 2)
+    resets += Frame(kHeaders, kEndHeaders, stream, "x") +
+              Frame(kRstStream, 0, stream, BigEndian(8, 4));
+  ASSERT_TRUE(client->Write(resets));
+  EXPECT_EQ(client->Read(1), "");
+  EXPECT_TRUE(
+      WaitForMetric(absl::StrCat("wxident_connections_cut_total{addr=\"",
+                                 front_->addr(), "\",why=\"resets\"} 1\n")));
+  inner->Read(1 << 20);
+  EXPECT_TRUE(inner->HasEnded());
 }
 
 TEST_F(FrontTest, ABadCertificateNeverComesThrough) {
