@@ -15,38 +15,24 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/crypto/openssl_ptr.h"
 
 namespace wxident {
 namespace {
 
-template <typename T, void (*free)(T*)>
-struct Freer {
-  void operator()(T* object) const { free(object); }
-};
-using X509Ptr = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using CrlPtr = std::unique_ptr<X509_CRL, Freer<X509_CRL, X509_CRL_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX, SSL_CTX_free>>;
+using CrlPtr = std::unique_ptr<X509_CRL, OpensslFreer<X509_CRL, X509_CRL_free>>;
 using NamesPtr =
-    std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES, GENERAL_NAMES_free>>;
-using KeyIdPtr = std::unique_ptr<AUTHORITY_KEYID,
-                                 Freer<AUTHORITY_KEYID, AUTHORITY_KEYID_free>>;
-struct BioFreer {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using BioPtr = std::unique_ptr<BIO, BioFreer>;
+    std::unique_ptr<GENERAL_NAMES,
+                    OpensslFreer<GENERAL_NAMES, GENERAL_NAMES_free>>;
+using KeyIdPtr =
+    std::unique_ptr<AUTHORITY_KEYID,
+                    OpensslFreer<AUTHORITY_KEYID, AUTHORITY_KEYID_free>>;
 
 absl::Status Bad(absl::string_view what) {
   // OpenSSL's own queue would be read by the next one who asks it.
   ERR_clear_error();
   return absl::InvalidArgumentError(what);
 }
-
-BioPtr BioOf(absl::string_view text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-int NoPassphrase(char*, int, int, void*) { return -1; }
 
 // Everything of one kind in `pem`, or an error that calls it `what`.
 template <typename Ptr, typename Read>

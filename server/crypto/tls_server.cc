@@ -11,33 +11,17 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/crypto/openssl_ptr.h"
 
 namespace wxident {
 namespace {
 
-template <typename T, void (*free)(T*)>
-struct Freer {
-  void operator()(T* object) const { free(object); }
-};
-using X509Ptr = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, Freer<SSL_CTX, SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, Freer<SSL, SSL_free>>;
-struct BioFreer {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using BioPtr = std::unique_ptr<BIO, BioFreer>;
+using SslPtr = std::unique_ptr<SSL, OpensslFreer<SSL, SSL_free>>;
 
 // With forward secrecy and authentication of what is sent; TLS 1.3 has no
 // others.
 constexpr char kTls12Ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr unsigned char kH2[] = {2, 'h', '2'};
-
-BioPtr BioOf(absl::string_view text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-int NoPassphrase(char*, int, int, void*) { return -1; }
 
 X509Ptr NextCertificate(BIO* from) {
   return X509Ptr(PEM_read_bio_X509(from, nullptr, NoPassphrase, nullptr));
