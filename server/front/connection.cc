@@ -61,14 +61,14 @@ std::string NameSocket(int fd) {
 
 Connection::Connection(int fd, std::string ip, int port,
                        std::unique_ptr<TlsStream> tls,
-                       IpLedger::Count unfinished, absl::Duration now)
+                       std::shared_ptr<IpCounts> ip_counts, absl::Duration now)
     : stage_(tls != nullptr ? Stage::kHandshake : Stage::kGreeting),
       fd_(fd),
       ip_(std::move(ip)),
       port_(port),
       tls_(std::move(tls)),
-      unfinished_(std::move(unfinished)),
-      screen_(*unfinished_),
+      ip_counts_(std::move(ip_counts)),
+      screen_(*ip_counts_),
       give_up_at_(now + kGreetingTime) {}
 
 Connection::~Connection() {

@@ -12,7 +12,6 @@
 #include "absl/time/time.h"
 #include "server/crypto/tls_server.h"
 #include "server/front/http2_screen.h"
-#include "server/front/ip_ledger.h"
 
 namespace wxident {
 
@@ -46,7 +45,7 @@ class Connection {
 
   // `fd` becomes its own; it does not block. `tls` is of that fd, or nullptr.
   Connection(int fd, std::string ip, int port, std::unique_ptr<TlsStream> tls,
-             IpLedger::Count unfinished, absl::Duration now);
+             std::shared_ptr<IpCounts> ip_counts, absl::Duration now);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -105,7 +104,7 @@ class Connection {
   std::string peer_name_;
   const std::unique_ptr<TlsStream> tls_;
   // Keeps what screen_ counts in.
-  const IpLedger::Count unfinished_;
+  const std::shared_ptr<IpCounts> ip_counts_;
   Http2Screen screen_;
   // Read and screened, and not yet taken by the other side.
   std::string up_;

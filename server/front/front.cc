@@ -85,16 +85,16 @@ void Front::StopAccepting() {
 
 void Front::Greet(int fd, const std::string& ip, int port) {
   const absl::Duration now = Relay::Now();
-  IpLedger::Count count = ledger_.Admit(ip, now);
+  std::shared_ptr<IpCounts> counts = ledger_.Admit(ip, now);
   std::unique_ptr<TlsStream> tls;
-  if (count != nullptr && options_.tls != nullptr) {
+  if (counts != nullptr && options_.tls != nullptr) {
     tls = options_.tls()->Accept(fd);
     if (tls == nullptr) {
       ledger_.Leave(ip);
-      count = nullptr;
+      counts = nullptr;
     }
   }
-  if (count == nullptr) {
+  if (counts == nullptr) {
     close(fd);
     metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
     return;
@@ -103,7 +103,7 @@ void Front::Greet(int fd, const std::string& ip, int port) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   metrics_.Add("wxident_connections", {{"addr", addr()}}, 1);
   doorway_->Add(std::make_unique<Connection>(fd, ip, port, std::move(tls),
-                                             std::move(count), now));
+                                             std::move(counts), now));
 }
 
 void Front::Open(std::unique_ptr<Connection> connection) {

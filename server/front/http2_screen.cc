@@ -1,5 +1,7 @@
 #include "server/front/http2_screen.h"
 
+#include <algorithm>
+
 namespace wxident {
 namespace {
 
@@ -179,7 +181,7 @@ absl::string_view Http2Screen::OnReset(const Http2Frame& frame,
   const bool wasted =
       !found->second.answered && now - found->second.opened < kChance;
   Erase(found);
-  return wasted && !resets_.Spend(1, now) ? "resets" : "";
+  return wasted && !resets_.SpendOne(now) ? "resets" : "";
 }
 
 absl::string_view Http2Screen::OnServerFrame(const Http2Frame& frame,
@@ -192,13 +194,15 @@ absl::string_view Http2Screen::OnServerFrame(const Http2Frame& frame,
   if (found == streams_.end()) return "";
   if (frame.type == kRstStream) {
     Erase(found);
-    return IsClientsFault(frame.head) && !resets_.Spend(1, now) ? "resets" : "";
+    return IsClientsFault(frame.head) && !resets_.SpendOne(now) ? "resets" : "";
   }
   if (frame.type != kData && frame.type != kHeaders) return "";
   found->second.answered = true;
   if (frame.type == kData) frames_.Earn(kFramesOfAMessage);
   if ((frame.flags & kEndStream) != 0) {
     Erase(found);
+    if (!useful_) ++ip_.useful;
+    useful_ = true;
     resets_.Earn(1);
     frames_.Earn(kFramesOfACall);
   }
@@ -211,18 +215,18 @@ absl::string_view Http2Screen::Open(uint32_t id, absl::Duration now) {
     return "streams";
   streams_[id].opened = now;
   ++unfinished_;
-  return ++unfinished_of_ip_ > kMaxUnfinishedOfAnIp ? "streams" : "";
+  return ++ip_.unfinished > kMaxUnfinishedOfAnIp ? "streams" : "";
 }
 
 absl::string_view Http2Screen::SpendFrame(absl::Duration now) {
-  return frames_.Spend(1, now) ? "" : "frames";
+  return frames_.SpendOne(now) ? "" : "frames";
 }
 
 void Http2Screen::Finish(Stream& stream) {
   if (stream.finished) return;
   stream.finished = true;
   --unfinished_;
-  --unfinished_of_ip_;
+  --ip_.unfinished;
   unfinished_bytes_ -= stream.bytes;
 }
 

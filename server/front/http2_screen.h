@@ -1,7 +1,6 @@
 #ifndef WXIDENT_SERVER_FRONT_HTTP2_SCREEN_H_
 #define WXIDENT_SERVER_FRONT_HTTP2_SCREEN_H_
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -11,6 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/front/allowance.h"
 
 namespace wxident {
 
@@ -47,33 +47,12 @@ class Http2FrameReader {
   uint32_t rest_ = 0;
 };
 
-// What somebody may still do: it is spent, earned by what honest peers do, and
-// grows with time.
-class Allowance {
- public:
-  struct Terms {
-    double start;
-    double most;
-    double per_second;
-  };
-
-  explicit Allowance(const Terms& terms) : terms_(terms), left_(terms.start) {}
-
-  // False when there is not so much. `now` never goes back.
-  bool Spend(double amount, absl::Duration now) {
-    Earn(terms_.per_second *
-         absl::ToDoubleSeconds(std::max(now - at_, absl::ZeroDuration())));
-    at_ = now;
-    left_ -= amount;
-    return left_ >= 0;
-  }
-  void Earn(double amount) { left_ = std::min(left_ + amount, terms_.most); }
-
- private:
-  const Terms terms_;
-  double left_;
-  // When something was last spent: before that, never.
-  absl::Duration at_ = absl::InfiniteDuration();
+// What the connections of one IP count together. Thread-safe.
+struct IpCounts {
+  // Requests that have not ended.
+  std::atomic<int> unfinished{0};
+  // Connections on which a call has been answered, once for each.
+  std::atomic<int> useful{0};
 };
 
 // Tells from both directions of one HTTP/2 connection whether its client works
@@ -123,11 +102,9 @@ class Http2Screen {
   // To acknowledge our settings.
   static constexpr absl::Duration kSettingsTime = absl::Seconds(10);
 
-  // `unfinished_of_ip` counts over all connections of the client's IP, and
-  // outlives this.
-  explicit Http2Screen(std::atomic<int>& unfinished_of_ip)
-      : unfinished_of_ip_(unfinished_of_ip) {}
-  ~Http2Screen() { unfinished_of_ip_ -= unfinished_; }
+  // `ip` is of the client's, and outlives this.
+  explicit Http2Screen(IpCounts& ip) : ip_(ip) {}
+  ~Http2Screen() { ip_.unfinished -= unfinished_; }
   Http2Screen(const Http2Screen&) = delete;
   Http2Screen& operator=(const Http2Screen&) = delete;
 
@@ -170,7 +147,7 @@ class Http2Screen {
   void Finish(Stream& stream);
   void Erase(Streams::iterator found);
 
-  std::atomic<int>& unfinished_of_ip_;
+  IpCounts& ip_;
   size_t greeted_ = 0;
   Http2FrameReader client_;
   Http2FrameReader server_;
@@ -184,6 +161,8 @@ class Http2Screen {
   int continuations_ = 0;
   Allowance resets_{kResets};
   Allowance frames_{kFrames};
+  // Whether a call has been answered.
+  bool useful_ = false;
   // Whether the client has acknowledged settings of ours; those that it has
   // not, and since when.
   bool settled_ = false;

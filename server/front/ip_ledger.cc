@@ -5,37 +5,37 @@
 
 namespace wxident {
 
-IpLedger::Count IpLedger::Admit(const std::string& ip, absl::Duration now) {
+std::shared_ptr<IpCounts> IpLedger::Admit(const std::string& ip,
+                                          absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (connections_ >= kMaxConnections) return nullptr;
-  const auto known = entries_.find(ip);
-  if (known != entries_.end() &&
-      known->second.connections >= kMaxConnectionsPerIp)
-    return nullptr;
-  // Last: it uses up the turn.
-  if (!IsOnTime(ip, now)) return nullptr;
+  Forget(now);
   Entry& entry = entries_[ip];
+  entry.asked_at = now;
+  if (connections_ >= kMaxConnections ||
+      entry.connections >= kMaxConnectionsPerIp)
+    return nullptr;
+  entry.useless.Earn(entry.counts->useful.exchange(0));
+  // Last: they use something up.
+  if (!IsOnTime(entry, now) || !entry.useless.SpendOne(now)) return nullptr;
   ++entry.connections;
   ++connections_;
-  return entry.count;
+  return entry.counts;
 }
 
 void IpLedger::Leave(const std::string& ip) {
   std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = entries_.find(ip);
-  if (--found->second.connections == 0) entries_.erase(found);
+  --entries_[ip].connections;
   if (--connections_ == 0) emptied_.notify_all();
 }
 
 void IpLedger::Punish(const std::string& ip, absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
-  for (auto found = probations_.begin(); found != probations_.end();)
-    found =
-        found->second.until < now ? probations_.erase(found) : std::next(found);
-  Probation& probation = probations_[ip];
-  probation.until = now + kProbation;
-  probation.between = std::min(2 * probation.between, kMostWhile);
-  probation.next = now + probation.between;
+  Entry& entry = entries_[ip];
+  entry.asked_at = now;
+  if (entry.until < now) entry.between = kLeastWhile / 2;
+  entry.until = now + kProbation;
+  entry.between = std::min(2 * entry.between, kMostWhile);
+  entry.next = now + entry.between;
 }
 
 int IpLedger::connections() const {
@@ -49,13 +49,22 @@ bool IpLedger::WaitUntilEmpty(absl::Duration time) {
                            [this] { return connections_ == 0; });
 }
 
-bool IpLedger::IsOnTime(const std::string& ip, absl::Duration now) {
-  const auto found = probations_.find(ip);
-  if (found == probations_.end() || found->second.until < now) return true;
-  Probation& probation = found->second;
-  if (now < probation.next) return false;
-  probation.next = now + probation.between;
+bool IpLedger::IsOnTime(Entry& entry, absl::Duration now) {
+  if (entry.until < now) return true;
+  if (now < entry.next) return false;
+  entry.next = now + entry.between;
   return true;
+}
+
+void IpLedger::Forget(absl::Duration now) {
+  if (now - forgot_at_ < kMemory) return;
+  forgot_at_ = now;
+  for (auto found = entries_.begin(); found != entries_.end();) {
+    const Entry& entry = found->second;
+    found = entry.connections == 0 && now - entry.asked_at > kMemory
+                ? entries_.erase(found)
+                : std::next(found);
+  }
 }
 
 }  // namespace wxident

@@ -1,7 +1,6 @@
 #ifndef WXIDENT_SERVER_FRONT_IP_LEDGER_H_
 #define WXIDENT_SERVER_FRONT_IP_LEDGER_H_
 
-#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -9,6 +8,8 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "server/front/allowance.h"
+#include "server/front/http2_screen.h"
 
 namespace wxident {
 
@@ -27,12 +28,14 @@ class IpLedger {
   static constexpr absl::Duration kLeastWhile = absl::Milliseconds(250);
   static constexpr absl::Duration kMostWhile = absl::Seconds(8);
 
-  // What the connections of one IP count together.
-  using Count = std::shared_ptr<std::atomic<int>>;
+  // Connections of an IP on which no call has been answered. One that has
+  // calls costs nothing; for others, gRPC makes and clears away what takes it
+  // half a millisecond.
+  static constexpr Allowance::Terms kUseless = {64, 64, 10};
 
-  // One more connection of `ip`, to be followed by Leave; or nullptr: it may
-  // have none now.
-  Count Admit(const std::string& ip, absl::Duration now);
+  // One more connection of `ip`, to be followed by Leave: what it counts
+  // together with the others. Or nullptr: it may have none now.
+  std::shared_ptr<IpCounts> Admit(const std::string& ip, absl::Duration now);
   void Leave(const std::string& ip);
   // A connection of `ip` was cut.
   void Punish(const std::string& ip, absl::Duration now);
@@ -42,24 +45,28 @@ class IpLedger {
   bool WaitUntilEmpty(absl::Duration time);
 
  private:
+  // What is kept of an IP that nothing has been heard of.
+  static constexpr absl::Duration kMemory = absl::Seconds(60);
+
   struct Entry {
     int connections = 0;
-    Count count = std::make_shared<std::atomic<int>>(0);
-  };
-  struct Probation {
-    absl::Duration until;
+    std::shared_ptr<IpCounts> counts = std::make_shared<IpCounts>();
+    Allowance useless{kUseless};
+    absl::Duration asked_at;
+    // Probation: until when, between connections, and when the next may come.
+    absl::Duration until = -absl::InfiniteDuration();
     absl::Duration between = kLeastWhile / 2;
-    // When its next connection may come.
     absl::Duration next;
   };
 
-  bool IsOnTime(const std::string& ip, absl::Duration now);
+  static bool IsOnTime(Entry& entry, absl::Duration now);
+  void Forget(absl::Duration now);
 
   mutable std::mutex mutex_;
   std::condition_variable emptied_;
   int connections_ = 0;
   std::map<std::string, Entry> entries_;
-  std::map<std::string, Probation> probations_;
+  absl::Duration forgot_at_;
 };
 
 }  // namespace wxident

@@ -348,11 +348,17 @@ TEST_F(FrontTest, BoundsConnectionsOfOneIpAndTakesNewOnesAfterwards) {
   Start();
   {
     std::vector<std::unique_ptr<RawPeer>> clients;
+    std::vector<std::unique_ptr<Inner>> inners;
     for (int i = 0; i < IpLedger::kMaxConnectionsPerIp; ++i) {
       clients.push_back(std::make_unique<RawPeer>(
           front_->addr(), absl::Now() + kPatience, "127.0.0.1"));
-      ASSERT_TRUE(clients.back()->Send(Hello()));
-      ASSERT_NE(Taken(), nullptr);
+      ASSERT_TRUE(clients.back()->Send(Hello(Call(1, "x"))));
+      inners.push_back(Taken());
+      ASSERT_NE(inners.back(), nullptr);
+      // Without an answer, fewer would do.
+      ASSERT_TRUE(inners.back()->Write(Answer(1)));
+      while (clients.back()->heard().empty())
+        ASSERT_FALSE(clients.back()->Listen(absl::Milliseconds(1)));
     }
     RawPeer one_more = Connect();
     EXPECT_TRUE(one_more.Listen(kPatience));

@@ -58,8 +58,7 @@ std::string Failure(uint32_t stream) { return Open(stream, kEndStream); }
 // acknowledged the server's settings. What it returns is what is wrong.
 class Talk {
  public:
-  explicit Talk(std::atomic<int>& unfinished, bool settled = true)
-      : screen(unfinished) {
+  explicit Talk(IpCounts& ip, bool settled = true) : screen(ip) {
     EXPECT_EQ(Client(kClientMagic), "");
     if (settled) EXPECT_EQ(Turn("", Settings(), Settings(kAck)), "");
   }
@@ -118,8 +117,9 @@ class Http2ScreenTest : public ::testing::Test {
     return Allowed([&] { return talk.Client(Ping()); });
   }
 
-  std::atomic<int> unfinished_{0};
-  Talk talk_{unfinished_};
+  IpCounts ip_;
+  const std::atomic<int>& unfinished_ = ip_.unfinished;
+  Talk talk_{ip_};
 };
 
 std::vector<absl::string_view> Pieces(absl::string_view bytes, size_t size) {
@@ -162,7 +162,7 @@ TEST(Http2FrameReaderTest, FindsFramesAndNothingInTheirPayload) {
 TEST_F(Http2ScreenTest, TheGreetingMayComeInPieces) {
   const std::string bytes = kClientMagic + Settings() + Open(1);
   for (size_t size : {1, 5, 23, 24, 100}) {
-    Http2Screen screen(unfinished_);
+    Http2Screen screen(ip_);
     size_t said = 0;
     for (absl::string_view piece : Pieces(bytes, size)) {
       EXPECT_EQ(screen.greeted(), said >= 24);
@@ -182,7 +182,7 @@ TEST_F(Http2ScreenTest, NothingElseIsAGreeting) {
   }
   for (const std::string& bytes : bad)
     for (size_t size : {1, 5, 100}) {
-      Http2Screen screen(unfinished_);
+      Http2Screen screen(ip_);
       std::string wrong;
       for (absl::string_view piece : Pieces(bytes, size))
         if (wrong.empty()) wrong = std::string(screen.OnClient(piece, {}));
@@ -207,6 +207,17 @@ TEST_F(Http2ScreenTest, AnHonestConversationIsNeverCut) {
   EXPECT_EQ(talk_.Tick(), "");
   EXPECT_EQ(talk_.screen.streams(), 0u);
   EXPECT_EQ(unfinished_, 0);
+}
+
+TEST_F(Http2ScreenTest, TellsWhenItsFirstCallIsAnswered) {
+  ASSERT_EQ(talk_.ResetNext(), "");
+  const uint32_t stream = talk_.Next();
+  ASSERT_EQ(talk_.Turn(Call(stream), Open(stream)), "");
+  EXPECT_EQ(ip_.useful, 0);
+  ASSERT_EQ(talk_.Server(Open(stream, kEndStream)), "");
+  EXPECT_EQ(ip_.useful, 1);
+  ASSERT_EQ(talk_.AnswerNext(), "");
+  EXPECT_EQ(ip_.useful, 1);
 }
 
 TEST_F(Http2ScreenTest, AnHonestClientMayResetHalfOfItsCalls) {
@@ -238,12 +249,12 @@ TEST_F(Http2ScreenTest, OneStreamTooManyIsTooMany) {
 
 TEST_F(Http2ScreenTest, FewerStreamsDoUntilOurSettingsAreAcknowledged) {
   constexpr int kFewer = Http2Screen::kMaxStreamsAtFirst;
-  Talk talk(unfinished_, /*settled=*/false);
+  Talk talk(ip_, /*settled=*/false);
   // An acknowledgement of nothing is none.
   ASSERT_EQ(talk.Client(Settings(kAck)), "");
   ASSERT_EQ(talk.Server(Settings()), "");
   EXPECT_EQ(talk.OpenNext(kFewer), "");
-  Talk other(unfinished_, /*settled=*/false);
+  Talk other(ip_, /*settled=*/false);
   EXPECT_EQ(other.OpenNext(kFewer + 1), "streams");
   ASSERT_EQ(talk.Client(Settings(kAck)), "");
   EXPECT_EQ(talk.OpenNext(kStreams - kFewer), "");
@@ -264,10 +275,10 @@ TEST_F(Http2ScreenTest, AStreamThatHasEndedIsNone) {
 TEST_F(Http2ScreenTest, UnfinishedRequestsOfAnIpAreCountedTogether) {
   std::vector<std::unique_ptr<Talk>> talks;
   while (unfinished_ < Http2Screen::kMaxUnfinishedOfAnIp) {
-    talks.push_back(std::make_unique<Talk>(unfinished_));
+    talks.push_back(std::make_unique<Talk>(ip_));
     ASSERT_EQ(talks.back()->OpenNext(kStreams), "");
   }
-  EXPECT_EQ(Talk(unfinished_).OpenNext(1), "streams");
+  EXPECT_EQ(Talk(ip_).OpenNext(1), "streams");
   // Those that have ended make room, and each of them only once.
   EXPECT_EQ(talks[0]->Client(Data(1, 0, kEndStream)), "");
   EXPECT_EQ(talks[0]->Client(Open(3, kEndStream)), "");
@@ -275,10 +286,10 @@ TEST_F(Http2ScreenTest, UnfinishedRequestsOfAnIpAreCountedTogether) {
   EXPECT_EQ(talks[0]->Server(Reset(7)), "");
   EXPECT_EQ(talks[0]->Server(Answer(9) + Answer(1) + Reset(3)), "");
   EXPECT_EQ(unfinished_, Http2Screen::kMaxUnfinishedOfAnIp - 5);
-  EXPECT_EQ(Talk(unfinished_).OpenNext(5), "");
-  EXPECT_EQ(Talk(unfinished_).OpenNext(6), "streams");
+  EXPECT_EQ(Talk(ip_).OpenNext(5), "");
+  EXPECT_EQ(Talk(ip_).OpenNext(6), "streams");
   talks.pop_back();
-  EXPECT_EQ(Talk(unfinished_).OpenNext(kStreams), "");
+  EXPECT_EQ(Talk(ip_).OpenNext(kStreams), "");
   talks.clear();
   EXPECT_EQ(unfinished_, 0);
 }
@@ -286,7 +297,7 @@ TEST_F(Http2ScreenTest, UnfinishedRequestsOfAnIpAreCountedTogether) {
 TEST_F(Http2ScreenTest, ResetsWithoutAChanceAreFew) {
   EXPECT_EQ(AllowedResets(talk_), absl::StrCat(kResets, " resets"));
   // Just too soon is too soon.
-  Talk other(unfinished_);
+  Talk other(ip_);
   ASSERT_EQ(other.OpenNext(kResets + 1), "");
   other.now += Http2Screen::kChance - kMoment;
   uint32_t stream = -1;
@@ -319,7 +330,7 @@ TEST_F(Http2ScreenTest, AllowancesGrowWithTime) {
 }
 
 TEST_F(Http2ScreenTest, AllowancesHaveABound) {
-  Talk other(unfinished_);
+  Talk other(ip_);
   for (Talk* talk : {&talk_, &other})
     for (int i = 0; i < 1000; ++i) ASSERT_EQ(talk->AnswerNext(), "");
   EXPECT_EQ(AllowedResets(talk_),
@@ -329,7 +340,7 @@ TEST_F(Http2ScreenTest, AllowancesHaveABound) {
 }
 
 TEST_F(Http2ScreenTest, ANewConnectionHasEarnedNothing) {
-  Talk other(unfinished_);
+  Talk other(ip_);
   talk_.now = other.now = absl::Hours(24);
   EXPECT_EQ(AllowedPings(talk_), absl::StrCat(kFrames, " frames"));
   EXPECT_EQ(AllowedResets(other), absl::StrCat(kResets, " resets"));
@@ -337,7 +348,7 @@ TEST_F(Http2ScreenTest, ANewConnectionHasEarnedNothing) {
 
 TEST_F(Http2ScreenTest, TheServersResetsCountWhenTheClientIsToBlame) {
   for (uint32_t code : {0, 1, 3, 5, 7, 8}) {
-    Talk talk(unfinished_);
+    Talk talk(ip_);
     const auto call = [&] {
       const uint32_t stream = talk.Next();
       return talk.Turn(Call(stream), Reset(stream, code));
@@ -362,7 +373,7 @@ TEST_F(Http2ScreenTest, FramesThatOnlyCostAreFew) {
         Open(3),
         // Of streams that have ended, are idle, or would be the server's.
         Data(1, 200), Open(1), Reset(1), Data(5, 200), Reset(5), Open(4)}) {
-    Talk talk(unfinished_);
+    Talk talk(ip_);
     ASSERT_EQ(talk.Turn(Open(1), Reset(1), Open(3)), "");
     EXPECT_EQ(Allowed([&] { return talk.Client(frame); }),
               absl::StrCat(kFrames, " frames"))
@@ -391,7 +402,7 @@ TEST_F(Http2ScreenTest, AnsweredCallsAndMessagesEarnFrames) {
                                     {Failure(1), call},
                                     {Open(1) + Data(1, 9), message},
                                     {Open(1), 0.}}) {
-    Talk talk(unfinished_);
+    Talk talk(ip_);
     ASSERT_EQ(talk.Client(Call(1)), "");
     for (int i = 0; i < kFrames; ++i) ASSERT_EQ(talk.Client(Ping()), "");
     ASSERT_EQ(talk.Server(answer), "");
@@ -401,7 +412,7 @@ TEST_F(Http2ScreenTest, AnsweredCallsAndMessagesEarnFrames) {
 
 TEST_F(Http2ScreenTest, ABlockOfFieldsHasABound) {
   constexpr uint32_t kMost = Http2Screen::kMaxHeaderBlock;
-  EXPECT_EQ(Talk(unfinished_).Client(Open(1, 0, kMost + 1)), "headers");
+  EXPECT_EQ(Talk(ip_).Client(Open(1, 0, kMost + 1)), "headers");
   // Each begins anew.
   EXPECT_EQ(talk_.Client(Open(1, 0, kMost)), "");
   EXPECT_EQ(talk_.Client(Open(3, 0, kMost - 1) + Continued(1)), "");
@@ -438,7 +449,7 @@ TEST_F(Http2ScreenTest, WhatFollowsTheEndOfARequestIsAViolation) {
   for (const std::string& request : {Call(1), Open(1, kEndStream)})
     for (const std::string& more :
          {Data(1, 100), Data(1, 0, kEndStream), Open(1), Open(1, kEndStream)}) {
-      Talk talk(unfinished_);
+      Talk talk(ip_);
       ASSERT_EQ(talk.Client(request), "");
       EXPECT_EQ(talk.Client(more), "protocol");
     }
@@ -446,8 +457,7 @@ TEST_F(Http2ScreenTest, WhatFollowsTheEndOfARequestIsAViolation) {
 
 TEST_F(Http2ScreenTest, WhatFollowsTheServersEndIsNoViolation) {
   for (const std::string& end : {Answer(1), Failure(1), Reset(1)})
-    EXPECT_EQ(Talk(unfinished_)
-                  .Turn(Call(1), end, Data(1, 100) + Open(1, kEndStream)),
+    EXPECT_EQ(Talk(ip_).Turn(Call(1), end, Data(1, 100) + Open(1, kEndStream)),
               "");
 }
 
@@ -517,8 +527,8 @@ struct Verdict {
 
 Verdict Screened(const std::vector<std::string>& turns,
                  const std::function<size_t()>& size) {
-  std::atomic<int> unfinished{0};
-  Talk talk(unfinished);
+  IpCounts ip;
+  Talk talk(ip);
   size_t said = 0;
   bool client = false;
   for (absl::string_view turn : turns)

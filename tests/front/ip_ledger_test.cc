@@ -18,8 +18,15 @@ constexpr absl::Duration kMoment = absl::Nanoseconds(1);
 
 class IpLedgerTest : public ::testing::Test {
  protected:
+  // One on which calls are answered.
   bool Admits(const std::string& ip, absl::Duration now = absl::Hours(1)) {
-    return ledger_.Admit(ip, now) != nullptr;
+    const std::shared_ptr<IpCounts> counts = ledger_.Admit(ip, now);
+    if (counts == nullptr) return false;
+    ++counts->useful;
+    return true;
+  }
+  bool AdmitsUseless(absl::Duration now) {
+    return ledger_.Admit(kIp, now) != nullptr;
   }
 
   IpLedger ledger_;
@@ -134,23 +141,46 @@ TEST_F(IpLedgerTest, ProbationIsOfOneIpAlone) {
   EXPECT_FALSE(Admits(kIp, start + absl::Seconds(1)));
 }
 
+TEST_F(IpLedgerTest, ConnectionsWithoutAnAnsweredCallAreFew) {
+  const int most = static_cast<int>(IpLedger::kUseless.most);
+  const absl::Duration start = absl::Hours(1);
+  for (int i = 0; i < most; ++i) ASSERT_TRUE(AdmitsUseless(start));
+  EXPECT_FALSE(AdmitsUseless(start));
+  EXPECT_TRUE(Admits(kOther, start));
+  // Their end changes nothing, a call that is answered on one does.
+  for (int i = 0; i < most; ++i) ledger_.Leave(kIp);
+  EXPECT_FALSE(AdmitsUseless(start));
+  EXPECT_TRUE(AdmitsUseless(start + absl::Seconds(1)));
+  const std::shared_ptr<IpCounts> counts =
+      ledger_.Admit(kIp, start + absl::Seconds(1));
+  ASSERT_NE(counts, nullptr);
+  for (int i = 2; i < IpLedger::kUseless.per_second; ++i)
+    ASSERT_TRUE(AdmitsUseless(start + absl::Seconds(1)));
+  EXPECT_FALSE(AdmitsUseless(start + absl::Seconds(1)));
+  counts->useful += 2;
+  EXPECT_TRUE(AdmitsUseless(start + absl::Seconds(1)));
+  EXPECT_TRUE(AdmitsUseless(start + absl::Seconds(1)));
+  EXPECT_FALSE(AdmitsUseless(start + absl::Seconds(1)));
+}
+
+TEST_F(IpLedgerTest, ForgetsWhoHasNotComeForLong) {
+  const absl::Duration start = absl::Hours(1);
+  while (AdmitsUseless(start)) ledger_.Leave(kIp);
+  ledger_.Punish(kIp, start);
+  const std::weak_ptr<IpCounts> counts = ledger_.Admit(kOther, start);
+  ledger_.Leave(kOther);
+  EXPECT_FALSE(counts.expired());
+  EXPECT_TRUE(Admits(kIp, start + absl::Minutes(3)));
+  EXPECT_TRUE(counts.expired());
+}
+
 TEST_F(IpLedgerTest, ConnectionsOfAnIpCountTogether) {
-  const IpLedger::Count first = ledger_.Admit(kIp, {});
+  const std::shared_ptr<IpCounts> first = ledger_.Admit(kIp, {});
   ASSERT_NE(first, nullptr);
-  EXPECT_EQ(*first, 0);
-  *first += 5;
-  const IpLedger::Count second = ledger_.Admit(kIp, {});
-  EXPECT_EQ(first, second);
+  EXPECT_EQ(ledger_.Admit(kIp, {}), first);
   EXPECT_NE(ledger_.Admit(kOther, {}), first);
   ledger_.Leave(kIp);
   EXPECT_EQ(ledger_.Admit(kIp, {}), first);
-  ledger_.Leave(kIp);
-  ledger_.Leave(kIp);
-  // It outlives the ledger's knowledge of it.
-  EXPECT_EQ(*first, 5);
-  const IpLedger::Count fresh = ledger_.Admit(kIp, {});
-  ASSERT_NE(fresh, nullptr);
-  EXPECT_EQ(*fresh, 0);
 }
 
 TEST_F(IpLedgerTest, ToWaitUntilEmptyMayBeShort) {
@@ -187,12 +217,12 @@ TEST_F(IpLedgerTest, ManyThreadsComeAndGo) {
     threads.emplace_back([&, i] {
       for (int turn = 0; turn < 2000; ++turn) {
         const std::string& ip = ips[(i + turn) % ips.size()];
-        const IpLedger::Count count = ledger_.Admit(ip, absl::Hours(1));
-        ASSERT_NE(count, nullptr);
-        EXPECT_GT(++*count, 0);
+        const std::shared_ptr<IpCounts> counts =
+            ledger_.Admit(ip, absl::Hours(1));
+        ASSERT_NE(counts, nullptr);
+        ++counts->useful;
         EXPECT_GT(ledger_.connections(), 0);
         ledger_.Punish("192.0.2.4", absl::Hours(1));
-        EXPECT_GE(--*count, 0);
         ledger_.Leave(ip);
       }
     });

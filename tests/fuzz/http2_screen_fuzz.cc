@@ -18,6 +18,7 @@
 namespace {
 
 using wxident::Http2Screen;
+using wxident::IpCounts;
 
 constexpr int kPauses[] = {0, 1, 50, 100, 500, 2'000, 5'000, 11'000};  // ms
 
@@ -62,10 +63,11 @@ struct Outcome {
 
 // `most` bytes at once.
 Outcome Screened(const std::vector<Piece>& pieces, size_t most) {
-  std::atomic<int> unfinished{0};
+  IpCounts ip;
+  const std::atomic<int>& unfinished = ip.unfinished;
   Outcome out;
   {
-    Http2Screen screen(unfinished);
+    Http2Screen screen(ip);
     for (const Piece& piece : pieces) {
       ++out.pieces;
       out.wrong = screen.OnTime(piece.at);
