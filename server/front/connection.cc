@@ -228,6 +228,7 @@ bool Connection::PumpDown(Scratch& scratch, absl::Duration now) {
 }
 
 void Connection::Linger(absl::Duration now) {
+  screen_.OnServerEnd(now);
   // Closed at once, with something unread, the connection would be reset, and
   // the client lose what gRPC said last.
   if (tls_ != nullptr) tls_->End();

@@ -11,6 +11,7 @@ enum FrameType : uint8_t {
   kHeaders = 1,
   kRstStream = 3,
   kSettings = 4,
+  kGoaway = 7,
   kContinuation = 9,
 };
 constexpr uint8_t kEndStream = 0x1;  // of DATA and HEADERS
@@ -69,6 +70,7 @@ void Http2FrameReader::Read(absl::string_view bytes,
 
 absl::string_view Http2Screen::OnClient(absl::string_view bytes,
                                         absl::Duration now) {
+  client_at_ = now;
   if (!greeted()) {
     const absl::string_view due =
         kGreeting.substr(greeted_, std::min(bytes.size(), kGreeting.size()));
@@ -93,6 +95,10 @@ absl::string_view Http2Screen::OnServer(absl::string_view bytes,
     return wrong.empty();
   });
   return wrong;
+}
+
+void Http2Screen::OnServerEnd(absl::Duration now) {
+  if (useful_ && !goodbye_ && now - client_at_ < kSilence) --ip_.useful;
 }
 
 absl::string_view Http2Screen::OnTime(absl::Duration now) {
@@ -190,6 +196,7 @@ absl::string_view Http2Screen::OnServerFrame(const Http2Frame& frame,
     if (unacknowledged_++ == 0) unacknowledged_since_ = now;
     return "";
   }
+  if (frame.type == kGoaway) goodbye_ = true;
   const auto found = streams_.find(frame.stream);
   if (found == streams_.end()) return "";
   if (frame.type == kRstStream) {

@@ -51,7 +51,9 @@ class Http2FrameReader {
 struct IpCounts {
   // Requests that have not ended.
   std::atomic<int> unfinished{0};
-  // Connections on which a call has been answered, once for each.
+  // Connections on which a call has been answered, once for each, but for those
+  // that gRPC has then ended for what the client said. May be negative when
+  // somebody takes what is there.
   std::atomic<int> useful{0};
 };
 
@@ -99,6 +101,9 @@ class Http2Screen {
   // For a request to end, or to be answered before it does, as reflection's
   // are.
   static constexpr absl::Duration kRequestTime = absl::Seconds(10);
+  // A client that was silent for so long is not what a connection is ended for:
+  // it has gone, and gRPC has noticed.
+  static constexpr absl::Duration kSilence = absl::Seconds(5);
   // To acknowledge our settings.
   static constexpr absl::Duration kSettingsTime = absl::Seconds(10);
 
@@ -114,6 +119,8 @@ class Http2Screen {
   // The client, or gRPC, sends `bytes`.
   absl::string_view OnClient(absl::string_view bytes, absl::Duration now);
   absl::string_view OnServer(absl::string_view bytes, absl::Duration now);
+  // gRPC has ended the connection.
+  void OnServerEnd(absl::Duration now);
   // To be called each second or so.
   absl::string_view OnTime(absl::Duration now);
 
@@ -163,6 +170,11 @@ class Http2Screen {
   Allowance frames_{kFrames};
   // Whether a call has been answered.
   bool useful_ = false;
+  // Whether the server has said GOAWAY, as gRPC does before it ends a
+  // connection for a reason of its own.
+  bool goodbye_ = false;
+  // When the client last sent something.
+  absl::Duration client_at_;
   // Whether the client has acknowledged settings of ours; those that it has
   // not, and since when.
   bool settled_ = false;

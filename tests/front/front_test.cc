@@ -347,8 +347,9 @@ TEST_F(FrontTest, WhoOnlyCostsIsCutOffAndItsIpOnProbation) {
 TEST_F(FrontTest, BoundsConnectionsOfOneIpAndTakesNewOnesAfterwards) {
   Start();
   {
-    std::vector<std::unique_ptr<RawPeer>> clients;
+    // The clients end first.
     std::vector<std::unique_ptr<Inner>> inners;
+    std::vector<std::unique_ptr<RawPeer>> clients;
     for (int i = 0; i < IpLedger::kMaxConnectionsPerIp; ++i) {
       clients.push_back(std::make_unique<RawPeer>(
           front_->addr(), absl::Now() + kPatience, "127.0.0.1"));

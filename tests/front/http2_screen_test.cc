@@ -220,6 +220,29 @@ TEST_F(Http2ScreenTest, TellsWhenItsFirstCallIsAnswered) {
   EXPECT_EQ(ip_.useful, 1);
 }
 
+TEST_F(Http2ScreenTest, WhatGrpcEndsForTheClientsFaultWasNoUse) {
+  ASSERT_EQ(talk_.AnswerNext(), "");
+  talk_.screen.OnServerEnd(talk_.now);
+  EXPECT_EQ(ip_.useful, 0);
+  // Nothing was answered.
+  Talk other(ip_);
+  other.screen.OnServerEnd(other.now);
+  EXPECT_EQ(ip_.useful, 0);
+}
+
+TEST_F(Http2ScreenTest, WhatGrpcEndsForReasonsOfItsOwnWasOfUse) {
+  ASSERT_EQ(talk_.AnswerNext(), "");
+  ASSERT_EQ(talk_.Server(Frame(kGoaway, 0, 0, Text(8))), "");
+  talk_.screen.OnServerEnd(talk_.now);
+  EXPECT_EQ(ip_.useful, 1);
+  // The client has gone.
+  Talk other(ip_);
+  ASSERT_EQ(other.AnswerNext(), "");
+  other.now += Http2Screen::kSilence;
+  other.screen.OnServerEnd(other.now);
+  EXPECT_EQ(ip_.useful, 2);
+}
+
 TEST_F(Http2ScreenTest, AnHonestClientMayResetHalfOfItsCalls) {
   const auto two_calls = [&] { return talk_.AnswerNext() + talk_.ResetNext(); };
   EXPECT_EQ(Allowed(two_calls), "always");
