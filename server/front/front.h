@@ -8,8 +8,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "server/base/metrics.h"
 #include "server/crypto/tls_server.h"
 #include "server/front/accept_loop.h"
