@@ -12,27 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tests/front/connect_to.h"
 
 namespace wxident {
 namespace {
-
-int Connect(const std::string& addr) {
-  int port = 0;
-  EXPECT_TRUE(absl::SimpleAtoi(addr.substr(addr.rfind(':') + 1), &port));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(port));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 &&
-      connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
-    close(fd);
-    return -1;
-  }
-  return fd;
-}
 
 // What the loop handed over; closes it at the end.
 class Accepted {
@@ -71,8 +55,8 @@ TEST(AcceptLoopTest, HandsConnectionsOver) {
   auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
   ASSERT_TRUE(loop.ok()) << loop.status();
   (*loop)->Run(accepted.Taker());
-  const int a = Connect((*loop)->addr());
-  const int b = Connect((*loop)->addr());
+  const int a = ConnectTo((*loop)->addr());
+  const int b = ConnectTo((*loop)->addr());
   EXPECT_TRUE(accepted.WaitFor(2));
   sockaddr_in own{};
   socklen_t size = sizeof(own);
@@ -103,7 +87,7 @@ TEST(AcceptLoopTest, StopsAccepting) {
   ASSERT_TRUE(loop.ok());
   (*loop)->Run(accepted.Taker());
   (*loop)->StopAccepting();
-  EXPECT_EQ(Connect((*loop)->addr()), -1);
+  EXPECT_EQ(ConnectTo((*loop)->addr()), -1);
   (*loop)->Stop();
 }
 
@@ -113,30 +97,25 @@ TEST(AcceptLoopTest, SurvivesRunningOutOfDescriptors) {
   auto loop = AcceptLoop::Listen("127.0.0.1:0", metrics);
   ASSERT_TRUE(loop.ok());
   (*loop)->Run(accepted.Taker());
-  const int before = Connect((*loop)->addr());
+  const int before = ConnectTo((*loop)->addr());
   ASSERT_TRUE(accepted.WaitFor(1));
 
   // This side of the connections is opened before the limit falls.
   std::vector<int> sockets;
   for (int i = 0; i < 8; ++i)
     sockets.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  int port = 0;
-  ASSERT_TRUE(absl::SimpleAtoi(
-      (*loop)->addr().substr((*loop)->addr().rfind(':') + 1), &port));
   rlimit limit{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit none{3, limit.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(port));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const sockaddr_in to = LoopbackAddress((*loop)->addr());
   for (int fd : sockets)
-    EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+    EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)),
+              0);
   // With no descriptor to spare nothing can be accepted, not even to refuse it.
   // What matters is that the loop is alive when there are some again.
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  const int after = Connect((*loop)->addr());
+  const int after = ConnectTo((*loop)->addr());
   EXPECT_GE(after, 0);
   EXPECT_TRUE(accepted.WaitFor(2));
   close(before);

@@ -1,9 +1,7 @@
 #include "server/front/front.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -21,11 +19,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/crypto/test_ca.h"
 #include "tests/crypto/tls_client.h"
+#include "tests/front/connect_to.h"
 #include "tests/hostile/http2_frames.h"
 #include "tests/hostile/raw_peer.h"
 
@@ -158,15 +156,8 @@ class FrontTest : public testing::Test {
   }
 
   std::unique_ptr<TlsClient> ConnectTls(const TestCertificate& shown) const {
-    int port = 0;
-    EXPECT_TRUE(absl::SimpleAtoi(
-        front_->addr().substr(front_->addr().rfind(':') + 1), &port));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+    const int fd = ConnectTo(front_->addr());
+    EXPECT_GE(fd, 0);
     return std::make_unique<TlsClient>(fd, ca_.pem,
                                        TlsClientOptions{.shown = &shown});
   }
