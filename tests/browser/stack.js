@@ -27,10 +27,12 @@ function run(program, argv) {
 export class Stack {
   #programs = [];
 
-  // Answers when the server serves.
+  dir = fs.mkdtempSync(path.join(os.tmpdir(), 'wxident-browser.'));
+
+  // Answers when the server serves. `new Stack()` is a folder alone, in which a
+  // site may start that has no wxident.
   static async start() {
     const stack = new Stack();
-    stack.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'wxident-browser.'));
     try {
       await stack.#start();
     } catch (error) {
@@ -81,7 +83,7 @@ export class Stack {
       process.execPath,
       [path.join(tree, 'docs/examples/website/site.js')],
       {
-        WXIDENT_GRPC_ADDR: this.grpc,
+        WXIDENT_CLIENT_ADDR: this.grpc,
         WECHAT_PAGE_ORIGIN: this.weChat,
         TLS_CERT_FILE: path.join(this.dir, 'server.pem'),
         TLS_KEY_FILE: path.join(this.dir, 'server.key'),
@@ -126,8 +128,13 @@ export class Stack {
       child.kill('SIGTERM');
       await ended;
     }
-    this.#postgres('stop');
+    if (fs.existsSync(path.join(this.dir, 'postgres'))) this.#postgres('stop');
     fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  // Whether every program that was started is there.
+  isUp() {
+    return this.#programs.every(({ child }) => child.exitCode === null);
   }
 
   // What every program wrote, for a test that failed.

@@ -1,6 +1,7 @@
 // A small site with a "Log in with WeChat" button. README.md tells how to run
 // it; this file reads from top to bottom.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -11,7 +12,7 @@ const env = process.env;
 const appId = env.APP_ID;
 if (!appId) throw new Error('APP_ID: set it to the app id of your website app');
 const scope = env.SCOPE || 'snsapi_login';
-const call = connect(env.WXIDENT_GRPC_ADDR || '127.0.0.1:8443');
+const call = connect(env.WXIDENT_CLIENT_ADDR || '127.0.0.1:8443');
 
 // The two cookies. The prefix __Host- has the browser insist on HTTPS and on
 // this very host. No script can read them. SameSite=Lax: they come along when
@@ -120,20 +121,29 @@ function cookie(request, name) {
 }
 
 function same(a, b) {
-  if (!a || !b || a.length !== b.length) return false;
-  return timingSafeEqual(Buffer.from(a), Buffer.from(b));
+  if (!a || !b) return false;
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  // Bytes, not characters: timingSafeEqual throws when lengths differ.
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
-async function handle(request, response) {
-  const { pathname, searchParams } = new URL(request.url, siteUrl);
-  const route = routes[`${request.method} ${pathname}`];
-  const answer = route
-    ? await route(request, searchParams).catch((error) => {
-        console.error(`${pathname}: ${error.message}`);
-        const [status, sentence] = explain(error);
-        return page(status, `<p>${sentence}</p><p><a href="/">Back</a></p>`);
-      })
-    : page(404, '<p>There is no such page.</p>');
+// What a request asks for may be anything, not only what a browser sends. Path
+// and query are cut apart by hand, for `new URL` throws at what is no URL, and
+// takes //host/path for a path of another host.
+async function answerTo(request) {
+  const [path, query] = request.url.split(/\?(.*)/s);
+  const route = routes[`${request.method} ${path}`];
+  if (!route) return page(404, '<p>There is no such page.</p>');
+  try {
+    return await route(request, new URLSearchParams(query));
+  } catch (error) {
+    console.error(`${path}: ${error.message}`);
+    const [status, sentence] = explain(error);
+    return page(status, `<p>${sentence}</p><p><a href="/">Back</a></p>`);
+  }
+}
+
+function send(response, answer) {
   response.writeHead(answer.status, {
     ...answer.headers,
     'Set-Cookie': answer.cookies,
@@ -142,6 +152,17 @@ async function handle(request, response) {
     'Referrer-Policy': 'no-referrer',
   });
   response.end(answer.body);
+}
+
+// A promise that nobody waits for would end the process when it is rejected:
+// whatever goes wrong with one request ends that request alone.
+function handle(request, response) {
+  answerTo(request)
+    .then((answer) => send(response, answer))
+    .catch((error) => {
+      console.error(`no answer: ${error.message}`);
+      response.destroy();
+    });
 }
 
 // WeChat sends people back to https only. Without a certificate, something that
@@ -155,8 +176,8 @@ const server = env.TLS_CERT_FILE
       handle,
     )
   : http.createServer(handle);
-await new Promise((resolve) =>
-  server.listen(Number(env.PORT || 8080), env.HOST || '127.0.0.1', resolve),
-);
+server.listen(Number(env.PORT || 8080), env.HOST || '127.0.0.1');
+await once(server, 'listening');
+server.on('error', (error) => console.error(`server: ${error.message}`));
 const siteUrl = env.SITE_URL || `https://localhost:${server.address().port}`;
 console.log(`listening: ${siteUrl}`);

@@ -32,6 +32,10 @@ export function connect(address) {
 // What a failed call means for the person before the screen: a status for the
 // page and a sentence. error.details says more, and belongs in the log.
 export function explain(error) {
+  // gRPC's codes are numbers. What has none is a mistake of this site.
+  if (typeof error.code !== 'number') {
+    return [500, 'Something went wrong here. Please try again later.'];
+  }
   switch (error.code) {
     case grpc.status.INVALID_ARGUMENT:
     case grpc.status.FAILED_PRECONDITION:
