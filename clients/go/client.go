@@ -73,9 +73,10 @@ func New(address string, opts ...Option) (*Client, error) {
 	return newClient(address, options{}, opts)
 }
 
-// FromEnv makes a client from the environment: WXIDENT_GRPC_ADDR (required),
-// WXIDENT_TLS_CA_FILE, WXIDENT_TLS_CERT_FILE, WXIDENT_TLS_KEY_FILE,
-// WXIDENT_TLS_SERVER_NAME and WXIDENT_INSECURE. Options given here win.
+// FromEnv makes a client from the environment: WXIDENT_CLIENT_ADDR (required),
+// WXIDENT_CLIENT_TLS_CA_FILE, WXIDENT_CLIENT_TLS_CERT_FILE,
+// WXIDENT_CLIENT_TLS_KEY_FILE, WXIDENT_CLIENT_TLS_SERVER_NAME and
+// WXIDENT_CLIENT_INSECURE. Options given here win.
 func FromEnv(opts ...Option) (*Client, error) {
 	address, o, err := optionsFromEnv()
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 
 // The variables that FromEnv reads.
 const (
-	EnvAddress    = "WXIDENT_GRPC_ADDR"
-	EnvCAFile     = "WXIDENT_TLS_CA_FILE"
-	EnvCertFile   = "WXIDENT_TLS_CERT_FILE"
-	EnvKeyFile    = "WXIDENT_TLS_KEY_FILE"
-	EnvServerName = "WXIDENT_TLS_SERVER_NAME"
-	EnvInsecure   = "WXIDENT_INSECURE"
+	EnvAddress    = "WXIDENT_CLIENT_ADDR"
+	EnvCAFile     = "WXIDENT_CLIENT_TLS_CA_FILE"
+	EnvCertFile   = "WXIDENT_CLIENT_TLS_CERT_FILE"
+	EnvKeyFile    = "WXIDENT_CLIENT_TLS_KEY_FILE"
+	EnvServerName = "WXIDENT_CLIENT_TLS_SERVER_NAME"
+	EnvInsecure   = "WXIDENT_CLIENT_INSECURE"
 )
 
 // Option is one setting of a Client, for New and FromEnv.

@@ -264,9 +264,10 @@ class Runner {
   }
 
   Answer OpenEnv(const Json& args) {
-    for (const char* name : {"WXIDENT_GRPC_ADDR", "WXIDENT_TLS_CA_FILE",
-                             "WXIDENT_TLS_CERT_FILE", "WXIDENT_TLS_KEY_FILE",
-                             "WXIDENT_TLS_SERVER_NAME", "WXIDENT_INSECURE"})
+    for (const char* name :
+         {"WXIDENT_CLIENT_ADDR", "WXIDENT_CLIENT_TLS_CA_FILE",
+          "WXIDENT_CLIENT_TLS_CERT_FILE", "WXIDENT_CLIENT_TLS_KEY_FILE",
+          "WXIDENT_CLIENT_TLS_SERVER_NAME", "WXIDENT_CLIENT_INSECURE"})
       unsetenv(name);
     for (const auto& [name, value] : args.at("env").items())
       setenv(name.c_str(), value.get<std::string>().c_str(), 1);

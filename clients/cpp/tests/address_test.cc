@@ -38,7 +38,7 @@ class BadAddressTest : public testing::TestWithParam<const char*> {};
 TEST_P(BadAddressTest, IsRefused) {
   const absl::Status status = ParseAddress(GetParam()).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << GetParam();
-  EXPECT_THAT(status.message(), HasSubstr("address (WXIDENT_GRPC_ADDR)"));
+  EXPECT_THAT(status.message(), HasSubstr("address (WXIDENT_CLIENT_ADDR)"));
   EXPECT_THAT(status.message(), HasSubstr("host:port"));
 }
 

@@ -81,9 +81,9 @@ TEST(CreateTest, PlainTextIsForLoopback) {
         "127.0.0.1:80,no-such-host.invalid:80", "dns:///wxident:80",
         "[2001:db8::1]:80"}) {
     options.address = address;
-    EXPECT_THAT(
-        Refusal(options).message(),
-        AllOf(HasSubstr("insecure (WXIDENT_INSECURE)"), HasSubstr("loopback")));
+    EXPECT_THAT(Refusal(options).message(),
+                AllOf(HasSubstr("insecure (WXIDENT_CLIENT_INSECURE)"),
+                      HasSubstr("loopback")));
   }
   for (const char* address : {"localhost:80", "[::1]:80", "127.9.9.9:80",
                               "dns:///localhost:80", "127.0.0.1:1,[::1]:2"}) {
@@ -93,16 +93,19 @@ TEST(CreateTest, PlainTextIsForLoopback) {
 }
 
 TEST(CreateTest, AddressIsRequired) {
-  EXPECT_THAT(Refusal({}).message(), HasSubstr("address (WXIDENT_GRPC_ADDR)"));
+  EXPECT_THAT(Refusal({}).message(),
+              HasSubstr("address (WXIDENT_CLIENT_ADDR)"));
 }
 
 TEST(CreateTest, CertificateAndKeyBelongTogether) {
   ClientOptions options;
   options.address = "wxident:443";
   options.cert_file = "/etc/hostname";
-  EXPECT_THAT(Refusal(options).message(),
-              AllOf(HasSubstr("WXIDENT_TLS_CERT_FILE, WXIDENT_TLS_KEY_FILE"),
-                    HasSubstr("both")));
+  EXPECT_THAT(
+      Refusal(options).message(),
+      AllOf(HasSubstr(
+                "WXIDENT_CLIENT_TLS_CERT_FILE, WXIDENT_CLIENT_TLS_KEY_FILE"),
+            HasSubstr("both")));
 }
 
 TEST(CreateTest, AMissingFileIsNamed) {
@@ -110,7 +113,7 @@ TEST(CreateTest, AMissingFileIsNamed) {
   options.address = "wxident:443";
   options.ca_file = "/no/such/file";
   EXPECT_THAT(Refusal(options).message(),
-              AllOf(HasSubstr("ca_file (WXIDENT_TLS_CA_FILE)"),
+              AllOf(HasSubstr("ca_file (WXIDENT_CLIENT_TLS_CA_FILE)"),
                     HasSubstr("/no/such/file")));
 }
 
@@ -126,9 +129,10 @@ class FromEnvTest : public testing::Test {
   ~FromEnvTest() override { Set({}); }
 
   static void Set(const std::map<std::string, std::string>& values) {
-    for (const char* name : {"WXIDENT_GRPC_ADDR", "WXIDENT_TLS_CA_FILE",
-                             "WXIDENT_TLS_CERT_FILE", "WXIDENT_TLS_KEY_FILE",
-                             "WXIDENT_TLS_SERVER_NAME", "WXIDENT_INSECURE"})
+    for (const char* name :
+         {"WXIDENT_CLIENT_ADDR", "WXIDENT_CLIENT_TLS_CA_FILE",
+          "WXIDENT_CLIENT_TLS_CERT_FILE", "WXIDENT_CLIENT_TLS_KEY_FILE",
+          "WXIDENT_CLIENT_TLS_SERVER_NAME", "WXIDENT_CLIENT_INSECURE"})
       unsetenv(name);
     for (const auto& [name, value] : values)
       setenv(name.c_str(), value.c_str(), 1);
@@ -136,12 +140,12 @@ class FromEnvTest : public testing::Test {
 };
 
 TEST_F(FromEnvTest, ReadsEachVariable) {
-  Set({{"WXIDENT_GRPC_ADDR", "a:1"},
-       {"WXIDENT_TLS_CA_FILE", "ca"},
-       {"WXIDENT_TLS_CERT_FILE", "cert"},
-       {"WXIDENT_TLS_KEY_FILE", "key"},
-       {"WXIDENT_TLS_SERVER_NAME", "name"},
-       {"WXIDENT_INSECURE", "true"}});
+  Set({{"WXIDENT_CLIENT_ADDR", "a:1"},
+       {"WXIDENT_CLIENT_TLS_CA_FILE", "ca"},
+       {"WXIDENT_CLIENT_TLS_CERT_FILE", "cert"},
+       {"WXIDENT_CLIENT_TLS_KEY_FILE", "key"},
+       {"WXIDENT_CLIENT_TLS_SERVER_NAME", "name"},
+       {"WXIDENT_CLIENT_INSECURE", "true"}});
   const auto options = ClientOptions::FromEnv();
   ASSERT_TRUE(options.ok());
   EXPECT_EQ(options->address, "a:1");
@@ -153,17 +157,18 @@ TEST_F(FromEnvTest, ReadsEachVariable) {
 }
 
 TEST_F(FromEnvTest, Insecure) {
-  Set({{"WXIDENT_INSECURE", "false"}});
+  Set({{"WXIDENT_CLIENT_INSECURE", "false"}});
   EXPECT_FALSE(ClientOptions::FromEnv()->insecure);
-  Set({{"WXIDENT_INSECURE", "yes"}});
+  Set({{"WXIDENT_CLIENT_INSECURE", "yes"}});
   const absl::Status status = Client::FromEnv().status();
   EXPECT_TRUE(absl::IsInvalidArgument(status));
-  EXPECT_THAT(status.message(), HasSubstr("WXIDENT_INSECURE"));
+  EXPECT_THAT(status.message(), HasSubstr("WXIDENT_CLIENT_INSECURE"));
 }
 
 TEST_F(FromEnvTest, AClientThatWorks) {
   FakeWxident fake;
-  Set({{"WXIDENT_GRPC_ADDR", fake.address()}, {"WXIDENT_INSECURE", "true"}});
+  Set({{"WXIDENT_CLIENT_ADDR", fake.address()},
+       {"WXIDENT_CLIENT_INSECURE", "true"}});
   const auto client = Client::FromEnv();
   ASSERT_TRUE(client.ok()) << client.status();
   const auto login = (*client)->Login(LoginOf(fake, "alice"));

@@ -29,7 +29,7 @@ if "$work/bin/quickstart" code 2> error; then
   echo 'it started without an address' >&2
   exit 1
 fi
-if ! grep -F 'address (WXIDENT_GRPC_ADDR) is required' error; then
+if ! grep -F 'address (WXIDENT_CLIENT_ADDR) is required' error; then
   cat error >&2
   exit 1
 fi

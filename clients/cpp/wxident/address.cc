@@ -20,7 +20,7 @@ namespace {
 constexpr char kDns[] = "dns:///";
 
 absl::Status BadAddress(const std::string& what) {
-  return Refused("address", "WXIDENT_GRPC_ADDR", what);
+  return Refused("address", "WXIDENT_CLIENT_ADDR", what);
 }
 
 absl::StatusOr<HostPort> Split(const std::string& address) {

@@ -50,7 +50,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
   if (options.insecure) {
     for (const auto& [host, port] : *addresses)
       if (!IsLoopback(host))
-        return Refused("insecure", "WXIDENT_INSECURE",
+        return Refused("insecure", "WXIDENT_CLIENT_INSECURE",
                        absl::StrCat("allows loopback addresses only, and ",
                                     host, " is none; use TLS"));
     credentials = grpc::InsecureChannelCredentials();

@@ -24,15 +24,15 @@ std::string Variable(const char* name) {
 
 absl::StatusOr<ClientOptions> ClientOptions::FromEnv() {
   ClientOptions options;
-  options.address = Variable("WXIDENT_GRPC_ADDR");
-  options.ca_file = Variable("WXIDENT_TLS_CA_FILE");
-  options.cert_file = Variable("WXIDENT_TLS_CERT_FILE");
-  options.key_file = Variable("WXIDENT_TLS_KEY_FILE");
-  options.server_name = Variable("WXIDENT_TLS_SERVER_NAME");
-  const std::string insecure = Variable("WXIDENT_INSECURE");
+  options.address = Variable("WXIDENT_CLIENT_ADDR");
+  options.ca_file = Variable("WXIDENT_CLIENT_TLS_CA_FILE");
+  options.cert_file = Variable("WXIDENT_CLIENT_TLS_CERT_FILE");
+  options.key_file = Variable("WXIDENT_CLIENT_TLS_KEY_FILE");
+  options.server_name = Variable("WXIDENT_CLIENT_TLS_SERVER_NAME");
+  const std::string insecure = Variable("WXIDENT_CLIENT_INSECURE");
   if (insecure != "" && insecure != "true" && insecure != "false")
     return absl::InvalidArgumentError(
-        absl::StrCat("insecure (WXIDENT_INSECURE) is \"", insecure,
+        absl::StrCat("insecure (WXIDENT_CLIENT_INSECURE) is \"", insecure,
                      "\"; set it to true or false"));
   options.insecure = insecure == "true";
   return options;

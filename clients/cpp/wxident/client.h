@@ -47,9 +47,9 @@ struct ClientOptions {
   // Called at each call, on the caller's thread; may be empty.
   std::function<TraceContext()> trace_context;
 
-  // From WXIDENT_GRPC_ADDR, WXIDENT_TLS_CA_FILE, WXIDENT_TLS_CERT_FILE,
-  // WXIDENT_TLS_KEY_FILE, WXIDENT_TLS_SERVER_NAME and WXIDENT_INSECURE (true or
-  // false).
+  // From WXIDENT_CLIENT_ADDR, WXIDENT_CLIENT_TLS_CA_FILE,
+  // WXIDENT_CLIENT_TLS_CERT_FILE, WXIDENT_CLIENT_TLS_KEY_FILE,
+  // WXIDENT_CLIENT_TLS_SERVER_NAME and WXIDENT_CLIENT_INSECURE (true or false).
   static absl::StatusOr<ClientOptions> FromEnv();
 };
 

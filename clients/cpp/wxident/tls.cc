@@ -34,12 +34,14 @@ using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
 absl::Status CheckFiles(const ClientOptions& options) {
   if (options.cert_file.empty() != options.key_file.empty())
     return Refused("cert_file and key_file",
-                   "WXIDENT_TLS_CERT_FILE, WXIDENT_TLS_KEY_FILE",
+                   "WXIDENT_CLIENT_TLS_CERT_FILE, WXIDENT_CLIENT_TLS_KEY_FILE",
                    "must both be set, or neither");
   for (const auto& [path, option, variable] :
-       {std::tuple(options.ca_file, "ca_file", "WXIDENT_TLS_CA_FILE"),
-        std::tuple(options.cert_file, "cert_file", "WXIDENT_TLS_CERT_FILE"),
-        std::tuple(options.key_file, "key_file", "WXIDENT_TLS_KEY_FILE")})
+       {std::tuple(options.ca_file, "ca_file", "WXIDENT_CLIENT_TLS_CA_FILE"),
+        std::tuple(options.cert_file, "cert_file",
+                   "WXIDENT_CLIENT_TLS_CERT_FILE"),
+        std::tuple(options.key_file, "key_file",
+                   "WXIDENT_CLIENT_TLS_KEY_FILE")})
     if (!path.empty() && access(path.c_str(), R_OK) != 0)
       return Refused(option, variable, absl::StrCat("cannot be read: ", path));
   const Context context(SSL_CTX_new(TLS_client_method()));
@@ -47,18 +49,18 @@ absl::Status CheckFiles(const ClientOptions& options) {
   if (!options.ca_file.empty() &&
       SSL_CTX_load_verify_locations(context.get(), options.ca_file.c_str(),
                                     nullptr) != 1)
-    bad = Refused("ca_file", "WXIDENT_TLS_CA_FILE",
+    bad = Refused("ca_file", "WXIDENT_CLIENT_TLS_CA_FILE",
                   absl::StrCat("has no certificate in PEM: ", options.ca_file));
   else if (!options.cert_file.empty() &&
            SSL_CTX_use_certificate_chain_file(context.get(),
                                               options.cert_file.c_str()) != 1)
     bad =
-        Refused("cert_file", "WXIDENT_TLS_CERT_FILE",
+        Refused("cert_file", "WXIDENT_CLIENT_TLS_CERT_FILE",
                 absl::StrCat("has no certificate in PEM: ", options.cert_file));
   else if (!options.key_file.empty() &&
            SSL_CTX_use_PrivateKey_file(context.get(), options.key_file.c_str(),
                                        SSL_FILETYPE_PEM) != 1)
-    bad = Refused("key_file", "WXIDENT_TLS_KEY_FILE",
+    bad = Refused("key_file", "WXIDENT_CLIENT_TLS_KEY_FILE",
                   absl::StrCat("has no private key in PEM, or not that of "
                                "cert_file: ",
                                options.key_file));

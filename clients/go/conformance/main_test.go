@@ -89,7 +89,7 @@ func TestConversation(t *testing.T) {
 		t.Errorf("hello gave %v", hello)
 	}
 	d.want(d.do("open", object{"name": "c1", "address": fake.Addr(), "insecure": true}), object{})
-	d.want(d.do("open_env", object{"name": "c2", "env": object{"WXIDENT_GRPC_ADDR": fake.Addr(), "WXIDENT_INSECURE": "true"}}), object{})
+	d.want(d.do("open_env", object{"name": "c2", "env": object{"WXIDENT_CLIENT_ADDR": fake.Addr(), "WXIDENT_CLIENT_INSECURE": "true"}}), object{})
 
 	// Calls, with both ways to write a field.
 	var token string

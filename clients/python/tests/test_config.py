@@ -53,7 +53,7 @@ def test_addresses(address, expected):
 )
 @pytest.mark.parametrize("maker", MAKERS)
 def test_bad_addresses(maker, address):
-    with pytest.raises(wxident.ConfigError, match=r"address \(WXIDENT_GRPC_ADDR\)"):
+    with pytest.raises(wxident.ConfigError, match=r"address \(WXIDENT_CLIENT_ADDR\)"):
         maker(address)
 
 
@@ -75,14 +75,14 @@ def test_targets(address, target):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"address": "example.com:1", "insecure": True}, "WXIDENT_INSECURE"),
+        ({"address": "example.com:1", "insecure": True}, "WXIDENT_CLIENT_INSECURE"),
         ({"address": "127.0.0.1:1,10.0.0.1:1", "insecure": True}, "10.0.0.1:1"),
-        ({"cert_file": "x"}, "WXIDENT_TLS_KEY_FILE"),
-        ({"key_file": "x"}, "WXIDENT_TLS_CERT_FILE"),
-        ({"ca_file": "/no/such"}, "WXIDENT_TLS_CA_FILE"),
-        ({"insecure": True, "ca_file": "x"}, "WXIDENT_TLS_CA_FILE"),
-        ({"insecure": True, "server_name": "x"}, "WXIDENT_TLS_SERVER_NAME"),
-        ({"address": "a:1,b:1"}, "WXIDENT_TLS_SERVER_NAME"),
+        ({"cert_file": "x"}, "WXIDENT_CLIENT_TLS_KEY_FILE"),
+        ({"key_file": "x"}, "WXIDENT_CLIENT_TLS_CERT_FILE"),
+        ({"ca_file": "/no/such"}, "WXIDENT_CLIENT_TLS_CA_FILE"),
+        ({"insecure": True, "ca_file": "x"}, "WXIDENT_CLIENT_TLS_CA_FILE"),
+        ({"insecure": True, "server_name": "x"}, "WXIDENT_CLIENT_TLS_SERVER_NAME"),
+        ({"address": "a:1,b:1"}, "WXIDENT_CLIENT_TLS_SERVER_NAME"),
         ({"timeouts": {"Login": 1}}, "'Login'"),
         ({"timeouts": {"login": 0}}, "above zero"),
     ],
@@ -107,12 +107,12 @@ def test_plain_text_to_this_machine(address):
 def test_environment(maker, certificates):
     client = maker.from_env(
         {
-            "WXIDENT_GRPC_ADDR": "wxident.internal:8443",
-            "WXIDENT_TLS_CA_FILE": str(certificates.authority.ca),
-            "WXIDENT_TLS_CERT_FILE": str(certificates.client.cert),
-            "WXIDENT_TLS_KEY_FILE": str(certificates.client.key),
-            "WXIDENT_TLS_SERVER_NAME": "other.internal",
-            "WXIDENT_INSECURE": "false",
+            "WXIDENT_CLIENT_ADDR": "wxident.internal:8443",
+            "WXIDENT_CLIENT_TLS_CA_FILE": str(certificates.authority.ca),
+            "WXIDENT_CLIENT_TLS_CERT_FILE": str(certificates.client.cert),
+            "WXIDENT_CLIENT_TLS_KEY_FILE": str(certificates.client.key),
+            "WXIDENT_CLIENT_TLS_SERVER_NAME": "other.internal",
+            "WXIDENT_CLIENT_INSECURE": "false",
         }
     )
     assert client._settings == _config.Settings(
@@ -126,8 +126,8 @@ def test_environment(maker, certificates):
 
 
 def test_the_process_environment_is_the_default(monkeypatch):
-    monkeypatch.setenv("WXIDENT_GRPC_ADDR", "localhost:7")
-    monkeypatch.setenv("WXIDENT_INSECURE", "1")
+    monkeypatch.setenv("WXIDENT_CLIENT_ADDR", "localhost:7")
+    monkeypatch.setenv("WXIDENT_CLIENT_INSECURE", "1")
     with wxident.Client.from_env() as client:
         assert client._settings.insecure
         assert str(client._settings.endpoints[0]) == "localhost:7"
@@ -136,9 +136,12 @@ def test_the_process_environment_is_the_default(monkeypatch):
 @pytest.mark.parametrize(
     ("environ", "variable"),
     [
-        ({}, "WXIDENT_GRPC_ADDR"),
-        ({"WXIDENT_GRPC_ADDR": "h:1", "WXIDENT_INSECURE": "yes"}, "WXIDENT_INSECURE"),
-        ({"WXIDENT_GRPC_ADDR": "h:1", "WXIDENT_INSECURE": "true"}, "h:1"),
+        ({}, "WXIDENT_CLIENT_ADDR"),
+        (
+            {"WXIDENT_CLIENT_ADDR": "h:1", "WXIDENT_CLIENT_INSECURE": "yes"},
+            "WXIDENT_CLIENT_INSECURE",
+        ),
+        ({"WXIDENT_CLIENT_ADDR": "h:1", "WXIDENT_CLIENT_INSECURE": "true"}, "h:1"),
     ],
 )
 def test_bad_environment(environ, variable):

@@ -93,12 +93,12 @@ def test_refusals(runner):
     assert error["code"] == "INVALID_ARGUMENT"
     assert error["kind"] == "ConfigError"
     error = runner.error("open_env", name="c1", env={})
-    assert "WXIDENT_GRPC_ADDR" in error["message"]
+    assert "WXIDENT_CLIENT_ADDR" in error["message"]
     assert runner.error("nonsense")["code"] == "INTERNAL"
 
 
 def test_calls(opened, fake, alice):
-    env = {"WXIDENT_GRPC_ADDR": fake.address, "WXIDENT_INSECURE": "true"}
+    env = {"WXIDENT_CLIENT_ADDR": fake.address, "WXIDENT_CLIENT_INSECURE": "true"}
     opened.ok("open_env", name="c2", env=env)
     login = opened.ok(
         "call",

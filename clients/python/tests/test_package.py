@@ -125,8 +125,8 @@ def environment(fake):
     return {
         **os.environ,
         "PYTHONPATH": str(ROOT / "src"),
-        "WXIDENT_GRPC_ADDR": fake.address,
-        "WXIDENT_INSECURE": "true",
+        "WXIDENT_CLIENT_ADDR": fake.address,
+        "WXIDENT_CLIENT_INSECURE": "true",
         "MINI_PROGRAM_APP_ID": APP,
     }
 

@@ -91,10 +91,10 @@ def test_an_unknown_authority(tls_fake, options, certificates):
 @pytest.mark.parametrize(
     ("option", "content", "words"),
     [
-        ("ca_file", "", "WXIDENT_TLS_CA_FILE"),
-        ("ca_file", "no pem", "WXIDENT_TLS_CA_FILE"),
-        ("cert_file", "no pem", "WXIDENT_TLS_CERT_FILE"),
-        ("key_file", "no pem", "WXIDENT_TLS_KEY_FILE"),
+        ("ca_file", "", "WXIDENT_CLIENT_TLS_CA_FILE"),
+        ("ca_file", "no pem", "WXIDENT_CLIENT_TLS_CA_FILE"),
+        ("cert_file", "no pem", "WXIDENT_CLIENT_TLS_CERT_FILE"),
+        ("key_file", "no pem", "WXIDENT_CLIENT_TLS_KEY_FILE"),
     ],
 )
 def test_bad_files(options, tmp_path, option, content, words):
@@ -106,7 +106,7 @@ def test_bad_files(options, tmp_path, option, content, words):
 
 def test_a_key_of_another_certificate(options, certificates):
     options["key_file"] = str(certificates.expired.key)
-    with pytest.raises(wxident.ConfigError, match="WXIDENT_TLS_KEY_FILE"):
+    with pytest.raises(wxident.ConfigError, match="WXIDENT_CLIENT_TLS_KEY_FILE"):
         wxident.Client("localhost:1", **options)
 
 
@@ -316,7 +316,7 @@ def test_no_name_is_an_error_of_the_call():
     with pytest.raises(wxident.WxidentError) as raised:
         client.validate_session("x")
     assert raised.value.code is grpc.StatusCode.UNAVAILABLE
-    assert "WXIDENT_GRPC_ADDR" in raised.value.message
+    assert "WXIDENT_CLIENT_ADDR" in raised.value.message
 
 
 async def test_a_slow_name_server_does_not_outlast_the_deadline():

@@ -29,7 +29,7 @@ export function parseAddress(text: string): Address {
     const port = Number(parts?.[3]);
     if (!host || port < 1 || port > 65535 || (parts?.[1] && isIP(host) !== 6)) {
       throw new ConfigError(
-        `address (WXIDENT_GRPC_ADDR) is ${JSON.stringify(text)}; it must be host:port,` +
+        `address (WXIDENT_CLIENT_ADDR) is ${JSON.stringify(text)}; it must be host:port,` +
           ' several of them separated by commas, or dns:///host:port',
       );
     }

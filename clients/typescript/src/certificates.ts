@@ -152,15 +152,15 @@ export class CertificateFiles implements experimental.CertificateProvider {
     const caBytes =
       ca === undefined
         ? Buffer.from(tls.rootCertificates.join('\n'))
-        : read(ca, 'caFile (WXIDENT_TLS_CA_FILE)');
+        : read(ca, 'caFile (WXIDENT_CLIENT_TLS_CA_FILE)');
     const identity =
       certificate === undefined || key === undefined
         ? undefined
         : {
-            certificate: read(certificate, 'certFile (WXIDENT_TLS_CERT_FILE)'),
-            privateKey: read(key, 'keyFile (WXIDENT_TLS_KEY_FILE)'),
+            certificate: read(certificate, 'certFile (WXIDENT_CLIENT_TLS_CERT_FILE)'),
+            privateKey: read(key, 'keyFile (WXIDENT_CLIENT_TLS_KEY_FILE)'),
           };
-    usable('caFile (WXIDENT_TLS_CA_FILE) holds no PEM certificates', {
+    usable('caFile (WXIDENT_CLIENT_TLS_CA_FILE) holds no PEM certificates', {
       ca: caBytes,
     });
     if (
@@ -169,12 +169,12 @@ export class CertificateFiles implements experimental.CertificateProvider {
       )
     ) {
       throw new ConfigError(
-        'caFile (WXIDENT_TLS_CA_FILE) holds no PEM certificates',
+        'caFile (WXIDENT_CLIENT_TLS_CA_FILE) holds no PEM certificates',
       );
     }
     if (identity) {
       usable(
-        'certFile (WXIDENT_TLS_CERT_FILE) and keyFile (WXIDENT_TLS_KEY_FILE) are not a' +
+        'certFile (WXIDENT_CLIENT_TLS_CERT_FILE) and keyFile (WXIDENT_CLIENT_TLS_KEY_FILE) are not a' +
           ' PEM certificate and its key',
         { cert: identity.certificate, key: identity.privateKey },
       );

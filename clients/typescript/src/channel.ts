@@ -37,7 +37,7 @@ export function openChannel(
 ): GrpcClient {
   if (!address) {
     throw new ConfigError(
-      'address (WXIDENT_GRPC_ADDR) is missing; give host:port',
+      'address (WXIDENT_CLIENT_ADDR) is missing; give host:port',
     );
   }
   const { target, hosts, loopback } = parseAddress(address);

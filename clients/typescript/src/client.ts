@@ -118,9 +118,10 @@ export class Client {
   }
 
   /**
-   * A client as the environment says: `WXIDENT_GRPC_ADDR`, `WXIDENT_TLS_CA_FILE`,
-   * `WXIDENT_TLS_CERT_FILE`, `WXIDENT_TLS_KEY_FILE`, `WXIDENT_TLS_SERVER_NAME`,
-   * `WXIDENT_INSECURE`. Options given here win.
+   * A client as the environment says: `WXIDENT_CLIENT_ADDR`,
+   * `WXIDENT_CLIENT_TLS_CA_FILE`, `WXIDENT_CLIENT_TLS_CERT_FILE`,
+   * `WXIDENT_CLIENT_TLS_KEY_FILE`, `WXIDENT_CLIENT_TLS_SERVER_NAME`,
+   * `WXIDENT_CLIENT_INSECURE`. Options given here win.
    */
   static fromEnv(options: ClientOptions = {}): Client {
     const env = settingsFromEnv(process.env);

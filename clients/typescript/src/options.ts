@@ -49,19 +49,19 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Reads `WXIDENT_...`; an empty variable counts as unset. */
 export function settingsFromEnv(env: Env): EnvSettings {
   const of = (name: string) => env[name] || undefined;
-  const insecure = of('WXIDENT_INSECURE');
+  const insecure = of('WXIDENT_CLIENT_INSECURE');
   if (insecure !== undefined && insecure !== 'true' && insecure !== 'false') {
     throw new ConfigError(
-      `insecure (WXIDENT_INSECURE) is ${JSON.stringify(insecure)}; it must be true or false`,
+      `insecure (WXIDENT_CLIENT_INSECURE) is ${JSON.stringify(insecure)}; it must be true or false`,
     );
   }
   return {
-    address: of('WXIDENT_GRPC_ADDR') ?? '',
+    address: of('WXIDENT_CLIENT_ADDR') ?? '',
     options: {
-      caFile: of('WXIDENT_TLS_CA_FILE'),
-      certFile: of('WXIDENT_TLS_CERT_FILE'),
-      keyFile: of('WXIDENT_TLS_KEY_FILE'),
-      serverName: of('WXIDENT_TLS_SERVER_NAME'),
+      caFile: of('WXIDENT_CLIENT_TLS_CA_FILE'),
+      certFile: of('WXIDENT_CLIENT_TLS_CERT_FILE'),
+      keyFile: of('WXIDENT_CLIENT_TLS_KEY_FILE'),
+      serverName: of('WXIDENT_CLIENT_TLS_SERVER_NAME'),
       insecure: insecure === 'true',
     },
   };
@@ -77,20 +77,20 @@ export function checkOptions(
     options;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new ConfigError(
-      'certFile (WXIDENT_TLS_CERT_FILE) and keyFile (WXIDENT_TLS_KEY_FILE) go together;' +
+      'certFile (WXIDENT_CLIENT_TLS_CERT_FILE) and keyFile (WXIDENT_CLIENT_TLS_KEY_FILE) go together;' +
         ` ${certFile === undefined ? 'certFile' : 'keyFile'} is missing`,
     );
   }
   if (insecure && (caFile ?? certFile ?? serverName) !== undefined) {
     throw new ConfigError(
-      'insecure (WXIDENT_INSECURE) does not go with caFile, certFile, keyFile or' +
-        ' serverName (WXIDENT_TLS_...); leave one side out',
+      'insecure (WXIDENT_CLIENT_INSECURE) does not go with caFile, certFile, keyFile or' +
+        ' serverName (WXIDENT_CLIENT_TLS_...); leave one side out',
     );
   }
   if (insecure && !loopback) {
     throw new ConfigError(
-      `insecure (WXIDENT_INSECURE) is for loopback addresses only, and ${address} is not` +
-        ' one; use TLS (caFile, WXIDENT_TLS_CA_FILE)',
+      `insecure (WXIDENT_CLIENT_INSECURE) is for loopback addresses only, and ${address} is not` +
+        ' one; use TLS (caFile, WXIDENT_CLIENT_TLS_CA_FILE)',
     );
   }
   if (timeoutMs !== undefined && !(timeoutMs > 0)) {

@@ -457,8 +457,8 @@ test('from the environment', async (t) => {
   t.after(() => {
     process.env = saved;
   });
-  process.env['WXIDENT_GRPC_ADDR'] = fake.address;
-  process.env['WXIDENT_INSECURE'] = 'true';
+  process.env['WXIDENT_CLIENT_ADDR'] = fake.address;
+  process.env['WXIDENT_CLIENT_INSECURE'] = 'true';
   const client = Client.fromEnv({ timeoutMs: 800 });
   t.after(() => client.close());
   await client.batchGetUsers({ userIds: [] });

@@ -53,7 +53,7 @@ test('calls, tokens and errors', async (t) => {
   assert.match(String(hello['grpc_version']), /^\d+\.\d+\.\d+$/);
 
   await ok('open', { name: 'c1', address: fake.address, insecure: true });
-  const env = { WXIDENT_GRPC_ADDR: fake.address, WXIDENT_INSECURE: 'true' };
+  const env = { WXIDENT_CLIENT_ADDR: fake.address, WXIDENT_CLIENT_INSECURE: 'true' };
   await ok('open_env', { name: 'c2', env });
   const refused = await error('open', {
     name: 'c3',

@@ -57,7 +57,7 @@ for (const address of [
   test(`the address ${address} is refused`, () => {
     assert.throws(() => parseAddress(address), {
       name: 'ConfigError',
-      message: /address \(WXIDENT_GRPC_ADDR\)/,
+      message: /address \(WXIDENT_CLIENT_ADDR\)/,
     });
   });
 }
@@ -80,15 +80,15 @@ test('the constructor names the option and the variable', (t) => {
   makeCertificate(folder, 'two', 'ca', 'DNS:two');
   fs.writeFileSync(at('text'), 'no certificate');
 
-  assert.match(refusal('', {}), /^address \(WXIDENT_GRPC_ADDR\) is missing/);
+  assert.match(refusal('', {}), /^address \(WXIDENT_CLIENT_ADDR\) is missing/);
   assert.match(
     refusal('a:1', { insecure: true }),
-    /^insecure \(WXIDENT_INSECURE\) is for loopback/,
+    /^insecure \(WXIDENT_CLIENT_INSECURE\) is for loopback/,
   );
   assert.match(refusal('localhost:1,a:1', { insecure: true }), /loopback/);
   assert.match(
     refusal('localhost:1', { insecure: true, caFile: at('ca.pem') }),
-    /^insecure \(WXIDENT_INSECURE\) does not go with/,
+    /^insecure \(WXIDENT_CLIENT_INSECURE\) does not go with/,
   );
   assert.match(
     refusal('a:1', { certFile: at('one.pem') }),
@@ -100,7 +100,7 @@ test('the constructor names the option and the variable', (t) => {
   );
   assert.match(
     refusal('a:1', { caFile: at('absent') }),
-    /^caFile \(WXIDENT_TLS_CA_FILE\): .*absent cannot be read \(ENOENT\)/,
+    /^caFile \(WXIDENT_CLIENT_TLS_CA_FILE\): .*absent cannot be read \(ENOENT\)/,
   );
   assert.match(
     refusal('a:1', { caFile: at('text') }),
@@ -113,7 +113,7 @@ test('the constructor names the option and the variable', (t) => {
   };
   assert.match(
     refusal('a:1', pair),
-    /WXIDENT_TLS_CERT_FILE.*WXIDENT_TLS_KEY_FILE/,
+    /WXIDENT_CLIENT_TLS_CERT_FILE.*WXIDENT_CLIENT_TLS_KEY_FILE/,
   );
   assert.match(refusal('a:1', { timeoutMs: 0 }), /timeoutMs/);
 });
@@ -125,12 +125,12 @@ test("without a CA file the system's CAs are there", () => {
 test('the environment', () => {
   assert.deepEqual(
     settingsFromEnv({
-      WXIDENT_GRPC_ADDR: 'a:1',
-      WXIDENT_TLS_CA_FILE: 'ca',
-      WXIDENT_TLS_CERT_FILE: 'cert',
-      WXIDENT_TLS_KEY_FILE: 'key',
-      WXIDENT_TLS_SERVER_NAME: 'name',
-      WXIDENT_INSECURE: '',
+      WXIDENT_CLIENT_ADDR: 'a:1',
+      WXIDENT_CLIENT_TLS_CA_FILE: 'ca',
+      WXIDENT_CLIENT_TLS_CERT_FILE: 'cert',
+      WXIDENT_CLIENT_TLS_KEY_FILE: 'key',
+      WXIDENT_CLIENT_TLS_SERVER_NAME: 'name',
+      WXIDENT_CLIENT_INSECURE: '',
     }),
     {
       address: 'a:1',
@@ -144,11 +144,11 @@ test('the environment', () => {
     },
   );
   assert.equal(
-    settingsFromEnv({ WXIDENT_INSECURE: 'true' }).options.insecure,
+    settingsFromEnv({ WXIDENT_CLIENT_INSECURE: 'true' }).options.insecure,
     true,
   );
-  assert.throws(() => settingsFromEnv({ WXIDENT_INSECURE: 'yes' }), {
+  assert.throws(() => settingsFromEnv({ WXIDENT_CLIENT_INSECURE: 'yes' }), {
     name: 'ConfigError',
-    message: /WXIDENT_INSECURE.*true or false/,
+    message: /WXIDENT_CLIENT_INSECURE.*true or false/,
   });
 });

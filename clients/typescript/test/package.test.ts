@@ -95,8 +95,8 @@ test('what is packed works alone', async (t) => {
         stdio: ['ignore', 'pipe', 'inherit'],
         env: {
           ...process.env,
-          WXIDENT_GRPC_ADDR: fake.address,
-          WXIDENT_INSECURE: 'true',
+          WXIDENT_CLIENT_ADDR: fake.address,
+          WXIDENT_CLIENT_INSECURE: 'true',
           MINI_PROGRAM_APP_ID: appId,
         },
       },

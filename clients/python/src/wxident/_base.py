@@ -77,9 +77,10 @@ class BaseClient:
         trace_context: TraceContext | None = None,
         timeouts: Mapping[str, float | timedelta] | None = None,
     ) -> ClientT:
-        """Makes a client from environment variables: WXIDENT_GRPC_ADDR, and
-        perhaps WXIDENT_TLS_CA_FILE, WXIDENT_TLS_CERT_FILE, WXIDENT_TLS_KEY_FILE,
-        WXIDENT_TLS_SERVER_NAME, WXIDENT_INSECURE.
+        """Makes a client from environment variables: WXIDENT_CLIENT_ADDR, and
+        perhaps WXIDENT_CLIENT_TLS_CA_FILE, WXIDENT_CLIENT_TLS_CERT_FILE,
+        WXIDENT_CLIENT_TLS_KEY_FILE, WXIDENT_CLIENT_TLS_SERVER_NAME,
+        WXIDENT_CLIENT_INSECURE.
 
         Raises ConfigError, which names the variable, when these do not fit.
         """

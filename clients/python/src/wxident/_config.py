@@ -16,12 +16,12 @@ Timeout = float | timedelta | None
 """Seconds or a timedelta; None stands for the call's default."""
 
 _ENVIRONMENT = {
-    "address": "WXIDENT_GRPC_ADDR",
-    "ca_file": "WXIDENT_TLS_CA_FILE",
-    "cert_file": "WXIDENT_TLS_CERT_FILE",
-    "key_file": "WXIDENT_TLS_KEY_FILE",
-    "server_name": "WXIDENT_TLS_SERVER_NAME",
-    "insecure": "WXIDENT_INSECURE",
+    "address": "WXIDENT_CLIENT_ADDR",
+    "ca_file": "WXIDENT_CLIENT_TLS_CA_FILE",
+    "cert_file": "WXIDENT_CLIENT_TLS_CERT_FILE",
+    "key_file": "WXIDENT_CLIENT_TLS_KEY_FILE",
+    "server_name": "WXIDENT_CLIENT_TLS_SERVER_NAME",
+    "insecure": "WXIDENT_CLIENT_INSECURE",
 }
 
 

@@ -110,12 +110,12 @@ public final class WxidentClient implements AutoCloseable {
   }
 
   /**
-   * Begins the settings of a client with those of the environment: WXIDENT_GRPC_ADDR (required),
-   * WXIDENT_TLS_CA_FILE, WXIDENT_TLS_CERT_FILE, WXIDENT_TLS_KEY_FILE, WXIDENT_TLS_SERVER_NAME and
-   * WXIDENT_INSECURE.
+   * Begins the settings of a client with those of the environment: WXIDENT_CLIENT_ADDR (required),
+   * WXIDENT_CLIENT_TLS_CA_FILE, WXIDENT_CLIENT_TLS_CERT_FILE, WXIDENT_CLIENT_TLS_KEY_FILE,
+   * WXIDENT_CLIENT_TLS_SERVER_NAME and WXIDENT_CLIENT_INSECURE.
    *
    * @return the settings
-   * @throws IllegalArgumentException when WXIDENT_INSECURE is neither true nor false
+   * @throws IllegalArgumentException when WXIDENT_CLIENT_INSECURE is neither true nor false
    */
   public static Builder builderFromEnv() {
     return builderFromEnv(System.getenv());
@@ -126,7 +126,7 @@ public final class WxidentClient implements AutoCloseable {
    *
    * @param env the variables
    * @return the settings
-   * @throws IllegalArgumentException when WXIDENT_INSECURE is neither true nor false
+   * @throws IllegalArgumentException when WXIDENT_CLIENT_INSECURE is neither true nor false
    */
   public static Builder builderFromEnv(Map<String, String> env) {
     return Env.builder(env);

@@ -37,7 +37,7 @@ class AddressTest {
   void whatIsNoAddressIsRefusedByNameOfTheOption(String text) {
     String message =
         assertThrows(IllegalArgumentException.class, () -> Address.parse(text)).getMessage();
-    assertTrue(message.startsWith("address (WXIDENT_GRPC_ADDR) "), message);
+    assertTrue(message.startsWith("address (WXIDENT_CLIENT_ADDR) "), message);
   }
 
   @ParameterizedTest

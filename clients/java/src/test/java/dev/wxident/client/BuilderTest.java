@@ -26,7 +26,7 @@ class BuilderTest {
 
   @Test
   void theAddressIsRequired() {
-    refused(WxidentClient.builderFromEnv(Map.of()), "address", "WXIDENT_GRPC_ADDR");
+    refused(WxidentClient.builderFromEnv(Map.of()), "address", "WXIDENT_CLIENT_ADDR");
   }
 
   @Test
@@ -34,7 +34,7 @@ class BuilderTest {
     refused(
         WxidentClient.builder("127.0.0.1:1,10.0.0.1:1").insecure(true),
         "insecure",
-        "WXIDENT_INSECURE",
+        "WXIDENT_CLIENT_INSECURE",
         "10.0.0.1");
     refused(WxidentClient.builder("dns:///example.org:1").insecure(true), "example.org");
     WxidentClient.builder("[::1]:1,localhost:2").insecure(true).build().close();
@@ -44,19 +44,19 @@ class BuilderTest {
   void oneOfTwoFilesIsRefused() {
     refused(
         WxidentClient.builderFromEnv(
-            Map.of("WXIDENT_GRPC_ADDR", "a:1", "WXIDENT_TLS_CERT_FILE", "/cert")),
+            Map.of("WXIDENT_CLIENT_ADDR", "a:1", "WXIDENT_CLIENT_TLS_CERT_FILE", "/cert")),
         "clientCertificate",
-        "WXIDENT_TLS_CERT_FILE",
-        "WXIDENT_TLS_KEY_FILE");
+        "WXIDENT_CLIENT_TLS_CERT_FILE",
+        "WXIDENT_CLIENT_TLS_KEY_FILE");
   }
 
   @Test
   void filesThatCannotBeReadAreRefused(@TempDir Path folder) throws IOException {
     Path missing = folder.resolve("missing.pem");
-    refused(WxidentClient.builder("a:1").caFile(missing), "caFile", "WXIDENT_TLS_CA_FILE");
+    refused(WxidentClient.builder("a:1").caFile(missing), "caFile", "WXIDENT_CLIENT_TLS_CA_FILE");
     refused(
         WxidentClient.builder("a:1").clientCertificate(missing, missing),
-        "WXIDENT_TLS_CERT_FILE",
+        "WXIDENT_CLIENT_TLS_CERT_FILE",
         "missing.pem");
     Path empty = Files.createFile(folder.resolve("empty.pem"));
     refused(WxidentClient.builder("a:1").caFile(empty), "it has no certificate");
@@ -67,8 +67,8 @@ class BuilderTest {
     IllegalArgumentException e =
         assertThrows(
             IllegalArgumentException.class,
-            () -> WxidentClient.builderFromEnv(Map.of("WXIDENT_INSECURE", "yes")));
-    assertTrue(e.getMessage().contains("insecure (WXIDENT_INSECURE)"), e.getMessage());
+            () -> WxidentClient.builderFromEnv(Map.of("WXIDENT_CLIENT_INSECURE", "yes")));
+    assertTrue(e.getMessage().contains("insecure (WXIDENT_CLIENT_INSECURE)"), e.getMessage());
   }
 
   @Test
@@ -83,7 +83,7 @@ class BuilderTest {
     try (FakeWxident fake = FakeWxident.start();
         WxidentClient client =
             WxidentClient.builderFromEnv(
-                    Map.of("WXIDENT_GRPC_ADDR", fake.address(), "WXIDENT_INSECURE", "true"))
+                    Map.of("WXIDENT_CLIENT_ADDR", fake.address(), "WXIDENT_CLIENT_INSECURE", "true"))
                 .build()) {
       client.validateSession(
           ValidateSessionRequest.newBuilder().setSessionToken("wxs1_unknown").build());
