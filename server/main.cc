@@ -23,6 +23,7 @@
 #include "server/app/grpc_log.h"
 #include "server/app/healthcheck.h"
 #include "server/app/keys_command.h"
+#include "server/app/library_versions.h"
 #include "server/app/process_hardening.h"
 #include "server/app/server.h"
 #include "server/base/log.h"
@@ -86,6 +87,8 @@ int CheckConfig(const std::vector<std::string>& arguments) {
     std::cerr << config.status().message() << "\n";
     return kExitConfig;
   }
+  for (const std::string& warning : config->warnings)
+    std::cerr << "warning: " << warning << "\n";
   std::cout << "the configuration is good: " << config->apps.size()
             << " app(s)\n";
   return 0;
@@ -196,6 +199,9 @@ int Serve(const std::vector<std::string>& arguments) {
   }
   SetLogLevel(config->log_level);
   TakeGrpcLog();
+  LogLibraryVersions();
+  for (const std::string& warning : config->warnings)
+    Log(LogLevel::kWarning, "the configuration", {{"message", warning}});
   const absl::Duration drain_delay = config->shutdown.drain_delay;
 
   const absl::Time began = absl::Now();

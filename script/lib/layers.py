@@ -85,7 +85,7 @@ THIRD_PARTY = [
      ["server/store/postgres/*"]),
     ("curl", r"curl/.*",
      ["server/http/curl_http_client.cc", "server/http/curl_sockets.h",
-      "server/http/curl_transfer.*"]),
+      "server/http/curl_transfer.*", "server/http/curl_version.cc"]),
     ("OpenSSL", r"openssl/.*",
      ["server/crypto/*.cc", "server/crypto/openssl_ptr.h", "simulator/*.cc",
       "clients/cpp/wxident/*.cc"]),

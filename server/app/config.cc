@@ -13,6 +13,8 @@
 #include "server/app/config_files.h"
 #include "server/app/config_keys.h"
 #include "server/app/config_parser.h"
+#include "server/app/config_values.h"
+#include "server/app/policy_effect.h"
 #include "server/app/policy_file.h"
 #include "server/app/tls_files.h"
 #include "server/base/clock.h"
@@ -120,6 +122,7 @@ void ReadFiles(ConfigDraft& draft, FileChecks& checks) {
     for (const auto& [key, what] : tls.problems) checks.Add(key, what);
   }
   checks.Readable("wechat.ca_file", config.wechat.ca_file);
+  checks.Readable("database.url", DatabaseCaFile(config.database.url));
   config.database.password =
       checks.SecretAt("database.password_file", draft.database_password_file);
 
@@ -154,6 +157,19 @@ void ReadFiles(ConfigDraft& draft, FileChecks& checks) {
   }
 }
 
+std::vector<std::string> Warnings(const ConfigSources& sources,
+                                  const Config& config) {
+  std::vector<std::string> out;
+  for (const std::string& name : sources.service_variables)
+    out.push_back(absl::StrCat(
+        name,
+        ": left alone, for Kubernetes made it of a Service's name; "
+        "enableServiceLinks: false spares the pod of it"));
+  for (const std::string& what : WithoutEffect(config.access.policy, config))
+    out.push_back(absl::StrCat("access.policy_file: ", what));
+  return out;
+}
+
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return "";
@@ -179,6 +195,7 @@ absl::StatusOr<Config> LoadConfig(const ConfigSources& sources) {
   ReadFiles(draft, checks);
   if (!problems.lines().empty())
     return absl::InvalidArgumentError(absl::StrJoin(problems.lines(), "\n"));
+  draft.config.warnings = Warnings(sources, draft.config);
   return std::move(draft.config);
 }
 

@@ -105,6 +105,9 @@ struct Config {
   } shutdown;
 
   std::vector<App> apps;
+
+  // What is good but can hardly be meant, a sentence each: to be shown.
+  std::vector<std::string> warnings;
 };
 
 // What the command line and the environment said.
@@ -114,12 +117,16 @@ struct ConfigSources {
   // Key ("grpc.addr") -> text.
   std::map<std::string, std::string> flags;
   std::map<std::string, std::string> variables;
+  // The names of variables that Kubernetes made for a Service and that are
+  // nothing of ours.
+  std::vector<std::string> service_variables;
 };
 
 // Sorts the arguments that follow the command ("--grpc-addr=X" or
 // "--grpc-addr", "X") and the variables ("WXIDENT_GRPC_ADDR=X", as in environ)
 // to their keys. The error is kInvalidArgument and names, one a line, each
-// argument and each variable with the prefix WXIDENT_ that says nothing to us.
+// argument and each variable with the prefix WXIDENT_ that says nothing to us,
+// but for the clients' (WXIDENT_CLIENT_...) and Kubernetes'.
 absl::StatusOr<ConfigSources> ReadConfigSources(
     const std::vector<std::string>& arguments,
     const std::vector<std::string>& environment);

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/app/file_rights.h"
 #include "server/base/status_macros.h"
 
 namespace wxident {
@@ -43,7 +44,7 @@ class File {
     return file;
   }
 
-  mode_t mode() const { return stat_.st_mode; }
+  const struct stat& stat() const { return stat_; }
 
   absl::StatusOr<std::string> Read(size_t most) const {
     std::string out;
@@ -75,12 +76,12 @@ class File {
 
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
   WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
+  WX_RETURN_IF_ERROR(CheckTrustedRights(file.stat(), ProcessIds::Own()));
   return file.Read(kMaxConfig);
 }
 
 absl::Status CheckReadable(const std::string& path) {
-  WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
-  WX_ASSIGN_OR_RETURN(const std::string text, file.Read(kMaxConfig));
+  WX_ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
   return text.empty() ? Bad("the file is empty") : absl::OkStatus();
 }
 
@@ -100,8 +101,7 @@ absl::Status CheckAppendable(const std::string& path) {
 
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
   WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
-  if ((file.mode() & 077) != 0)
-    return Bad("others than its owner may use the file; chmod 600 it");
+  WX_RETURN_IF_ERROR(CheckSecretRights(file.stat(), ProcessIds::Own()));
   WX_ASSIGN_OR_RETURN(std::string text, file.Read(kMaxSecret));
   if (absl::EndsWith(text, "\n")) text.pop_back();
   if (absl::EndsWith(text, "\r")) text.pop_back();

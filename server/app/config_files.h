@@ -10,20 +10,21 @@
 namespace wxident {
 
 // The files that a config names. All of them must be regular files: nothing
-// here waits for a pipe. Errors, all kInvalidArgument, tell what is wrong and
-// hold neither the file's content nor its name.
+// here waits for a pipe. Links are followed, and the file that they lead to is
+// the one whose rights count (file_rights.h). Errors, all kInvalidArgument,
+// tell what is wrong and hold neither the file's content nor its name.
 
-// At most 1 MiB.
+// At most 1 MiB. Refused when CheckTrustedRights does.
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
 
-// Whether the file can be read and is not empty.
+// Whether ReadConfigFile gives something.
 absl::Status CheckReadable(const std::string& path);
 
 // Whether a file is there or can be made, to be written at its end. Makes none.
 absl::Status CheckAppendable(const std::string& path);
 
-// The file's text without the line break at its end. Refused when anyone but
-// its owner has a right to it, when it is empty, or over 64 KiB.
+// The file's text without the line break at its end. Refused when
+// CheckSecretRights does, when it is empty, or over 64 KiB.
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
 
 }  // namespace wxident

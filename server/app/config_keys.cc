@@ -85,7 +85,7 @@ const std::vector<ConfigKey>& ConfigKeys() {
        +[](D& d) -> std::string& { return d.config.grpc.tls_cert_file; },
        Form::kFile},
       {"grpc.tls_key_file", "", "",
-       "The certificate's private key, PEM, readable by its owner alone. "
+       "The certificate's private key, PEM, for nobody else to read. "
        "Required without grpc.insecure_loopback.",
        +[](D& d) -> std::string& { return d.config.grpc.tls_key_file; },
        Form::kSecretFile},
@@ -127,7 +127,8 @@ const std::vector<ConfigKey>& ConfigKeys() {
       {"log.level", "info", "", "The least level that is written to stderr.",
        +[](D& d) -> LogLevel& { return d.config.log_level; }},
       {"database.url", nullptr, "",
-       "postgresql://user@host:port/database, without a password.",
+       "postgresql://user@host:port/database, without a password; with "
+       "?sslmode=verify-full&sslrootcert=FILE unless it is on this machine.",
        +[](D& d) -> std::string& { return d.config.database.url; },
        Form::kDatabaseUrl},
       {"database.password_file", "", "", "Holds the database user's password.",
@@ -210,8 +211,7 @@ const std::vector<AppKey>& AppKeys() {
   static const auto& keys = *new std::vector<AppKey>{
       {"app_id", true, "wx and 16 hexadecimal digits."},
       {"kind", true, "mini_program, official_account, website or mobile."},
-      {"secret_file", true,
-       "Holds the AppSecret, readable by its owner alone."},
+      {"secret_file", true, "Holds the AppSecret, for nobody else to read."},
       {"open_platform_account", false,
        "A name of your own for the Open Platform account that the app is bound "
        "to. Apps with one name share their users."},

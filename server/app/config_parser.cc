@@ -123,6 +123,11 @@ std::optional<LogLevel> ParseLevel(absl::string_view text) {
   return std::nullopt;
 }
 
+std::string DatabaseProblem(const std::string& url) {
+  std::string problem = DatabaseUrlProblem(url);
+  return problem.empty() ? DatabaseLinkProblem(url) : problem;
+}
+
 // Writes one setting into the draft. Each overload answers what is wrong, or
 // nothing; answers hold no text of the setting unless the key's kind rules out
 // that it is a secret in the wrong place.
@@ -146,7 +151,7 @@ class Assigner {
                    ? ""
                    : "is not host:port, like 127.0.0.1:8443 or [::1]:8443";
       case ConfigForm::kDatabaseUrl:
-        return DatabaseUrlProblem(text);
+        return DatabaseProblem(text);
       case ConfigForm::kFile:
       case ConfigForm::kSecretFile:
         out = ConfigPath(setting_.folder, text);

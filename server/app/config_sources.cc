@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "server/app/config.h"
 #include "server/app/config_keys.h"
+#include "server/app/service_variables.h"
 
 namespace wxident {
 namespace {
@@ -18,6 +19,8 @@ constexpr char kConfigFlag[] = "--config";
 constexpr char kConfigVariable[] = "WXIDENT_CONFIG";
 // Set for tests; it may stand in a developer's shell.
 constexpr char kToolsVariable[] = "WXIDENT_TOOLS_DIR";
+// What the clients read: a service may run beside us in one environment.
+constexpr char kClientPrefix[] = "WXIDENT_CLIENT_";
 
 std::vector<std::string> Names(const std::map<std::string, std::string>& map) {
   std::vector<std::string> out;
@@ -77,11 +80,13 @@ void ReadEnvironment(const std::vector<std::string>& environment,
     const size_t equals = variable.find('=');
     const std::string name = variable.substr(0, equals);
     if (!absl::StartsWith(name, "WXIDENT_") || equals == std::string::npos ||
-        name == kToolsVariable)
+        name == kToolsVariable || absl::StartsWith(name, kClientPrefix))
       continue;
     std::string value = variable.substr(equals + 1);
     const auto known = keys.find(name);
-    if (known == keys.end())
+    if (known == keys.end() && IsServiceVariable(name, value))
+      sources.service_variables.push_back(name);
+    else if (known == keys.end())
       problems.push_back(absl::StrCat(name, ": unknown variable",
                                       DidYouMean(name, Names(keys))));
     else if (!known->second.empty())

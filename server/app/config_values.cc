@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/store/postgres/pg_link.h"
 
 namespace wxident {
 namespace {
@@ -117,6 +118,12 @@ std::string DecodePercent(absl::string_view text) {
     }
   }
   return out;
+}
+
+// Whether nobody but this machine is between us and a database's host.
+bool IsLocal(absl::string_view host) {
+  return host.empty() || host.front() == '/' || host.front() == '@' ||
+         IsLoopback(host);
 }
 
 }  // namespace
@@ -224,6 +231,26 @@ std::string DatabaseUrlProblem(absl::string_view url) {
     return "holds a password; move it to a file and name that in "
            "database.password_file";
   return "";
+}
+
+std::string DatabaseLinkProblem(const std::string& url) {
+  const absl::StatusOr<PgLink> link = ParsePgLink(url);
+  if (!link.ok()) return std::string(link.status().message());
+  if (!link->service.empty())
+    return "names a service, whose file could change the rest; write all of it "
+           "here";
+  if (std::all_of(link->hosts.begin(), link->hosts.end(), IsLocal) ||
+      link->ssl_mode == "verify-full")
+    return "";
+  return "leads to another machine, and would take anybody there for the "
+         "database; add ?sslmode=verify-full&sslrootcert=FILE, where FILE "
+         "holds the CA that signed the database's certificate (only loopback "
+         "addresses and Unix sockets do without)";
+}
+
+std::string DatabaseCaFile(const std::string& url) {
+  const absl::StatusOr<PgLink> link = ParsePgLink(url);
+  return link.ok() ? link->ssl_root_cert : "";
 }
 
 }  // namespace wxident

@@ -40,6 +40,13 @@ bool IsHostName(absl::string_view text);
 std::string BaseUrlProblem(absl::string_view url);
 std::string DatabaseUrlProblem(absl::string_view url);
 
+// The same of where a good URL of a database leads: a server that is not on
+// this machine must prove itself by its certificate (sslmode=verify-full).
+std::string DatabaseLinkProblem(const std::string& url);
+
+// The CA's file that a database's URL names (sslrootcert); empty for none.
+std::string DatabaseCaFile(const std::string& url);
+
 }  // namespace wxident
 
 #endif  // WXIDENT_SERVER_APP_CONFIG_VALUES_H_

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/app/config_files.h"
+#include "server/app/policy_effect.h"
 #include "server/app/policy_file.h"
 #include "server/app/tls_callers.h"
 #include "server/app/tls_files.h"
@@ -101,6 +102,8 @@ absl::Status Gate::Parts::ReloadPolicy() {
                       ReadConfigFile(config.access.policy_file));
   WX_ASSIGN_OR_RETURN(policy, ParsePolicyFile(text, config.apps));
   access.Replace(policy);
+  for (const std::string& what : WithoutEffect(policy, config))
+    Log(LogLevel::kWarning, "the policy", {{"message", what}});
   return absl::OkStatus();
 }
 

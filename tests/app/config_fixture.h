@@ -92,9 +92,9 @@ class ConfigTest : public testing::Test {
 
   std::string Path(const std::string& name) { return folder_.Path(name); }
 
-  void Write(const std::string& name, absl::string_view text,
-             mode_t mode = 0600) {
-    folder_.Write(name, text, mode);
+  std::string Write(const std::string& name, absl::string_view text,
+                    mode_t mode = 0600) {
+    return folder_.Write(name, text, mode);
   }
 
   absl::StatusOr<Config> Load(absl::string_view text,

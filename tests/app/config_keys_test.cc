@@ -34,6 +34,21 @@ TEST(ReadConfigSourcesTest, SortsFlagsAndVariables) {
   EXPECT_EQ(ReadConfigSources({}, {"WXIDENT_CONFIG=b.yaml"})->file, "b.yaml");
 }
 
+TEST(ReadConfigSourcesTest, LeavesOthersVariablesAlone) {
+  const absl::StatusOr<ConfigSources> sources = ReadConfigSources(
+      {}, {"WXIDENT_CLIENT_ADDR=a:1", "WXIDENT_CLIENT_INSECURE=true",
+           "WXIDENT_CLIENT_TLS_CA_FILE=/ca", "WXIDENT_SERVICE_HOST=10.0.0.1",
+           "WXIDENT_GRPC_PORT=tcp://10.0.0.1:1", "WXIDENT_GRPC_ADDR=b:2"});
+  ASSERT_TRUE(sources.ok()) << sources.status();
+  EXPECT_THAT(sources->variables,
+              ElementsAre(::testing::Pair("grpc.addr", "b:2")));
+  EXPECT_THAT(sources->service_variables,
+              ElementsAre("WXIDENT_SERVICE_HOST", "WXIDENT_GRPC_PORT"));
+  // Of the same shape, but nothing that Kubernetes makes.
+  EXPECT_FALSE(ReadConfigSources({}, {"WXIDENT_GRPC_PORT=8443"}).ok());
+  EXPECT_FALSE(ReadConfigSources({}, {"WXIDENT_INSECURE=true"}).ok());
+}
+
 TEST(ReadConfigSourcesTest, NamesAllThatItDoesNotKnow) {
   const absl::Status status =
       ReadConfigSources({"--grcp-addr=x", "hunter2-canary", "--log-level",

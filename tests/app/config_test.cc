@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -137,6 +140,94 @@ TEST_F(ConfigTest, SecretFilesMustBeTheirOwnersAlone) {
   chmod(Path("server.key").c_str(), 0644);
   EXPECT_THAT(Problems(Changed(kPlainText, kTls)),
               ElementsAre(HasSubstr("grpc.tls_key_file (line 33)")));
+}
+
+TEST_F(ConfigTest, NobodyElseMayChangeWhatDecidesTrust) {
+  const std::string url =
+      absl::StrCat("postgresql://db.example/d?sslmode=verify-full&sslrootcert=",
+                   Write("database.crt", MakeTestCa().pem, 0644));
+  std::string text =
+      Changed(kPlainText, absl::StrCat(kTls,
+                                       "grpc.tls_revocation_file: "
+                                       "callers.crl\n"));
+  text = Changed("postgresql://wxident@127.0.0.1:5432/wxident", url, text);
+  text = Changed("wechat:", "wechat:\n  ca_file: callers.pem", text);
+  ASSERT_THAT(Problems(text), IsEmpty());
+  for (const auto& [file, keys] :
+       std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"server.pem", {"grpc.tls_cert_file"}},
+           {"callers.pem", {"grpc.tls_client_ca_file", "wechat.ca_file"}},
+           {"callers.crl", {"grpc.tls_revocation_file"}},
+           {"policy.yaml", {"access.policy_file"}},
+           {"database.crt", {"database.url"}}}) {
+    chmod(Path(file).c_str(), 0666);
+    const std::vector<std::string> problems = Problems(text);
+    EXPECT_EQ(problems.size(), keys.size())
+        << ::testing::PrintToString(problems);
+    for (size_t i = 0; i < std::min(problems.size(), keys.size()); ++i)
+      EXPECT_THAT(problems[i], ::testing::AllOf(::testing::StartsWith(keys[i]),
+                                                HasSubstr("chmod o-w")));
+    chmod(Path(file).c_str(), 0644);
+  }
+  EXPECT_THAT(Problems(text), IsEmpty());
+
+  Write("open.yaml", kGood, 0646);
+  ConfigSources sources;
+  sources.file = Path("open.yaml");
+  EXPECT_THAT(LoadConfig(sources).status().message(),
+              ::testing::AllOf(HasSubstr("open.yaml): "),
+                               HasSubstr("everybody may change")));
+}
+
+// As Kubernetes lays a volume out: the files are links to a folder that is a
+// link itself, and is exchanged as a whole. Links are anybody's to read.
+TEST_F(ConfigTest, FilesMayBeLinks) {
+  Write("..1/ring", kRing, 0400);
+  Write("..1/policy.yaml", kPolicy, 0444);
+  for (const char* name : {"ring", "policy.yaml"}) {
+    unlink(Path(name).c_str());
+    ASSERT_EQ(
+        symlink(absl::StrCat("..data/", name).c_str(), Path(name).c_str()), 0);
+  }
+  ASSERT_EQ(symlink("..1", Path("..data").c_str()), 0);
+  const std::string text = Changed(kPlainText, kTls);
+  EXPECT_THAT(Problems(text), IsEmpty());
+  chmod(Path("..1/ring").c_str(), 0444);
+  chmod(Path("..1/policy.yaml").c_str(), 0446);
+  EXPECT_THAT(Problems(text), ElementsAre(HasSubstr("keys.ring_file"),
+                                          HasSubstr("access.policy_file")));
+}
+
+TEST_F(ConfigTest, TheDatabaseMayBeHereOrProveItself) {
+  for (const char* url :
+       {"postgresql://u@localhost/d", "postgresql://u@[::1]:5432/d",
+        "postgresql://u@127.0.0.1:1,[::1]:2/d", "postgresql:///d",
+        "postgresql:///d?host=/run/postgresql",
+        "postgresql://%2Frun%2Fpostgresql/d",
+        "postgresql://db.example/d?hostaddr=127.0.0.1",
+        "postgresql://u@db.example:5432/d?sslmode=verify-full",
+        "postgresql://u@a.example:1,192.0.2.1:2/d?sslmode=verify-full"})
+    EXPECT_THAT(Problems(Changed("postgresql://wxident@127.0.0.1:5432/wxident",
+                                 absl::StrCat("'", url, "'"))),
+                IsEmpty())
+        << url;
+}
+
+TEST_F(ConfigTest, WarnsOfWhatCanHardlyBeMeant) {
+  EXPECT_THAT(Load(kGood)->warnings, IsEmpty());
+  ConfigSources sources;
+  sources.service_variables = {"WXIDENT_PORT", "WXIDENT_SERVICE_HOST"};
+  EXPECT_THAT(Load(kGood, sources)->warnings,
+              ElementsAre(HasSubstr("WXIDENT_PORT: left alone"),
+                          HasSubstr("WXIDENT_SERVICE_HOST: left alone")));
+  Write("policy.yaml",
+        "allow: [{caller: spiffe://corp/a, methods: [ListApps], apps: "
+        "[wx0123456789abcdef]}]",
+        0644);
+  EXPECT_THAT(
+      Load(Changed(kPlainText, kTls))->warnings,
+      ElementsAre(HasSubstr("access.policy_file: allow[0] (spiffe://corp/a)"),
+                  HasSubstr("access.policy_file: allow[0] (spiffe://corp/a)")));
 }
 
 TEST_F(ConfigTest, SecretFilesMustHoldASecret) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -206,6 +207,28 @@ TEST_F(TlsFilesTest, ALookTellsOfBadFilesOnceAndKeepsTheOldOnes) {
   EXPECT_FALSE(Look());
   EXPECT_THAT(LookRefused(), HasSubstr("cannot open"));
   EXPECT_TRUE(Serves(first));
+}
+
+TEST_F(TlsFilesTest, WhatEverybodyMayChangeIsNotTaken) {
+  NameCrl(MakeTestCrl(ca_, {}));
+  const TestCertificate first = NewServer();
+  WriteServer(first);
+  Open();
+  for (const auto& [path, key] :
+       {std::pair(config_.tls_cert_file, "grpc.tls_cert_file: "),
+        std::pair(config_.tls_client_ca_file, "grpc.tls_client_ca_file: "),
+        std::pair(config_.tls_revocation_file, "grpc.tls_revocation_file: ")}) {
+    WriteServer(NewServer());
+    chmod(path.c_str(), 0666);
+    EXPECT_THAT(std::string(files_->Reload().status().message()),
+                AllOf(StartsWith(key), HasSubstr("chmod o-w")));
+    EXPECT_FALSE(Look());
+    EXPECT_THAT(Problems(), ElementsAre(StartsWith(key)));
+    EXPECT_TRUE(Serves(first));
+    chmod(path.c_str(), 0644);
+  }
+  EXPECT_TRUE(Reload());
+  EXPECT_FALSE(Serves(first));
 }
 
 TEST_F(TlsFilesTest, TimeMakesACertificateGood) {

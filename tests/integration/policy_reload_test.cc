@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -96,10 +97,15 @@ TEST_F(PolicyReloadTest, ABadFileLeavesTheOldPolicy) {
   expect_failure();
   Write("allow: [");
   expect_failure();
+  // A policy of anybody's making.
+  Write(Allowing(kOfficialAccount));
+  chmod(file_.c_str(), 0666);
+  expect_failure();
   unlink(file_.c_str());
   expect_failure();
   const std::string log = server.process().log();
   EXPECT_TRUE(absl::StrContains(log, "unknown app wx9999999999999999"));
+  EXPECT_TRUE(absl::StrContains(log, "everybody may change the file"));
   EXPECT_TRUE(absl::StrContains(log, "the old one stays"));
 
   Write(Allowing(kOfficialAccount));
@@ -133,6 +139,31 @@ TEST_F(PolicyReloadTest, ANewPolicyEndsTheStreamsItDoesNotAllow) {
   server.Terminate();
   EXPECT_FALSE(official->Read(&token));
   EXPECT_TRUE(official->Finish().ok());
+}
+
+TEST_F(PolicyReloadTest, RowsThatOnlyDenyAreNamed) {
+  const auto rows = [](const std::string& more) {
+    return Allowing(kMiniProgram) + more;
+  };
+  Write(
+      rows(absl::StrCat("- caller: loopback\n  methods: [ListApps]\n  apps: [",
+                        kMiniProgram, "]\n")));
+  const std::string named =
+      "allow[1] (loopback) only denies: what spans all apps";
+  const RunResult checked = RunWxidentd(
+      {"check-config", "--config", world_.config_file(), flags_[0], flags_[1]});
+  EXPECT_EQ(checked.code, 0) << checked.output;
+  EXPECT_TRUE(absl::StrContains(checked.output, named)) << checked.output;
+  EXPECT_TRUE(absl::StrContains(checked.output, "the configuration is good"));
+
+  Wxidentd server(world_, flags_);
+  EXPECT_TRUE(absl::StrContains(server.process().log(), named));
+  Write(rows("- {caller: spiffe://corp/a, methods: [Login], apps: ['*']}\n"));
+  server.process().Signal(SIGHUP);
+  EXPECT_TRUE(server.process()
+                  .WaitForLine("allow[1] (spiffe://corp/a) only denies")
+                  .has_value());
+  EXPECT_EQ(server.Stop(), 0);
 }
 
 TEST_F(PolicyReloadTest, NoServerStartsWithABadPolicy) {

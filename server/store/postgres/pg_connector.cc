@@ -151,7 +151,16 @@ absl::StatusOr<std::unique_ptr<SqlConnector>> MakePgConnector(
       {"keepalives_idle", "5"},
       {"keepalives_interval", "2"},
       {"keepalives_count", "2"},
-      {"application_name", "wxident"}};
+      {"application_name", "wxident"},
+      // Of what decides where the connection leads and whether it is safe,
+      // libpq takes from its own variables (PGHOST...) what is not set. Empty
+      // stands for what it does without them. Kerberos' encryption would come
+      // before TLS, and sslmode would then count for nothing.
+      {"host", ""},
+      {"hostaddr", ""},
+      {"sslrootcert", ""},
+      {"ssl_min_protocol_version", "TLSv1.2"},
+      {"gssencmode", "disable"}};
   std::string options =
       "-c statement_timeout=3000 -c lock_timeout=200 "
       "-c idle_in_transaction_session_timeout=5000";

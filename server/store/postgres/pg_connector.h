@@ -17,7 +17,8 @@ namespace wxident {
 // 200 ms, idle_in_transaction_session_timeout 5 s. The last three go in the
 // start-up packet ("options"), so no session state is made that pgbouncer in
 // transaction mode would mix up; it must be told
-// ignore_startup_parameters = options.
+// ignore_startup_parameters = options. libpq's variables in the environment
+// change neither the host nor how the connection is protected.
 //
 // Errors: kInvalidArgument when the URI cannot be read. Nothing is connected
 // yet.

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -122,6 +124,40 @@ TEST(PgConnectorTest, ErrorsAreSortedByTheirState) {
   EXPECT_TRUE(absl::IsInvalidArgument(with_state("22P02")));
   EXPECT_TRUE(absl::IsCancelled(with_state("53100")));
   EXPECT_TRUE(absl::IsInternal(with_state("42601")));
+}
+
+// Whether somebody wants in at a socket that listens.
+bool IsAsked(int listener) {
+  pollfd waits{.fd = listener, .events = POLLIN};
+  return poll(&waits, 1, 0) == 1;
+}
+
+TEST(PgConnectorTest, TheEnvironmentLeadsNowhereElse) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  const std::string port = absl::StrCat(ntohs(address.sin_port));
+  const auto connect = [&](const std::string& query) {
+    const auto connector = MakePgConnector(
+        absl::StrCat("postgresql:///d?port=", port, query), Secret());
+    ASSERT_TRUE(connector.ok()) << connector.status();
+    EXPECT_FALSE((*connector)->Connect().ok());
+  };
+  for (const char* name : {"PGHOST", "PGHOSTADDR"}) {
+    setenv(name, "127.0.0.1", 1);
+    connect("");
+    EXPECT_FALSE(IsAsked(listener)) << name;
+    unsetenv(name);
+  }
+  // The test itself would have seen it.
+  connect("&host=127.0.0.1&connect_timeout=2");
+  EXPECT_TRUE(IsAsked(listener));
+  close(listener);
 }
 
 // libpq makes such ones, when the database goes down.
