@@ -37,7 +37,7 @@ security_updates() {
     note 'not looked for: the archive cannot be reached'
     return
   fi
-  needed=$(needed_packages "$@")
+  needed=$(needed_packages "$@") || true
   mapfile -t updates < <(comm -12 <(echo "$needed") <(pending_updates))
   if [[ ${#updates[@]} -eq 0 ]]; then return; fi
   note "${updates[*]}"
