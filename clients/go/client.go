@@ -59,11 +59,12 @@ const (
 //
 // WithTimeout sets another. A call that ends with UNAVAILABLE is tried up to
 // three times within its deadline, unless the server says that it must not be.
-// Every error is an [*Error].
+// A connection takes 256 calls and streams; before it has them, calls go over a
+// further one. Every error is an [*Error].
 type Client struct {
-	conn    *grpc.ClientConn
-	stub    wxidentv1.IdentityServiceClient
-	timeout time.Duration
+	channels *channelPool
+	stub     wxidentv1.IdentityServiceClient
+	timeout  time.Duration
 }
 
 // New makes a client of the servers at an address: host:port, several of them
@@ -135,11 +136,12 @@ func newClient(address string, o options, opts []Option) (*Client, error) {
 				return stream(withTrace(ctx, o.traceContext), desc, cc, method, opts...)
 			}))
 	}
-	conn, err := grpc.NewClient(to.uri, append(dial, o.dial...)...)
+	dial = append(dial, o.dial...)
+	channels, err := newChannelPool(func() (*grpc.ClientConn, error) { return grpc.NewClient(to.uri, dial...) })
 	if err != nil {
 		return nil, refused("address (%s): %v", EnvAddress, err)
 	}
-	return &Client{conn: conn, stub: wxidentv1.NewIdentityServiceClient(conn), timeout: o.timeout}, nil
+	return &Client{channels: channels, stub: wxidentv1.NewIdentityServiceClient(channels), timeout: o.timeout}, nil
 }
 
 // unaryMethodNames are all but the streams, as a service config names them.
@@ -171,11 +173,11 @@ func withTrace(ctx context.Context, of func(context.Context) (string, string)) c
 
 // Close ends the connections; calls under way fail with CANCELLED. Close the
 // client's token sources first.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) Close() error { return c.channels.close() }
 
 // Conn is the connection, for gRPC services that this client has no methods
 // for, such as health.
-func (c *Client) Conn() grpc.ClientConnInterface { return c.conn }
+func (c *Client) Conn() grpc.ClientConnInterface { return c.channels }
 
 const (
 	quickTimeout     = 2 * time.Second
