@@ -132,7 +132,7 @@ async def test_cancelling_a_task_cancels_its_call(fake, aio):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert aio._connection.calls == 0
+    assert [each.calls for each in aio._connections._current] == [0]
 
 
 async def test_a_closed_client(fake):

@@ -197,7 +197,7 @@ def test_no_call_is_dropped_by_a_reload(tls_fake, certificates, files):
             held = pool.submit(client.get_user, user_id="x", timeout=30)
             tls_fake.wait_for_calls("GetUser", 1)
             callers = [pool.submit(call) for _ in range(3)]
-            first = client._connection
+            [first] = client._connections._current
             for _ in range(5):
                 files.replace(certificates.client)
                 clock.now += 10
@@ -205,17 +205,17 @@ def test_no_call_is_dropped_by_a_reload(tls_fake, certificates, files):
                 tls_fake.wait_for_calls("ValidateSession", seen + 20)
             stop.set()
             assert all(caller.result() > 0 for caller in callers)
-            assert client._connection.serial == 6
+            assert client._connections._blueprint.serial == 6
             # Two calls are still on the first channel.
-            assert first in client._retired
-            assert len(client._retired) == 1
+            assert first in client._connections._retired
+            assert len(client._connections._retired) == 1
             assert not held.done()
         with pytest.raises(wxident.RequestInvalid):
             held.result()
         tls_fake.rotate_token(APP)
         assert next(stream).generation == 2
         stream.cancel()
-        assert not client._retired
+        assert not client._connections._retired
 
 
 async def test_no_call_is_dropped_by_a_reload_with_asyncio(
@@ -226,15 +226,15 @@ async def test_no_call_is_dropped_by_a_reload_with_asyncio(
         clock = with_clock(client)
         stream = await client.watch_access_token(APP)
         assert (await anext(stream)).generation == 1
-        first = client._connection
+        [first] = client._connections._current
         files.replace(certificates.client)
         clock.now += 10
         await client.validate_session("x")
-        assert client._retired == {first}
+        assert client._connections._retired == {first}
         tls_fake.rotate_token(APP)
         assert (await anext(stream)).generation == 2
         stream.cancel()
-        assert not client._retired
+        assert not client._connections._retired
 
 
 def test_half_written_files_change_nothing(certificates, files, caplog):

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from wxident import _calls, _config
 from wxident._calls import Call, RequestT, ResponseT
 from wxident._config import Timeout, TraceContext
-from wxident._transport import Blueprint, Transport
-from wxident.v1 import identity_service_pb2 as pb
+from wxident._transport import Transport
 
 LOOK_UP_SECONDS = 20.0
 """What a call without a deadline waits for names to be looked up."""
@@ -106,44 +105,3 @@ class BaseClient:
         return tuple(
             (key, given[key]) for key in ("traceparent", "tracestate") if given.get(key)
         )
-
-
-class Connection:
-    """A channel, and how many calls are on it."""
-
-    def __init__(self, blueprint: Blueprint, library: Any) -> None:
-        """library: grpc or grpc.aio, whose channel it shall be."""
-        self.serial = blueprint.serial
-        if blueprint.credentials is None:
-            self._channel = library.insecure_channel(
-                blueprint.target, blueprint.options
-            )
-        else:
-            self._channel = library.secure_channel(
-                blueprint.target, blueprint.credentials, blueprint.options
-            )
-        self.calls = 0
-        self._unary: dict[str, Any] = {}
-
-    def unary(self, call: Call[RequestT, ResponseT]) -> Any:
-        """The library's UnaryUnaryMultiCallable of the call's method."""
-        made = self._unary.get(call.method)
-        if made is None:
-            made = self._unary[call.method] = self._channel.unary_unary(
-                f"/{_calls.SERVICE}/{call.method}",
-                request_serializer=type(call.request).SerializeToString,
-                response_deserializer=call.response.FromString,
-            )
-        return made
-
-    def watch(self) -> Any:
-        """The library's UnaryStreamMultiCallable of WatchAccessToken."""
-        return self._channel.unary_stream(
-            f"/{_calls.SERVICE}/WatchAccessToken",
-            request_serializer=pb.WatchAccessTokenRequest.SerializeToString,
-            response_deserializer=pb.WatchAccessTokenResponse.FromString,
-        )
-
-    def close(self) -> Any:
-        """Closes the channel; awaitable with grpc.aio."""
-        return self._channel.close()

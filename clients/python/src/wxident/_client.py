@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from wxident import _calls, _config, errors
-from wxident._base import LOOK_UP_SECONDS, BaseClient, Connection
+from wxident._base import LOOK_UP_SECONDS, BaseClient
 from wxident._calls import Call, InfoSource, RequestT, ResponseT, TokenKind
 from wxident._config import Timeout
+from wxident._connections import Connection, Connections
 from wxident.tokens import AccessTokenSource
 from wxident.v1 import identity_service_pb2 as pb
 from wxident.v1 import types_pb2 as types
@@ -31,6 +32,11 @@ def error_of(method: str, error: grpc.RpcError) -> errors.WxidentError:
     return errors.from_status(
         method, error.code(), error.details(), error.trailing_metadata()
     )
+
+
+def _close(connection: Connection) -> None:
+    # Not here: this may be a thread of the channel itself.
+    threading.Thread(target=connection.close, name="wxident-close", daemon=True).start()
 
 
 class WatchStream(Generic[T]):
@@ -81,8 +87,7 @@ class Client(BaseClient):
 
     def _prepare(self) -> None:
         self._lock = threading.Lock()
-        self._connection: Connection | None = None
-        self._retired: set[Connection] = set()
+        self._connections = Connections(grpc, _close)
         self._sources: weakref.WeakSet[AccessTokenSource] = weakref.WeakSet()
 
     def close(self) -> None:
@@ -90,11 +95,7 @@ class Client(BaseClient):
         again is harmless."""
         with self._lock:
             self._closed = True
-            connections = [*self._retired]
-            if self._connection is not None:
-                connections.append(self._connection)
-            self._connection = None
-            self._retired.clear()
+            connections = self._connections.clear()
             sources = list(self._sources)
         for source in sources:
             source.close()
@@ -292,7 +293,7 @@ class Client(BaseClient):
     # Connections.
 
     def _lease(self, seconds: float) -> Connection:
-        """The connection of the moment, with one call more on it."""
+        """A connection of the moment, with one call more on it."""
         blueprint = self._transport.current()
         while blueprint is None:
             try:
@@ -305,29 +306,11 @@ class Client(BaseClient):
         with self._lock:
             if self._closed:
                 raise errors.closed("client")
-            old = self._connection
-            if old is None or old.serial < blueprint.serial:
-                self._connection = Connection(blueprint, grpc)
-                if old is not None:
-                    self._retired.add(old)
-                    self._drop_if_unused(old)
-            connection = self._connection
-            assert connection is not None
-            connection.calls += 1
-            return connection
+            return self._connections.lease(blueprint)
 
     def _release(self, connection: Connection) -> None:
         with self._lock:
-            connection.calls -= 1
-            self._drop_if_unused(connection)
-
-    def _drop_if_unused(self, connection: Connection) -> None:
-        if connection.calls == 0 and connection in self._retired:
-            self._retired.remove(connection)
-            # Not here: this may be a thread of the channel itself.
-            threading.Thread(
-                target=connection.close, name="wxident-close", daemon=True
-            ).start()
+            self._connections.release(connection)
 
     # Calls.
 

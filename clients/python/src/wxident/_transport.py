@@ -2,8 +2,8 @@
 
 gRPC's Python library takes certificates and addresses once, when a channel is
 made. A Transport watches the files, and the names when there are several, and
-gives a new Blueprint when something has changed; the clients then make a new
-channel for new calls and close the old one after its last call.
+gives a new Blueprint when something has changed; the clients then make new
+channels for new calls and close each old one after its last call.
 """
 
 from __future__ import annotations
@@ -289,6 +289,8 @@ def _options(settings: Settings) -> tuple[_Option, ...]:
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.primary_user_agent", f"wxident-python/{__version__}"),
+        # Channels of a process that are made alike share connections otherwise.
+        ("grpc.use_local_subchannel_pool", 1),
         # Also the name that the server's certificate must have.
         ("grpc.default_authority", settings.server_name or str(first)),
     ]

@@ -13,9 +13,10 @@ import grpc
 import grpc.aio
 
 from wxident import _calls, _config, errors
-from wxident._base import LOOK_UP_SECONDS, BaseClient, Connection
+from wxident._base import LOOK_UP_SECONDS, BaseClient
 from wxident._calls import Call, InfoSource, RequestT, ResponseT, TokenKind
 from wxident._config import Timeout
+from wxident._connections import Connection, Connections
 from wxident.aio._tokens import AccessTokenSource
 from wxident.v1 import identity_service_pb2 as pb
 from wxident.v1 import types_pb2 as types
@@ -91,8 +92,7 @@ class Client(BaseClient):
     """
 
     def _prepare(self) -> None:
-        self._connection: Connection | None = None
-        self._retired: set[Connection] = set()
+        self._connections = Connections(grpc.aio, self._start_closing)
         self._closing: set[asyncio.Task[None]] = set()
         self._sources: weakref.WeakSet[AccessTokenSource] = weakref.WeakSet()
 
@@ -100,11 +100,7 @@ class Client(BaseClient):
         """Ends all calls and token sources, and closes the connections. Doing it
         again is harmless."""
         self._closed = True
-        connections = [*self._retired]
-        if self._connection is not None:
-            connections.append(self._connection)
-        self._connection = None
-        self._retired.clear()
+        connections = self._connections.clear()
         for source in list(self._sources):
             await source.close()
         for connection in connections:
@@ -306,7 +302,7 @@ class Client(BaseClient):
     # Connections.
 
     async def _lease(self, seconds: float) -> Connection:
-        """The connection of the moment, with one call more on it."""
+        """A connection of the moment, with one call more on it."""
         blueprint = self._transport.current()
         while blueprint is None:
             look_up = asyncio.wrap_future(self._transport.look_up())
@@ -320,27 +316,15 @@ class Client(BaseClient):
             blueprint = self._transport.current()
         if self._closed:
             raise errors.closed("client")
-        old = self._connection
-        if old is None or old.serial < blueprint.serial:
-            self._connection = Connection(blueprint, grpc.aio)
-            if old is not None:
-                self._retired.add(old)
-                self._drop_if_unused(old)
-        connection = self._connection
-        assert connection is not None
-        connection.calls += 1
-        return connection
+        return self._connections.lease(blueprint)
 
     def _release(self, connection: Connection) -> None:
-        connection.calls -= 1
-        self._drop_if_unused(connection)
+        self._connections.release(connection)
 
-    def _drop_if_unused(self, connection: Connection) -> None:
-        if connection.calls == 0 and connection in self._retired:
-            self._retired.remove(connection)
-            task = asyncio.ensure_future(connection.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+    def _start_closing(self, connection: Connection) -> None:
+        task = asyncio.ensure_future(connection.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     # Calls.
 

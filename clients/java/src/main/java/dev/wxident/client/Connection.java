@@ -27,7 +27,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** What all views of one client share: the channel, a timer, the token sources. */
+/** What all views of one client share: the channels, a timer, the token sources. */
 final class Connection {
   private static final long KEEPALIVE_SECONDS = 60;
   private static final long KEEPALIVE_TIMEOUT_SECONDS = 10;
@@ -36,7 +36,7 @@ final class Connection {
   /** A server that comes back is found within this time; gRPC alone takes up to two minutes. */
   private static final long MAX_RECONNECT_SECONDS = 5;
 
-  private final ManagedChannel channel;
+  private final ChannelPool channels;
   private final Channel intercepted;
   private final ScheduledThreadPoolExecutor timer;
   private final Set<AccessTokenSource> sources = ConcurrentHashMap.newKeySet();
@@ -48,21 +48,9 @@ final class Connection {
       ChannelCredentials tls,
       String serverName,
       List<ClientInterceptor> interceptors) {
-    ManagedChannelBuilder<?> builder =
-        Grpc.newChannelBuilder(
-                address.target(), insecure ? InsecureChannelCredentials.create() : tls)
-            .defaultServiceConfig(serviceConfig())
-            .disableServiceConfigLookUp()
-            .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
-            .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
-            .keepAliveWithoutCalls(false)
-            .maxInboundMessageSize(MAX_RECEIVE_SIZE)
-            .userAgent("wxident-java/" + WxidentClient.VERSION);
-    if (serverName != null) {
-      builder.overrideAuthority(serverName);
-    }
-    channel = builder.build();
-    intercepted = ClientInterceptors.intercept(channel, interceptors);
+    ChannelCredentials credentials = insecure ? InsecureChannelCredentials.create() : tls;
+    channels = new ChannelPool(() -> newChannel(address, credentials, serverName));
+    intercepted = ClientInterceptors.intercept(channels, interceptors);
     timer =
         new ScheduledThreadPoolExecutor(
             1,
@@ -73,10 +61,27 @@ final class Connection {
             });
     timer.setRemoveOnCancelPolicy(true);
     timer.scheduleWithFixedDelay(
-        channel::resetConnectBackoff,
+        channels::resetConnectBackoff,
         MAX_RECONNECT_SECONDS,
         MAX_RECONNECT_SECONDS,
         TimeUnit.SECONDS);
+  }
+
+  private static ManagedChannel newChannel(
+      Address address, ChannelCredentials credentials, String serverName) {
+    ManagedChannelBuilder<?> builder =
+        Grpc.newChannelBuilder(address.target(), credentials)
+            .defaultServiceConfig(serviceConfig())
+            .disableServiceConfigLookUp()
+            .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
+            .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
+            .keepAliveWithoutCalls(false)
+            .maxInboundMessageSize(MAX_RECEIVE_SIZE)
+            .userAgent("wxident-java/" + WxidentClient.VERSION);
+    if (serverName != null) {
+      builder.overrideAuthority(serverName);
+    }
+    return builder.build();
   }
 
   /**
@@ -187,11 +192,6 @@ final class Connection {
     closed = true;
     sources.forEach(AccessTokenSource::close);
     timer.shutdownNow();
-    channel.shutdownNow();
-    try {
-      channel.awaitTermination(1, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    channels.close();
   }
 }
