@@ -1,7 +1,8 @@
-// The gRPC channel as every client of wxident sets it up.
+// The gRPC channels as every client of wxident sets them up.
 import { Client as GrpcClient, credentials } from '@grpc/grpc-js';
 import { parseAddress } from './address.js';
 import { CertificateFiles } from './certificates.js';
+import { ChannelPool } from './channel_pool.js';
 import { ConfigError } from './errors.js';
 import { IdentityServiceService } from './gen/wxident/v1/identity_service.js';
 import { checkOptions, type ClientOptions } from './options.js';
@@ -30,11 +31,11 @@ const serviceConfig = {
   retryThrottling: { maxTokens: 10, tokenRatio: 0.1 },
 };
 
-/** Makes the channel; it connects when it is first used. */
-export function openChannel(
+/** Makes the channels; they connect when they are first used. */
+export function openChannels(
   address: string,
   options: ClientOptions,
-): GrpcClient {
+): ChannelPool {
   if (!address) {
     throw new ConfigError(
       'address (WXIDENT_CLIENT_ADDR) is missing; give host:port',
@@ -51,7 +52,7 @@ export function openChannel(
       }).credentials(
         options.serverName === undefined ? hosts : [options.serverName],
       );
-  return new GrpcClient(target, channelCredentials, {
+  const channelOptions = {
     'grpc.primary_user_agent': `wxident-typescript/${version}`,
     'grpc.service_config': JSON.stringify(serviceConfig),
     // Nobody but this file configures the channel.
@@ -60,10 +61,15 @@ export function openChannel(
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.keepalive_permit_without_calls': 0,
     'grpc.max_receive_message_length': 4 * 1024 * 1024,
+    // Channels that are made alike share connections otherwise.
+    'grpc.use_local_subchannel_pool': 1,
     // A proxy has one address to connect to, and none on this machine.
     ...(loopback || hosts.length > 1 ? { 'grpc.enable_http_proxy': 0 } : {}),
     ...(options.serverName === undefined
       ? {}
       : { 'grpc.ssl_target_name_override': options.serverName }),
-  });
+  };
+  return new ChannelPool(
+    () => new GrpcClient(target, channelCredentials, channelOptions),
+  );
 }

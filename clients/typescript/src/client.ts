@@ -1,7 +1,6 @@
 import {
   Metadata,
   status,
-  type Client as GrpcClient,
   type MethodDefinition,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -9,7 +8,8 @@ import {
   SessionAuthenticator,
   type AuthenticatorOptions,
 } from './authenticator.js';
-import { openChannel } from './channel.js';
+import { openChannels } from './channel.js';
+import type { ChannelPool } from './channel_pool.js';
 import { WxidentError } from './errors.js';
 import { toWxidentError, type CallFacts } from './failure.js';
 import {
@@ -100,11 +100,9 @@ const refreshFollowersTimeoutMs = 10_000;
 export class Client {
   readonly #address: string;
   readonly #options: ClientOptions;
-  readonly #grpc: GrpcClient;
+  readonly #channels: ChannelPool;
   readonly #sources = new Set<AccessTokenSource>();
   readonly #streams = new Set<{ cancel(): void }>();
-  // Unary calls that are on their way.
-  #underway = 0;
   #closed = false;
 
   /**
@@ -112,7 +110,7 @@ export class Client {
    * @throws ConfigError when the options do not work
    */
   constructor(address: string, options: ClientOptions = {}) {
-    this.#grpc = openChannel(address, options);
+    this.#channels = openChannels(address, options);
     this.#address = address;
     this.#options = { ...options };
   }
@@ -267,14 +265,18 @@ export class Client {
     this.#mustBeOpen(facts);
     signal?.throwIfAborted();
     const method = service.watchAccessToken;
-    const call = this.#grpc.makeServerStreamRequest(
+    const metadata = this.#metadata();
+    const channel = this.#channels.pick();
+    const call = channel.grpc.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       WatchAccessTokenRequest.fromPartial(input),
-      this.#metadata(),
+      metadata,
       timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
     );
+    channel.begin();
+    call.once('status', () => channel.end());
     const cancel = () => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     this.#streams.add(call);
@@ -372,12 +374,7 @@ export class Client {
     this.#closed = true;
     for (const source of this.#sources) source.close();
     for (const stream of this.#streams) stream.cancel();
-    this.#closeChannelWhenIdle();
-  }
-
-  // A channel that closes earlier may drop calls, depending on Node's version.
-  #closeChannelWhenIdle(): void {
-    if (this.#closed && this.#underway === 0) this.#grpc.close();
+    this.#channels.close();
   }
 
   #unary<Name extends UnaryMethod>(
@@ -399,16 +396,17 @@ export class Client {
     return new Promise((resolve, reject) => {
       this.#mustBeOpen(facts);
       signal?.throwIfAborted();
-      const call = this.#grpc.makeUnaryRequest(
+      const metadata = this.#metadata();
+      const channel = this.#channels.pick();
+      const call = channel.grpc.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        this.#metadata(),
+        metadata,
         { deadline: Date.now() + timeoutMs },
         (error, response) => {
-          this.#underway -= 1;
-          this.#closeChannelWhenIdle();
+          channel.end();
           signal?.removeEventListener('abort', cancel);
           if (error) return reject(this.#failure(error, facts, signal));
           const answer = response as Response<Name>;
@@ -419,7 +417,7 @@ export class Client {
           resolve(answer);
         },
       );
-      this.#underway += 1;
+      channel.begin();
       const cancel = () => call.cancel();
       signal?.addEventListener('abort', cancel, { once: true });
     });
