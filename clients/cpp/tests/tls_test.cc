@@ -211,9 +211,9 @@ TEST_F(TlsTest, CertificatesThatChangeAreReadAgain) {
   ClientOptions options = Options(port);
   options.cert_file = pki_.Path("mine.pem");
   options.key_file = pki_.Path("mine.key");
-  const auto channel = OpenChannel(options, /*reload_seconds=*/1);
-  ASSERT_TRUE(channel.ok());
-  const auto stub = v1::IdentityService::NewStub(*channel);
+  const auto make_channel = ChannelMaker(options, /*reload_seconds=*/1);
+  ASSERT_TRUE(make_channel.ok());
+  const auto stub = v1::IdentityService::NewStub((*make_channel)({}));
   const auto call = [&] {
     grpc::ClientContext context;
     context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(5)));

@@ -40,7 +40,7 @@ constexpr char kServiceConfig[] = R"json({
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
+absl::StatusOr<ChannelPool::MakeChannel> ChannelMaker(
     const ClientOptions& options, unsigned int reload_seconds) {
   const absl::StatusOr<std::vector<HostPort>> addresses =
       ParseAddress(options.address);
@@ -82,10 +82,14 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetMaxReceiveMessageSize(4 << 20);
-  // Of its own: clients do not share connections, so none is slowed by the
-  // back-off of another.
+  // Channels do not share connections: each takes so many calls more, and none
+  // is slowed by the back-off of another client.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(*target, credentials, arguments);
+  return [target = *target, credentials,
+          arguments](ChannelPool::Interceptors interceptors) {
+    return grpc::experimental::CreateCustomChannelWithInterceptors(
+        target, credentials, arguments, std::move(interceptors));
+  };
 }
 
 }  // namespace wxident::client

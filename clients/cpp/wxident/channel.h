@@ -1,18 +1,15 @@
 #ifndef WXIDENT_CLIENTS_CPP_WXIDENT_CHANNEL_H_
 #define WXIDENT_CLIENTS_CPP_WXIDENT_CHANNEL_H_
 
-#include <grpcpp/channel.h>
-
-#include <memory>
-
 #include "absl/status/statusor.h"
+#include "wxident/channel_pool.h"
 #include "wxident/client.h"
 
 namespace wxident::client {
 
-// The channel that ClientOptions describe. It looks at the certificate files
-// every `reload_seconds`.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
+// Makes the channels that ClientOptions describe. They look at the certificate
+// files every `reload_seconds`.
+absl::StatusOr<ChannelPool::MakeChannel> ChannelMaker(
     const ClientOptions& options, unsigned int reload_seconds = 10);
 
 }  // namespace wxident::client

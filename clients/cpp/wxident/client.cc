@@ -38,16 +38,16 @@ absl::StatusOr<ClientOptions> ClientOptions::FromEnv() {
   return options;
 }
 
-Client::Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options)
-    : stub_(v1::IdentityService::NewStub(std::move(channel))),
+Client::Client(ChannelPool::MakeChannel make_channel, ClientOptions options)
+    : channels_(std::move(make_channel)),
       deadline_(options.deadline),
       trace_context_(std::move(options.trace_context)) {}
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = OpenChannel(options);
-  if (!channel.ok()) return channel.status();
+  absl::StatusOr<ChannelPool::MakeChannel> make_channel = ChannelMaker(options);
+  if (!make_channel.ok()) return make_channel.status();
   return std::unique_ptr<Client>(
-      new Client(*std::move(channel), std::move(options)));
+      new Client(*std::move(make_channel), std::move(options)));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::FromEnv() {
@@ -76,7 +76,7 @@ absl::StatusOr<Response> Client::Call(
   context.set_deadline(absl::ToChronoTime(
       absl::Now() + options.deadline.value_or(deadline_.value_or(usual))));
   Response response;
-  const grpc::Status status = ((*stub_).*method)(&context, request, &response);
+  const grpc::Status status = (stub().*method)(&context, request, &response);
   if (!status.ok()) return FromGrpc(status, context);
   return response;
 }

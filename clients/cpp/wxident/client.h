@@ -1,7 +1,6 @@
 #ifndef WXIDENT_CLIENTS_CPP_WXIDENT_CLIENT_H_
 #define WXIDENT_CLIENTS_CPP_WXIDENT_CLIENT_H_
 
-#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
 #include <functional>
@@ -11,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "wxident/channel_pool.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
 namespace wxident::client {
@@ -63,8 +63,9 @@ struct CallOptions {
 // Calls wxident. Each call blocks until its answer or its deadline; a failing
 // one's status is described in error.h. What may be sent again is sent again
 // after UNAVAILABLE, at most twice and as the server advises. Thread-safe; one
-// for the whole process is best, for it keeps one connection to each address.
-// Its destructor closes them; calls must have ended by then.
+// for the whole process is best, for it keeps one connection to each address,
+// and a further one while there are more calls than a connection takes. Its
+// destructor closes them; calls must have ended by then.
 class Client {
  public:
   // Does not wait for a connection. kInvalidArgument names the option and its
@@ -108,14 +109,15 @@ class Client {
       const v1::BatchGetUsersRequest& request, const CallOptions& options = {});
 
   // The generated stub, for WatchAccessToken and calls that must not block. Its
-  // calls have no deadline unless their context has.
-  v1::IdentityService::Stub& stub() { return *stub_; }
+  // calls have no deadline unless their context has. Ask for it at each call:
+  // it belongs to a connection that has room for one.
+  v1::IdentityService::Stub& stub() { return channels_.Pick(); }
 
   // Adds the trace context to that of a call made with stub().
   void Prepare(grpc::ClientContext& context) const;
 
  private:
-  Client(std::shared_ptr<grpc::Channel> channel, ClientOptions options);
+  Client(ChannelPool::MakeChannel make_channel, ClientOptions options);
 
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(
@@ -124,7 +126,7 @@ class Client {
                                                         Response*),
       const Request& request, absl::Duration usual, const CallOptions& options);
 
-  const std::unique_ptr<v1::IdentityService::Stub> stub_;
+  ChannelPool channels_;
   const std::optional<absl::Duration> deadline_;
   const std::function<TraceContext()> trace_context_;
 };

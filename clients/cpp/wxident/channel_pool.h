@@ -1,0 +1,68 @@
+#ifndef WXIDENT_CLIENTS_CPP_WXIDENT_CHANNEL_POOL_H_
+#define WXIDENT_CLIENTS_CPP_WXIDENT_CHANNEL_POOL_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "wxident/v1/identity_service.grpc.pb.h"
+
+namespace wxident::client {
+
+// One channel for those who call, and further ones to the same servers behind
+// it while there are more calls under way than a connection takes: the server
+// allows 256 streams, and gRPC keeps a call beyond them back, without an error,
+// until another one ends.
+//
+// The first channel with room gets a call, so further ones are left when there
+// are fewer calls again, and gRPC ends the connections of a channel that has
+// none for 30 minutes. Thread-safe.
+class ChannelPool {
+ public:
+  // A channel with so many calls under way gets no more while another has room.
+  // The rest is for what is not counted: health checks, and threads that have
+  // picked a channel and not begun their call.
+  static constexpr int kFull = 200;
+  // More calls than all of these take wait, as gRPC has it.
+  static constexpr size_t kMostChannels = 16;
+
+  using Interceptors = std::vector<
+      std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
+  // Makes a channel that shares no connection with another one.
+  using MakeChannel =
+      std::function<std::shared_ptr<grpc::Channel>(Interceptors)>;
+
+  explicit ChannelPool(MakeChannel make_channel);
+
+  // The stub of the channel for one more call, which counts from its beginning
+  // until its ClientContext is destroyed. It lives as long as this.
+  v1::IdentityService::Stub& Pick();
+
+ private:
+  // The calls on a channel; shared with them.
+  using Count = std::shared_ptr<std::atomic<int>>;
+  class CountedCall;
+  class CountCalls;
+
+  struct Member {
+    Count calls;
+    std::unique_ptr<v1::IdentityService::Stub> stub;
+  };
+
+  v1::IdentityService::Stub& Add();
+
+  const MakeChannel make_channel_;
+  std::mutex mutex_;
+  // At least one; only more are added.
+  std::vector<Member> members_;
+};
+
+}  // namespace wxident::client
+
+#endif  // WXIDENT_CLIENTS_CPP_WXIDENT_CHANNEL_POOL_H_
