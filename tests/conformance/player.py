@@ -11,6 +11,10 @@ from answer import at, mismatch, short
 from catalog import NAMES, OPS, OTHERS, Failed
 
 
+# Stays until it is known which of several times it is.
+NUMBER = "${n}"
+
+
 class Player:
     """One client at one scenario."""
 
@@ -33,6 +37,7 @@ class Player:
             "version": hello["client_version"],
             "user": f"{runner.name}-{scenario['name']}",
             "long": 600 * "x",
+            "n": NUMBER,
             "certs": world.certs,
             "work": f"{world.dir}/{runner.name}-{scenario['name']}",
             "closed": ends.closed,
@@ -123,6 +128,16 @@ class Player:
         args = dict(args)
         if op in ("token_source", "authenticate"):
             args.setdefault("client", "main")
+        each = [self._named(op, args, number)
+                for number in range(1, step.get("times", 1) + 1)]
+        _until(step.get("until_s", 0), lambda: self._attempt(op, each, step))
+
+    def _named(self, op, args, number):
+        """The arguments with the scenario's own names, which are kept in mind
+        while what they name is open."""
+        args = {key: value.replace(NUMBER, str(number))
+                if isinstance(value, str) else value
+                for key, value in args.items()}
         for key in NAMES:
             if key in args and args[key] != "main":
                 args[key] = f"{self._scenario['name']}.{args[key]}"
@@ -135,18 +150,17 @@ class Player:
             for names in self._open.values():
                 if name in names:
                     names.remove(name)
-        _until(step.get("until_s", 0), lambda: self._attempt(op, args, step))
+        return args
 
-    def _attempt(self, op, args, step):
-        times = step.get("times", 1)
+    def _attempt(self, op, each, step):
+        times, args = len(each), each[0]
         began = time.monotonic()
         if times == 1:
             outcomes = [self._runner.ask(op, args)]
         else:
             with concurrent.futures.ThreadPoolExecutor(times) as pool:
-                outcomes = [each.result() for each in [
-                    pool.submit(self._runner.ask, op, args)
-                    for _ in range(times)]]
+                outcomes = list(pool.map(
+                    lambda args: self._runner.ask(op, args), each))
         took_ms = (time.monotonic() - began) * 1000
         answers, complaints = [], []
         for ok, error in outcomes:
