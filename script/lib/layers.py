@@ -99,6 +99,7 @@ THIRD_PARTY = [
     ("nlohmann/json", r"nlohmann/.*",
      ["server/wechat/*", "server/rpc/*", "simulator/*",
       "clients/cpp/conformance/*"]),
+    ("nghttp2", r"nghttp2/.*", []),
     ("Boost", r"boost/.*", ["simulator/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["clients/cpp/tests/*"]),
 ]
