@@ -1,5 +1,6 @@
 #include "simulator/control_users.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +17,9 @@
 
 namespace wxident::simulator {
 namespace {
+
+// Of one call.
+constexpr int64_t kMaxCodes = 10'000;
 
 bool AllDigits(absl::string_view text) {
   for (char c : text)
@@ -81,17 +85,24 @@ absl::StatusOr<Json> MakeCode(World& world, const Json& input, CodeKind kind) {
   Input in(input);
   std::string user;
   const App* app = ReadWho(world, in, user);
+  const bool login = kind == CodeKind::kLogin;
+  std::optional<int64_t> count;
+  if (login) count = in.OptionalInteger("count", 1, kMaxCodes);
   WX_RETURN_IF_ERROR(in.Finish());
   const absl::Time now = world.clock.Now();
   Member& member = world.users.Ensure(*app, user, now);
-  const bool login = kind == CodeKind::kLogin;
-  const std::string code =
-      login ? world.maker.LoginCode(app->app_id, user, ++member.login_codes)
-            : world.maker.PhoneCode(app->app_id, user, ++member.phone_codes);
-  world.codes.Add(code, {kind, app->app_id, user, now,
-                         now + (login ? world.settings.login_code_ttl
-                                      : world.settings.phone_code_ttl)});
-  return Json{{"code", code}};
+  Json codes = Json::array();
+  for (int64_t i = 0; i < count.value_or(1); ++i) {
+    std::string code =
+        login ? world.maker.LoginCode(app->app_id, user, ++member.login_codes)
+              : world.maker.PhoneCode(app->app_id, user, ++member.phone_codes);
+    world.codes.Add(code, {kind, app->app_id, user, now,
+                           now + (login ? world.settings.login_code_ttl
+                                        : world.settings.phone_code_ttl)});
+    codes.push_back(std::move(code));
+  }
+  if (!count.has_value()) return Json{{"code", codes[0]}};
+  return Json{{"codes", std::move(codes)}};
 }
 
 }  // namespace

@@ -65,6 +65,30 @@ TEST(Users, KeepWhatTheyAreGiven) {
                   {"unionid", "ocMvos6NjeKLIBqg5Mr9QjxrP1FA"}}));
 }
 
+TEST(LoginCodes, ComeInBulk) {
+  Harness sim;
+  const Json body = {{"app_id", kApp}, {"user", "alice"}, {"count", 3}};
+  const Json codes = sim.Control("login_code", body)["codes"];
+  ASSERT_EQ(codes.size(), 3u);
+  const Json next = sim.Control("login_code", body)["codes"];
+  EXPECT_NE(codes[2], next[0]);
+  std::string openid;
+  for (const Json& code : codes) {
+    const Json said = sim.Exchange(code.get<std::string>());
+    ASSERT_TRUE(said.contains("openid")) << said;
+    if (openid.empty()) openid = said["openid"];
+    EXPECT_EQ(said["openid"], openid);
+    EXPECT_EQ(sim.Exchange(code.get<std::string>())["errcode"], 40163);
+  }
+  const auto error = [&sim](const std::string& call, int count) {
+    return sim.ControlError(
+        call, {{"app_id", kApp}, {"user", "alice"}, {"count", count}});
+  };
+  EXPECT_THAT(error("login_code", 0), StartsWith("count: "));
+  EXPECT_THAT(error("login_code", 10'001), StartsWith("count: "));
+  EXPECT_THAT(error("phone_code", 2), StartsWith("count: no such"));
+}
+
 TEST(Users, RefuseBadInputByField) {
   Harness sim;
   sim.Control(
