@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 
-# What all ratios are to.
+# What ratios are to, where it was measured; otherwise to the first that was.
 BASE = "go"
 
 
@@ -30,6 +30,11 @@ def _cells(results):
     return out
 
 
+def _base(results):
+    names = [cell["server"] for cell in results["cells"]]
+    return BASE if BASE in names or not names else names[0]
+
+
 def _all_cpu(median):
     return median["cpu_us"] + median["database_cpu_us"]
 
@@ -37,14 +42,15 @@ def _all_cpu(median):
 def ratios(results):
     """One line a cell: calls a second to the Go service's, and in brackets the
     CPU of server and database for a call to its."""
+    base_name = _base(results)
     cells = _cells(results)
     names = []
     for servers in cells.values():
         names += [name for name in servers
-                  if name not in names and name != BASE]
+                  if name not in names and name != base_name]
     rows = []
     for (security, case, in_flight), servers in cells.items():
-        base = servers.get(BASE)
+        base = servers.get(base_name)
         row = [f"{security} {case} {in_flight}",
                f"{base['calls_per_second']:.0f}" if base else "-"]
         for name in names:
@@ -55,7 +61,8 @@ def ratios(results):
             speed = one["calls_per_second"] / base["calls_per_second"]
             row.append(f"{speed:.2f} ({_ratio(_all_cpu(one), _all_cpu(base))})")
         rows.append(row)
-    text = _table(["case, calls in flight", f"{BASE}, calls/s", *names], rows)
+    text = _table(["case, calls in flight", f"{base_name}, calls/s", *names],
+                  rows)
     for failure in results["failures"]:
         text += f"\nFAILED: {failure}"
     return text
@@ -72,8 +79,8 @@ def details(results):
     rows = []
     head = ["in flight, server", "calls/s", "p50 ms", "p99 ms", "max ms",
             "CPU us", "database CPU us", "switches", "syscalls",
-            "generator CPU us", "calls/s to go", "p99 to go", "CPU to go",
-            "database CPU to go"]
+            "generator CPU us", *(f"{what} to {_base(results)}" for what in
+                                  ("calls/s", "p99", "CPU", "database CPU"))]
 
     def flush():
         nonlocal rows
@@ -87,7 +94,7 @@ def details(results):
         if title != f"{security}: {case}":
             text += flush()
             title = f"{security}: {case}"
-        base = servers.get(BASE)
+        base = servers.get(_base(results))
         for name, one in servers.items():
             if not one:
                 rows.append([f"{in_flight} {name}", "failed",
