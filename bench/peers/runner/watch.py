@@ -60,7 +60,10 @@ def count(server):
 
 def peak_memory_mib(server):
     text = pathlib.Path(f"/proc/{server.pid}/status").read_text()
-    return int(re.search(r"^VmHWM:\s*(\d+)", text, re.M)[1]) / 1024
+    found = re.search(r"^VmHWM:\s*(\d+)", text, re.M)
+    if not found:
+        raise ProcessLookupError(f"{server.name} has ended")
+    return int(found[1]) / 1024
 
 
 class Syscalls:
