@@ -4,6 +4,9 @@
 #
 #   script/lib/postgres.sh start DIR [--fast] [--owner PID]
 #   script/lib/postgres.sh migrate DIR
+#   script/lib/postgres.sh superuser DIR SQL
+#   script/lib/postgres.sh standby DIR NEW_DIR [--owner PID]
+#   script/lib/postgres.sh promote DIR
 #   script/lib/postgres.sh restart DIR fast|immediate
 #   script/lib/postgres.sh stop DIR
 #
@@ -14,6 +17,12 @@
 # migrate  applies migrations/ with $WXIDENT_TOOLS_DIR/bin/dbmate, as the owner,
 #          and then docs/database-roles.sql; DIR/server_url is then the
 #          connection URI of the server's role.
+# superuser  runs statements in the database wxident as the superuser, each on
+#          its own.
+# standby  makes a hot standby of DIR's cluster, application_name "standby". Its
+#          NEW_DIR has the same files, and "superuser", "promote", "restart" and
+#          "stop" are for it too.
+# promote  makes a standby a primary. Returns when it takes writes.
 # restart  as pg_ctl does; "immediate" is a crash. Waits until it answers.
 # stop     ends it and removes all of it.
 #
@@ -66,7 +75,7 @@ wx_pg_superuser() {
 }
 
 wx_pg_start() {
-  local dir=$1 fast='' owner='' bin home base attempt port
+  local dir=$1 fast='' owner='' bin home port
   shift
   while (($#)); do
     case $1 in
@@ -80,17 +89,8 @@ wx_pg_start() {
     shift
   done
   bin=$(wx_pg_bin) || return 1
-  mkdir -p "$dir" || return 1
-  [[ ! -e $dir/home ]] ||
-    wx_pg_fail "$dir already has a cluster: stop it first" || return 1
-
-  # A socket's path may have 107 bytes, and the user must get there.
-  base=${TMPDIR:-/tmp}
-  if ((${#base} > 60)) || ! wx_pg_as_user test -x "$base"; then base=/tmp; fi
-  home=$(mktemp -d "$base/wxident-pg.XXXXXXXX") || return 1
-  ((EUID != 0)) || chown postgres:postgres "$home" || return 1
-  echo "$home" >"$dir/home"
-
+  wx_pg_make_home "$dir" || return 1
+  home=$(cat "$dir/home")
   if ! wx_pg_as_user "$bin/initdb" --pgdata="$home/data" --encoding=UTF8 \
     --locale=C --username=postgres --auth=trust --no-sync \
     >"$dir/initdb.log" 2>&1; then
@@ -100,6 +100,7 @@ wx_pg_start() {
   fi
   {
     echo "local all all trust"
+    echo "local replication all trust"
     echo "host wxident wxident,wxident_server 127.0.0.1/32 trust"
   } >"$home/data/pg_hba.conf"
   {
@@ -114,6 +115,26 @@ wx_pg_start() {
     fi
   } >>"$home/data/postgresql.conf"
 
+  wx_pg_listen "$dir" || return 1
+  # Tests look at the server's connections, and end them, as the owner.
+  wx_pg_superuser "$dir" postgres --command="CREATE ROLE wxident LOGIN
+    IN ROLE pg_read_all_stats, pg_signal_backend" \
+    --command="CREATE DATABASE wxident OWNER wxident" || {
+    wx_pg_stop "$dir"
+    wx_pg_fail "could not make the database" || return 1
+  }
+  port=$(cat "$dir/port")
+  echo "postgresql://wxident@127.0.0.1:$port/wxident?sslmode=disable" \
+    >"$dir/url"
+
+  wx_pg_watch "$dir" "$owner"
+}
+
+# Starts a cluster at a port that is free, and names it in DIR/port.
+wx_pg_listen() {
+  local dir=$1 bin home attempt port
+  bin=$(wx_pg_bin) || return 1
+  home=$(cat "$dir/home") || return 1
   # PostgreSQL cannot ask for any free port, so a taken one means another try.
   for attempt in {1..20}; do
     port=$((20000 + RANDOM % 12000))
@@ -128,22 +149,30 @@ wx_pg_start() {
       wx_pg_fail "PostgreSQL did not start" || return 1
     }
   done
-  # Tests look at the server's connections, and end them, as the owner.
-  wx_pg_superuser "$dir" postgres --command="CREATE ROLE wxident LOGIN
-    IN ROLE pg_read_all_stats, pg_signal_backend" \
-    --command="CREATE DATABASE wxident OWNER wxident" || {
-    wx_pg_stop "$dir"
-    wx_pg_fail "could not make the database" || return 1
-  }
-  echo "postgresql://wxident@127.0.0.1:$port/wxident?sslmode=disable" \
-    >"$dir/url"
+}
 
-  if [[ -n $owner ]]; then
-    setsid bash -c 'while kill -0 "$1" 2>/dev/null; do sleep 1; done
-      [[ ! -e $3/home ]] || exec "$2" stop "$3"' \
-      wxident-pg-watch "$owner" "$(wx_pg_root)/script/lib/postgres.sh" "$dir" \
-      </dev/null >/dev/null 2>&1 &
-  fi
+# Stops the cluster when the process `owner`, if one is given, is gone.
+wx_pg_watch() {
+  local dir=$1 owner=$2
+  [[ -n $owner ]] || return 0
+  setsid bash -c 'while kill -0 "$1" 2>/dev/null; do sleep 1; done
+    [[ ! -e $3/home ]] || exec "$2" stop "$3"' \
+    wxident-pg-watch "$owner" "$(wx_pg_root)/script/lib/postgres.sh" "$dir" \
+    </dev/null >/dev/null 2>&1 &
+}
+
+# A folder for a cluster's files, named in DIR/home.
+wx_pg_make_home() {
+  local dir=$1 base home
+  mkdir -p "$dir" || return 1
+  [[ ! -e $dir/home ]] ||
+    wx_pg_fail "$dir already has a cluster: stop it first" || return 1
+  # A socket's path may have 107 bytes, and the user must get there.
+  base=${TMPDIR:-/tmp}
+  if ((${#base} > 60)) || ! wx_pg_as_user test -x "$base"; then base=/tmp; fi
+  home=$(mktemp -d "$base/wxident-pg.XXXXXXXX") || return 1
+  ((EUID != 0)) || chown postgres:postgres "$home" || return 1
+  echo "$home" >"$dir/home"
 }
 
 wx_pg_migrate() {
@@ -160,6 +189,35 @@ wx_pg_migrate() {
   echo "${url/wxident@/wxident_server@}" >"$dir/server_url"
 }
 
+wx_pg_standby() {
+  local dir=$2 from=$1 owner='' bin home name
+  [[ ${3:-} != --owner ]] || owner=$4
+  bin=$(wx_pg_bin) || return 1
+  wx_pg_make_home "$dir" || return 1
+  home=$(cat "$dir/home")
+  if ! wx_pg_as_user "$bin/pg_basebackup" --pgdata="$home/data" \
+    --write-recovery-conf --checkpoint=fast --no-sync --dbname="host=$(
+      cat "$from/home"
+    ) port=$(cat "$from/port") user=postgres application_name=standby"; then
+    wx_pg_stop "$dir"
+    wx_pg_fail "pg_basebackup failed" || return 1
+  fi
+  echo "unix_socket_directories = '$home'" >>"$home/data/postgresql.conf"
+  wx_pg_listen "$dir" || return 1
+  for name in url server_url; do
+    sed "s/:$(cat "$from/port")\//:$(cat "$dir/port")\//" "$from/$name" \
+      >"$dir/$name"
+  done
+  wx_pg_watch "$dir" "$owner"
+}
+
+wx_pg_promote() {
+  local bin
+  bin=$(wx_pg_bin) || return 1
+  wx_pg_as_user "$bin/pg_ctl" promote --pgdata="$(cat "$1/home")/data" --wait \
+    --silent
+}
+
 wx_pg_restart() {
   local dir=$1 mode=$2 bin home
   [[ $mode == fast || $mode == immediate ]] ||
@@ -172,12 +230,16 @@ wx_pg_restart() {
 }
 
 wx_pg_stop() {
-  local dir=$1 bin home
+  local dir=$1 bin home pid
   [[ -e $dir/home ]] || return 0
   bin=$(wx_pg_bin) || return 1
   home=$(cat "$dir/home")
   # Its data is thrown away, so there is nothing to write down first.
   if [[ -e $home/data/postmaster.pid ]]; then
+    # A test may have stopped it, for it to hang.
+    pid=$(head -n 1 "$home/data/postmaster.pid")
+    kill -CONT "$pid" 2>/dev/null
+    pkill -CONT --parent "$pid"
     wx_pg_as_user "$bin/pg_ctl" stop --pgdata="$home/data" --mode=immediate \
       --wait --silent >/dev/null 2>&1
   fi
@@ -189,7 +251,14 @@ wx_pg_stop() {
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   command=${1:-}
   case $command in
-    start | stop | migrate | restart)
+    superuser)
+      (($# == 3)) || {
+        wx_pg_fail "usage: postgres.sh superuser DIR SQL"
+        exit 2
+      }
+      wx_pg_superuser "$2" wxident <<<"$3"
+      ;;
+    start | stop | migrate | restart | standby | promote)
       (($# >= 2)) || {
         wx_pg_fail "usage: postgres.sh $command DIR ..."
         exit 2
@@ -198,7 +267,8 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
       "wx_pg_$command" "$@"
       ;;
     *)
-      wx_pg_fail "usage: postgres.sh start|migrate|restart|stop DIR ..."
+      wx_pg_fail "usage: postgres.sh start|migrate|superuser|standby|promote|restart|stop \
+DIR ..."
       exit 2
       ;;
   esac

@@ -24,6 +24,8 @@
 #include "server/crypto/random.h"
 #include "server/identity/error.h"
 #include "server/keys/key_count.h"
+#include "server/store/postgres/checked_connector.h"
+#include "server/store/postgres/libpq_environment.h"
 #include "server/store/postgres/pg_connector.h"
 #include "server/store/postgres/pg_key_store.h"
 #include "server/store/postgres/pg_pool.h"
@@ -144,9 +146,11 @@ bool Tell(const KeyRing& ring, std::map<uint32_t, int64_t> counts,
 
 int VerifyWithDatabase(const Config& config, Keys keys, std::ostream& out,
                        std::ostream& err) {
+  ForgetLibpqEnvironment();
   absl::StatusOr<std::unique_ptr<SqlConnector>> connector =
       MakePgConnector(config.database.url, config.database.password);
   if (!connector.ok()) return Unusable("database.url", connector.status(), err);
+  connector = MakeCheckedConnector(*std::move(connector));
   if (const absl::Status schema = CheckSchema(**connector); !schema.ok()) {
     err << schema.message() << "\n";
     return absl::IsUnavailable(schema) ? kExitUnavailable : kExitConfig;

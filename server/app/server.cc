@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/app/gate.h"
 #include "server/app/grpc_listener.h"
@@ -32,6 +33,8 @@
 #include "server/session/refusal_limit.h"
 #include "server/session/session_checks.h"
 #include "server/session/session_sweeper.h"
+#include "server/store/postgres/checked_connector.h"
+#include "server/store/postgres/libpq_environment.h"
 #include "server/store/postgres/pg_connector.h"
 #include "server/store/postgres/pg_credential_store.h"
 #include "server/store/postgres/pg_grant_store.h"
@@ -55,10 +58,14 @@ constexpr absl::Duration kReadyFor = absl::Seconds(5);
 // Tries until the database answers or kDatabaseWait has passed.
 absl::Status WaitForSchema(SqlConnector& connector) {
   const absl::Time give_up = absl::Now() + kDatabaseWait;
+  std::string why;
   while (true) {
     absl::Status checked = CheckSchema(connector);
     if (!absl::IsUnavailable(checked) || absl::Now() > give_up) return checked;
-    Log(LogLevel::kWarning, "waiting for the database");
+    if (why != checked.message()) {
+      why = std::string(checked.message());
+      Log(LogLevel::kWarning, "waiting for the database", {{"why", why}});
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
 }
@@ -131,6 +138,7 @@ absl::Status Server::Parts::BuildStores() {
   const Config::Database& database = config.database;
   WX_ASSIGN_OR_RETURN(std::unique_ptr<SqlConnector> connector,
                       MakePgConnector(database.url, database.password));
+  connector = MakeCheckedConnector(std::move(connector));
   WX_RETURN_IF_ERROR(WaitForSchema(*connector));
   PgPool::Options options;
   options.workers = database.workers;
@@ -260,6 +268,9 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
+  if (const auto names = ForgetLibpqEnvironment(); !names.empty())
+    Log(LogLevel::kWarning, "environment_ignored",
+        {{"names", absl::StrJoin(names, ", ")}});
   auto parts = std::make_unique<Parts>(std::move(config));
   // Before the wait for the database: certificates are the operator's mistake
   // that is found soonest.

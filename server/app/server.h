@@ -14,8 +14,9 @@ namespace wxident {
 class Server {
  public:
   // Builds every object in the order of dependence and begins to listen. Waits
-  // up to 10 s for the database. Errors: kFailedPrecondition when the schema is
-  // not the one this program knows (the message names the command to run),
+  // up to 10 s for the database. To be called before there are other threads.
+  // Errors: kFailedPrecondition when the schema is not the one this program
+  // knows or the database is not set up for it (the message says what to run),
   // kUnavailable when the database or an address cannot be had,
   // kInvalidArgument for unusable certificates or keys.
   static absl::StatusOr<std::unique_ptr<Server>> Start(Config config);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/crypto/random.h"
+#include "server/store/postgres/checked_connector.h"
 #include "server/store/postgres/pg_connector.h"
 #include "server/store/postgres/sql_values.h"
 
@@ -41,8 +42,9 @@ PostgresHarness::PostgresHarness(PgPool::Options options,
     : connector_(Connector(postgres.url())),
       key_ring_(MakeKeyRing()),
       index_(9, Secret(std::string(32, 'i'))),
-      pool_(std::make_unique<PgPool>(Connector(postgres.server_url()), options,
-                                     SystemClock(), metrics_)),
+      pool_(std::make_unique<PgPool>(
+          MakeCheckedConnector(Connector(postgres.server_url())), options,
+          SystemClock(), metrics_)),
       identities_(*pool_, *key_ring_, index_),
       sessions_(*pool_, *key_ring_),
       profiles_(*pool_, *key_ring_, index_),
@@ -133,9 +135,6 @@ SqlRows PostgresHarness::Sql(const std::string& sql) {
       EXPECT_TRUE(session.ok()) << session.status();
       if (!session.ok()) return {};
       session_ = *std::move(session);
-      // A look at the rows may take longer than the server's statements may.
-      const auto patient = session_->Execute("SET statement_timeout = 0", {});
-      EXPECT_TRUE(patient.ok()) << patient.status();
     }
     auto rows = session_->Execute(sql.c_str(), {});
     if (rows.ok()) return *std::move(rows);

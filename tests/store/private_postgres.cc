@@ -1,5 +1,6 @@
 #include "tests/store/private_postgres.h"
 
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -10,12 +11,35 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "server/base/status_macros.h"
 
 namespace wxident {
+namespace {
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+pid_t Postmaster(const std::string& home) {
+  pid_t pid = 0;
+  std::ifstream(home + "/data/postmaster.pid") >> pid;
+  return pid;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t parent) {
+  std::vector<pid_t> children;
+  std::ifstream file(
+      absl::StrCat("/proc/", parent, "/task/", parent, "/children"));
+  for (pid_t child = 0; file >> child;) children.push_back(child);
+  return children;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::Start(
     Durability durability) {
@@ -30,14 +54,35 @@ absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::Start(
   if (durability == Durability::kNone) start.push_back("--fast");
   WX_RETURN_IF_ERROR(made->Run(start));
   WX_RETURN_IF_ERROR(made->Run({"migrate", folder}));
-  std::ifstream owner(folder + "/url");
-  std::ifstream server(folder + "/server_url");
-  std::ifstream port(folder + "/port");
-  if (!std::getline(owner, made->url_) ||
-      !std::getline(server, made->server_url_) || !(port >> made->port_))
-    return absl::InternalError("the cluster has no url or no port");
+  WX_RETURN_IF_ERROR(made->ReadFiles());
   return made;
 }
+
+absl::StatusOr<std::unique_ptr<PrivatePostgres>>
+PrivatePostgres::StartStandby() {
+  std::unique_ptr<PrivatePostgres> made(
+      new PrivatePostgres(folder_ + ".standby"));
+  WX_RETURN_IF_ERROR(Run(
+      {"standby", folder_, made->folder_, "--owner", absl::StrCat(getpid())}));
+  WX_RETURN_IF_ERROR(made->ReadFiles());
+  return made;
+}
+
+absl::Status PrivatePostgres::ReadFiles() {
+  std::ifstream owner(folder_ + "/url");
+  std::ifstream server(folder_ + "/server_url");
+  std::ifstream port(folder_ + "/port");
+  if (!std::getline(owner, url_) || !std::getline(server, server_url_) ||
+      !(port >> port_))
+    return absl::InternalError("the cluster has no url or no port");
+  return absl::OkStatus();
+}
+
+absl::Status PrivatePostgres::Superuser(const std::string& sql) {
+  return Run({"superuser", folder_, sql});
+}
+
+absl::Status PrivatePostgres::Promote() { return Run({"promote", folder_}); }
 
 PrivatePostgres::~PrivatePostgres() { Run({"stop", folder_}).IgnoreError(); }
 
@@ -50,12 +95,30 @@ absl::Status PrivatePostgres::Restart(const std::string& mode) {
   return Run({"restart", folder_, mode});
 }
 
-std::string PrivatePostgres::Log() const {
-  std::ifstream home_file(folder_ + "/home");
+std::string PrivatePostgres::Home() const {
+  std::ifstream file(folder_ + "/home");
   std::string home;
-  std::getline(home_file, home);
-  std::ifstream log(home + "/log");
+  std::getline(file, home);
+  return home;
+}
+
+std::string PrivatePostgres::Log() const {
+  std::ifstream log(Home() + "/log");
   return std::string(std::istreambuf_iterator<char>(log), {});
+}
+
+void PrivatePostgres::Signal(int signal) {
+  // The first, so that it makes no more.
+  const pid_t postmaster = Postmaster(Home());
+  kill(postmaster, signal);
+  for (const pid_t pid : ChildrenOf(postmaster)) kill(pid, signal);
+}
+
+void PrivatePostgres::SignalServing(int signal) {
+  for (const pid_t pid : ChildrenOf(Postmaster(Home())))
+    if (absl::StrContains(ReadFile(absl::StrCat("/proc/", pid, "/cmdline")),
+                          ": wxident_server "))
+      kill(pid, signal);
 }
 
 absl::Status PrivatePostgres::Run(const std::vector<std::string>& arguments) {

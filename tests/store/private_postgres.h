@@ -33,6 +33,20 @@ class PrivatePostgres {
   uint16_t port() const { return port_; }
   std::string ServerUrlAt(uint16_t port) const;
 
+  // Runs statements in the database as the superuser, each on its own.
+  absl::Status Superuser(const std::string& sql);
+
+  // A hot standby of this cluster, with application_name "standby". One is
+  // enough for all tests.
+  absl::StatusOr<std::unique_ptr<PrivatePostgres>> StartStandby();
+  // Makes a standby a primary.
+  absl::Status Promote();
+
+  // Sends a signal to all of the cluster's processes, or to those that serve
+  // connections of the server's role: SIGSTOP makes it hang.
+  void Signal(int signal);
+  void SignalServing(int signal);
+
   // `mode` is "fast" or "immediate" (a crash). Returns when it answers again.
   absl::Status Restart(const std::string& mode);
 
@@ -42,6 +56,8 @@ class PrivatePostgres {
  private:
   explicit PrivatePostgres(std::string folder) : folder_(std::move(folder)) {}
   absl::Status Run(const std::vector<std::string>& arguments);
+  absl::Status ReadFiles();
+  std::string Home() const;
 
   const std::string folder_;
   std::string url_;

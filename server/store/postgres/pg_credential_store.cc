@@ -65,27 +65,27 @@ absl::Status PgCredentialStore::ReadStates(SqlSession& session,
 
 PgCredentialStore::PgCredentialStore(PgPool& pool, Aead& aead)
     : read_(AddPgOperation<Known, States>(
-          pool, "read_credentials",
+          pool, PgPool::Access::kRead, "read_credentials",
           [&aead](SqlSession& session, const auto& items) {
             return ReadStates(session, items, aead);
           })),
       acquire_(AddPgOperation<LeaseRequest, LeaseAnswer>(
-          pool, "acquire_lease",
+          pool, PgPool::Access::kWrite, "acquire_lease",
           [&aead](SqlSession& session, const auto& items) {
             return AcquireLeases(session, items, aead);
           })),
       count_forced_(AddPgOperation<ForcedRequest, ForcedAnswer>(
-          pool, "count_forced_fetch",
+          pool, PgPool::Access::kWrite, "count_forced_fetch",
           [&aead](SqlSession& session, const auto& items) {
             return CountForcedFetches(session, items, aead);
           })),
       save_(AddPgOperation<SaveRequest, SaveAnswer>(
-          pool, "save_credential",
+          pool, PgPool::Access::kWrite, "save_credential",
           [&aead](SqlSession& session, const auto& items) {
             return SaveCredentials(session, items, aead);
           })),
-      fail_(AddPgOperation<FailRequest, Nothing>(pool, "fail_lease",
-                                                 &FailLeases)) {}
+      fail_(AddPgOperation<FailRequest, Nothing>(pool, PgPool::Access::kWrite,
+                                                 "fail_lease", &FailLeases)) {}
 
 void PgCredentialStore::Read(std::vector<KnownCredential> credentials,
                              Deadline deadline,

@@ -187,17 +187,18 @@ absl::Status PgGrantStore::Save(SqlSession& session,
 
 PgGrantStore::PgGrantStore(PgPool& pool, Aead& aead)
     : by_session_(AddPgOperation<BySession, Found>(
-          pool, "find_grant_by_session",
+          pool, PgPool::Access::kRead, "find_grant_by_session",
           [&aead](SqlSession& session, const auto& items) {
             return FindBySession(session, items, aead);
           })),
       by_openid_(AddPgOperation<ByOpenid, Found>(
-          pool, "find_grant_by_openid",
+          pool, PgPool::Access::kRead, "find_grant_by_openid",
           [&aead](SqlSession& session, const auto& items) {
             return FindByOpenid(session, items, aead);
           })),
       save_(AddPgOperation<GrantToSave, Nothing>(
-          pool, "save_grant", [&aead](SqlSession& session, const auto& items) {
+          pool, PgPool::Access::kWrite, "save_grant",
+          [&aead](SqlSession& session, const auto& items) {
             return Save(session, items, aead);
           })) {}
 

@@ -51,22 +51,23 @@ absl::Status CheckQuery(const UserQuery& query) {
 PgIdentityStore::PgIdentityStore(PgPool& pool, Aead& aead,
                                  const BlindIndex& key_digest)
     : record_(AddPgOperation<SignIn, SignedIn>(
-          pool, "record_sign_in",
+          pool, PgPool::Access::kWrite, "record_sign_in",
           [&aead, &key_digest](SqlSession& session,
                                const PgItems<SignIn, SignedIn>& items) {
             return RecordSignIns(session, items, aead, key_digest);
           })),
       find_answer_(AddPgOperation<LoginCode, std::optional<LoginAnswer>>(
-          pool, "find_login_answer",
+          pool, PgPool::Access::kRead, "find_login_answer",
           [&aead](SqlSession& session, const auto& items) {
             return FindLoginAnswers(session, items, aead);
           })),
       find_(AddPgOperation<std::vector<UserQuery>, std::vector<FoundUser>>(
-          pool, "find_users", FindUsersBatch)),
+          pool, PgPool::Access::kRead, "find_users", FindUsersBatch)),
       erase_(AddPgOperation<UserQuery, std::optional<Erased>>(
-          pool, "erase_user", EraseUsers)),
+          pool, PgPool::Access::kWrite, "erase_user", EraseUsers)),
       export_(AddPgOperation<std::string, std::optional<ExportedUser>>(
-          pool, "export_user", [&aead](SqlSession& session, const auto& items) {
+          pool, PgPool::Access::kRead, "export_user",
+          [&aead](SqlSession& session, const auto& items) {
             return ExportUsers(session, items, aead);
           })) {}
 

@@ -9,19 +9,20 @@ namespace wxident {
 
 PgKeyStore::PgKeyStore(PgPool& pool, KeyRing& key_ring)
     : check_canaries_(AddPgOperation<CanaryCheck, std::vector<uint32_t>>(
-          pool, "check_canaries",
+          pool, PgPool::Access::kWrite, "check_canaries",
           [](SqlSession& session, const auto& items) {
             return wxident::CheckCanaries(session, items);
           })),
-      count_(AddPgOperation<KeyPosition, KeyCounts>(pool, "count_keys",
-                                                    CountKeys)),
+      count_(AddPgOperation<KeyPosition, KeyCounts>(pool, PgPool::Access::kRead,
+                                                    "count_keys", CountKeys)),
       reseal_(AddPgOperation<KeyPosition, ResealedBatch>(
-          pool, "reseal",
+          pool, PgPool::Access::kWrite, "reseal",
           [&key_ring](SqlSession& session, const auto& items) {
             return ResealValues(session, items, key_ring);
           })),
       mark_unused_(AddPgOperation<std::set<uint32_t>, Nothing>(
-          pool, "mark_keys_unused", [](SqlSession& session, const auto& items) {
+          pool, PgPool::Access::kWrite, "mark_keys_unused",
+          [](SqlSession& session, const auto& items) {
             return wxident::MarkUnused(session, items);
           })) {}
 

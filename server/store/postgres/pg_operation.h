@@ -68,8 +68,8 @@ class PgOperation final : public PgPool::Operation {
   using RunFn = std::function<absl::Status(SqlSession& session,
                                            const PgItems<In, Out>& items)>;
 
-  PgOperation(PgPool& pool, std::string name, RunFn run)
-      : Operation(std::move(name)), pool_(pool), run_(std::move(run)) {}
+  PgOperation(PgPool& pool, PgPool::Access access, std::string name, RunFn run)
+      : Operation(access, std::move(name)), pool_(pool), run_(std::move(run)) {}
 
   void Submit(In in, Deadline deadline, Done<Out> done) {
     pool_.Submit(*this, std::make_unique<PgItem<In, Out>>(
@@ -91,11 +91,12 @@ class PgOperation final : public PgPool::Operation {
 };
 
 template <typename In, typename Out>
-PgOperation<In, Out>& AddPgOperation(PgPool& pool, std::string name,
+PgOperation<In, Out>& AddPgOperation(PgPool& pool, PgPool::Access access,
+                                     std::string name,
                                      typename PgOperation<In, Out>::RunFn run) {
   return static_cast<PgOperation<In, Out>&>(
-      pool.Add(std::make_unique<PgOperation<In, Out>>(pool, std::move(name),
-                                                      std::move(run))));
+      pool.Add(std::make_unique<PgOperation<In, Out>>(
+          pool, access, std::move(name), std::move(run))));
 }
 
 }  // namespace wxident

@@ -1,55 +1,18 @@
 #include "server/store/postgres/pg_pool.h"
 
 #include <algorithm>
+#include <chrono>
 
-#include "absl/strings/string_view.h"
-#include "server/base/log.h"
 #include "server/identity/error.h"
 #include "server/store/postgres/pg_operation.h"
+#include "server/store/postgres/pool_errors.h"
 
 namespace wxident {
 namespace {
 
-constexpr int kConflictRuns = 3;
-constexpr absl::Duration kFirstBackOff = absl::Milliseconds(50);
-// With the time that a connection takes, it keeps recovery below 2 s.
-constexpr absl::Duration kLastBackOff = absl::Seconds(1);
-// While one worker tries to connect after a failure the others do not; should
-// it hang (libpq's connect_timeout is 2 s), another may try.
-constexpr absl::Duration kOneAttempt = absl::Seconds(2);
-
-absl::Status StoreUnavailable() {
-  return Error(Reason::kStoreUnavailable,
-               "the database could not be asked; retry")
-      .RetryAfter(absl::Milliseconds(100))
-      .ToStatus();
-}
-
-absl::Status DeadlinePassed() {
-  return Error(Reason::kDeadlinePassed,
-               "the deadline passed before the database was asked")
-      .ToStatus();
-}
-
-// From a SqlSession's status to what callers get.
-absl::Status ToDomain(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kDeadlineExceeded:
-      return DeadlinePassed();
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kCancelled:
-      return StoreUnavailable();
-    default:
-      return Error(Reason::kInternalFault, "the store failed; report it")
-          .ToStatus();
-  }
-}
-
-// Between half of `most` and all of it.
-absl::Duration Jitter(absl::Duration most, std::minstd_rand& random) {
-  return most * std::uniform_real_distribution<double>(0.5, 1)(random);
-}
+// How soon what cannot be served any more is told so.
+constexpr std::chrono::milliseconds kTend{50};
+constexpr absl::Duration kWritableAtLast = absl::Seconds(1);
 
 }  // namespace
 
@@ -58,22 +21,19 @@ PgPool::PgPool(std::unique_ptr<SqlConnector> connector, Options options,
     : connector_(std::move(connector)),
       options_(options),
       clock_(clock),
-      metrics_(metrics) {
+      metrics_(metrics),
+      links_(options.workers) {
   ping_ = &AddPgOperation<Nothing, Nothing>(
-      *this, "ping",
+      *this, Access::kRead, "ping",
       [](SqlSession& session, const PgItems<Nothing, Nothing>& items) {
-        const auto rows = session.Execute("SELECT 1", {});
-        if (!rows.ok()) return rows.status();
+        const absl::Status writable = CheckWritable(session);
+        if (!writable.ok()) return writable;
         for (auto* item : items) item->out = Nothing();
         return absl::OkStatus();
       });
-  std::random_device seed;
-  for (int i = 0; i < options_.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>());
-    Worker& worker = *workers_.back();
-    worker.random.seed(seed());
-    worker.thread = std::thread([this, &worker] { Work(worker); });
-  }
+  for (int i = 0; i < options_.workers; ++i)
+    workers_.emplace_back([this] { Work(); });
+  tender_ = std::thread([this] { Tend(); });
 }
 
 PgPool::~PgPool() {
@@ -82,7 +42,13 @@ PgPool::~PgPool() {
     ending_ = true;
   }
   arrived_.notify_all();
-  for (auto& worker : workers_) worker->thread.join();
+  for (std::thread& worker : workers_) worker.join();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ended_ = true;
+  }
+  tend_.notify_all();
+  tender_.join();
 }
 
 PgPool::Operation& PgPool::Add(std::unique_ptr<Operation> operation) {
@@ -96,7 +62,7 @@ void PgPool::Submit(Operation& operation, std::unique_ptr<Job> job) {
   absl::Status refused;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (ending_) {
+    if (ending_ || Hopeless(operation.access, job->submitted)) {
       refused = StoreUnavailable();
     } else if (operation.waiting_.size() >=
                static_cast<size_t>(options_.queue_limit)) {
@@ -106,8 +72,7 @@ void PgPool::Submit(Operation& operation, std::unique_ptr<Job> job) {
                     .ToStatus();
     } else {
       operation.waiting_.push_back(std::move(job));
-      metrics_.Set("wxident_store_queue_depth", {{"operation", operation.name}},
-                   static_cast<double>(operation.waiting_.size()));
+      SetDepth(operation);
     }
   }
   if (refused.ok())
@@ -117,125 +82,166 @@ void PgPool::Submit(Operation& operation, std::unique_ptr<Job> job) {
 }
 
 void PgPool::Ping(Deadline deadline, DoneStatus done) {
+  auto then = [this, done = std::move(done)](absl::Status answered) mutable {
+    if (answered.ok()) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (Hopeless(Access::kWrite, clock_.Monotonic()))
+        answered = StoreUnavailable();
+    }
+    std::move(done)(std::move(answered));
+  };
   static_cast<PgOperation<Nothing, Nothing>*>(ping_)->Submit(
-      Nothing(), deadline, WithNothing(std::move(done)));
+      Nothing(), deadline, WithNothing(std::move(then)));
 }
 
-void PgPool::Work(Worker& worker) {
-  for (;;) {
-    Batch batch = Take();
-    if (batch.operation == nullptr) return;
-    Serve(std::move(batch), worker);
-  }
-}
-
-PgPool::Batch PgPool::Take() {
+void PgPool::Work() {
   std::unique_lock<std::mutex> lock(mutex_);
-  for (;;) {
-    for (size_t i = 0; i < operations_.size(); ++i) {
-      const size_t turn = (next_ + i) % operations_.size();
-      Operation& operation = *operations_[turn];
-      if (operation.waiting_.empty()) continue;
-      next_ = turn + 1;
-      Batch batch;
-      batch.operation = &operation;
-      while (!operation.waiting_.empty() &&
-             batch.jobs.size() < static_cast<size_t>(options_.batch_limit)) {
-        batch.jobs.push_back(std::move(operation.waiting_.front()));
-        operation.waiting_.pop_front();
-      }
-      metrics_.Set("wxident_store_queue_depth", {{"operation", operation.name}},
-                   static_cast<double>(operation.waiting_.size()));
-      return batch;
-    }
-    if (ending_) return {};
-    arrived_.wait(lock);
-  }
-}
-
-void PgPool::Serve(Batch batch, Worker& worker) {
-  Operation& operation = *batch.operation;
-  std::vector<Job*> jobs;
-  for (auto& job : batch.jobs) {
-    if (job->deadline.Passed(clock_))
-      Fail(operation, *job, DeadlinePassed());
-    else
-      jobs.push_back(job.get());
-  }
-  if (jobs.empty()) return;
-
-  const absl::Status status = Run(operation, jobs, worker);
-  // One row's value, or somebody's lock on it, must not cost its neighbours
-  // their answer.
-  if ((absl::IsInvalidArgument(status) || absl::IsAborted(status)) &&
-      jobs.size() > 1) {
-    for (Job* job : jobs)
-      Finish(operation, *job, Run(operation, {job}, worker));
-    return;
-  }
-  for (Job* job : jobs) Finish(operation, *job, status);
-}
-
-absl::Status PgPool::Run(Operation& operation, const std::vector<Job*>& jobs,
-                         Worker& worker) {
-  int conflicts = 0;
-  bool replaced = false;
-  for (;;) {
-    if (AllPassed(jobs)) return absl::DeadlineExceededError("");
-    if (worker.session == nullptr) {
-      if (absl::Status status = Connect(worker); !status.ok()) return status;
-    }
-    metrics_.Count("wxident_store_statements_total",
-                   {{"operation", operation.name}});
-    const absl::Status status = operation.Run(*worker.session, jobs);
-    if (absl::IsUnavailable(status)) {
-      worker.session.reset();
-      if (replaced) return status;
-      replaced = true;
-    } else if (absl::IsAborted(status)) {
-      if (++conflicts > kConflictRuns) return status;
-      std::this_thread::sleep_for(absl::ToChronoMicroseconds(
-          Jitter(absl::Milliseconds(5) * conflicts, worker.random)));
-    } else {
-      if (absl::IsInternal(status))
-        Log(LogLevel::kError, "store_statement_failed",
-            {{"operation", operation.name},
-             {"what", std::string(status.message())}});
-      return status;
-    }
-  }
-}
-
-absl::Status PgPool::Connect(Worker& worker) {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
+  while (true) {
     const absl::Duration now = clock_.Monotonic();
-    if (failures_ > 0) {
-      if (now < retry_at_) return absl::UnavailableError("");
-      retry_at_ = now + kOneAttempt;
-    }
-  }
-  auto session = connector_->Connect();
-  bool lost = false;
-  bool back = false;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (session.ok()) {
-      back = failures_ > 0;
-      failures_ = 0;
+    bool wants_link = false;
+    if (Batch batch = Take(now, &wants_link); batch.operation != nullptr) {
+      lock.unlock();
+      Serve(std::move(batch));
+      lock.lock();
+    } else if (ending_ && NothingWaits()) {
+      return;
+    } else if (read_only_ && !links_.dialing() &&
+               writable_.Due(now, kWritableAtLast)) {
+      ProbeWritable(lock);
+    } else if (wants_link && links_.MayDial(now)) {
+      PgLink link;
+      if (Dial(lock, &link).ok())
+        links_.GiveBack(std::move(link), clock_.Monotonic());
     } else {
-      lost = failures_ == 0;
-      const absl::Duration most =
-          std::min(kLastBackOff, kFirstBackOff * (1 << std::min(failures_, 8)));
-      ++failures_;
-      retry_at_ = clock_.Monotonic() + Jitter(most, worker.random);
+      arrived_.wait(lock);
     }
   }
-  if (lost) Log(LogLevel::kWarning, "database_unreachable");
-  if (back) Log(LogLevel::kInfo, "database_reachable_again");
-  if (!session.ok()) return session.status();
-  worker.session = *std::move(session);
-  return absl::OkStatus();
+}
+
+void PgPool::Tend() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!ended_) {
+    tend_.wait_for(lock, kTend);
+    PgGate& writes = GateOf(Access::kWrite);
+    const bool settled = TakeSettled() && writes.closed();
+    if (settled) writes.Open();
+    auto hopeless = TakeHopeless();
+    links_.DropUnneeded(clock_.Monotonic());
+    metrics_.Set("wxident_store_connections", {{"state", "open"}},
+                 links_.count());
+    metrics_.Set("wxident_store_connections", {{"state", "unanswered"}},
+                 static_cast<double>(unanswered_.size()));
+    const bool waits = !NothingWaits() || ending_ || read_only_;
+    lock.unlock();
+    if (settled) LogAnswers(Access::kWrite);
+    // What a back-off held back may be due.
+    if (waits) arrived_.notify_all();
+    for (auto& [operation, job] : hopeless)
+      Fail(
+          *operation, *job,
+          job->deadline.Passed(clock_) ? DeadlinePassed() : StoreUnavailable());
+    hopeless.clear();
+    lock.lock();
+  }
+}
+
+bool PgPool::Hopeless(Access access, absl::Duration now) {
+  if (links_.Down(now)) return true;
+  if (access == Access::kWrite && read_only_) return true;
+  const PgGate& gate = GateOf(access);
+  if (!gate.closed()) return false;
+  // A probe needs a connection of its own.
+  return !gate.Passes(now) || Exhausted(access) ||
+         !(links_.MayDial(now) || links_.dialing() || links_.full());
+}
+
+bool PgPool::Exhausted(Access access) const {
+  return access == Access::kWrite &&
+         static_cast<int>(unanswered_.size()) > MaxWriters();
+}
+
+bool PgPool::NothingWaits() const {
+  return std::all_of(
+      operations_.begin(), operations_.end(),
+      [](const auto& operation) { return operation->waiting_.empty(); });
+}
+
+PgPool::Batch PgPool::Take(absl::Duration now, bool* wants_link) {
+  Batch batch;
+  for (size_t i = 0; i < operations_.size(); ++i) {
+    const size_t turn = (next_ + i) % operations_.size();
+    Operation& operation = *operations_[turn];
+    const Access access = operation.access;
+    if (operation.waiting_.empty() || Hopeless(access, now) ||
+        (access == Access::kWrite && RunningOf(access) >= MaxWriters()))
+      continue;
+    if (PgGate& gate = GateOf(access); gate.closed()) {
+      if (links_.full()) links_.DropOldestFree();
+      if (!links_.MayDial(now)) continue;
+      gate.BeginProbe();
+      batch.probe = true;
+    } else {
+      *wants_link = !links_.has_free();
+      if (*wants_link) continue;
+      batch.link = links_.Take();
+    }
+    batch.operation = &operation;
+    ++RunningOf(access);
+    next_ = turn + 1;
+    auto& waiting = operation.waiting_;
+    while (!waiting.empty() &&
+           batch.jobs.size() < static_cast<size_t>(options_.batch_limit)) {
+      batch.jobs.push_back(std::move(waiting.front()));
+      waiting.pop_front();
+    }
+    SetDepth(operation);
+    return batch;
+  }
+  return batch;
+}
+
+void PgPool::SetDepth(const Operation& operation) {
+  metrics_.Set("wxident_store_queue_depth", {{"operation", operation.name}},
+               static_cast<double>(operation.waiting_.size()));
+}
+
+int PgPool::MaxWriters() const {
+  const int all = links_.AtMost();
+  return std::max(1, std::min((all + 1) / 2, all - 1));
+}
+
+std::vector<std::pair<PgPool::Operation*, std::unique_ptr<PgPool::Job>>>
+PgPool::TakeHopeless() {
+  const absl::Duration now = clock_.Monotonic();
+  std::vector<std::pair<Operation*, std::unique_ptr<Job>>> taken;
+  for (const auto& operation : operations_) {
+    auto& waiting = operation->waiting_;
+    if (waiting.empty()) continue;
+    const bool all = Hopeless(operation->access, now);
+    std::deque<std::unique_ptr<Job>> left;
+    for (auto& job : waiting) {
+      if (all || job->deadline.Passed(clock_))
+        taken.emplace_back(operation.get(), std::move(job));
+      else
+        left.push_back(std::move(job));
+    }
+    if (left.size() == waiting.size()) {
+      waiting = std::move(left);
+      continue;
+    }
+    waiting = std::move(left);
+    SetDepth(*operation);
+  }
+  return taken;
+}
+
+bool PgPool::TakeSettled() {
+  const auto settled =
+      std::remove_if(unanswered_.begin(), unanswered_.end(),
+                     [](const auto& session) { return session->Settled(); });
+  if (settled == unanswered_.end()) return false;
+  unanswered_.erase(settled, unanswered_.end());
+  return true;
 }
 
 void PgPool::Finish(const Operation& operation, Job& job,

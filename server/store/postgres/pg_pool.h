@@ -1,12 +1,12 @@
 #ifndef WXIDENT_SERVER_STORE_POSTGRES_PG_POOL_H_
 #define WXIDENT_SERVER_STORE_POSTGRES_PG_POOL_H_
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,21 +18,43 @@
 #include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/base/metrics.h"
+#include "server/store/postgres/back_off.h"
+#include "server/store/postgres/pg_gate.h"
+#include "server/store/postgres/pg_links.h"
 #include "server/store/postgres/sql_session.h"
 
 namespace wxident {
 
-// The threads that talk to the database, one connection each. Requests of one
-// kind wait in one bounded queue; a free worker takes all that wait there, up
-// to batch_limit, and runs them as one statement. There is no timer: when
-// workers are free nothing waits, and batches grow by themselves under load.
-// Workers take the kinds in turn, so that none starves another.
+// The threads that talk to the database. Requests of one kind wait in one
+// bounded queue; a free worker takes all that wait there, up to batch_limit,
+// and runs them as one statement. There is no timer: when workers are free
+// nothing waits, and batches grow by themselves under load. Workers take the
+// kinds in turn, so that none starves another; what writes may occupy half of
+// them (and of the connections), so that reads go on when commits hang.
+//
+// Connections are made when there is work for them, one at a time, and belong
+// to no worker: with fewer than there are workers the pool serves as well.
+// Those not needed for a minute are closed, but for one.
 //
 // A lost connection is replaced and the statement run once more: every
 // operation gives the same result when repeated (RecordSignIn is found by its
-// token hash, saves compare times or generations, a revocation stays one). If
-// the database cannot be reached, requests fail at once with STORE_UNAVAILABLE
-// while one worker at a time tries again, after 50 ms and then ever later.
+// token hash, saves compare times or generations, a revocation stays one).
+//
+// Whoever cannot be served fails at once with STORE_UNAVAILABLE, also what
+// already waits:
+//   - all, while there is no connection; the next try is made after 50 ms and
+//     then ever later, up to a second;
+//   - reads, or writes, from when a statement of theirs got no answer in time
+//     until another one does; one run at a time tries, over a new connection. A
+//     connection on which a write got no answer is kept and listened to: its
+//     backend may wait for a synchronous standby, and once it has been answered
+//     the others will be. While as many are kept as may write at once, and one
+//     more, no further write is tried, so that they do not use up the
+//     database's connections;
+//   - writes, while the database is read-only. Each second at most, a new
+//     connection shows whether it still is.
+// Requests whose deadline passes while they wait fail then. What is wrong is
+// logged, once for each change.
 //
 // Everything given to the constructor or captured by an operation must outlive
 // the pool. Thread-safe.
@@ -60,10 +82,14 @@ class PgPool {
     absl::Duration submitted = absl::ZeroDuration();
   };
 
+  // What an operation does to the database. Whoever locks rows writes.
+  enum class Access { kRead, kWrite };
+
   // One kind of request.
   class Operation {
    public:
-    explicit Operation(std::string name) : name(std::move(name)) {}
+    Operation(Access access, std::string name)
+        : access(access), name(std::move(name)) {}
     virtual ~Operation() = default;
 
     // Runs all `jobs`, leaving each its answer. An error is of the whole run
@@ -72,6 +98,7 @@ class PgPool {
     virtual absl::Status Run(SqlSession& session,
                              const std::vector<Job*>& jobs) = 0;
 
+    const Access access;
     const std::string name;
 
    private:
@@ -91,31 +118,59 @@ class PgPool {
   // Takes a kind of request in; it lives as long as the pool.
   Operation& Add(std::unique_ptr<Operation> operation);
 
-  // May complete the job inline: OVERLOADED when its queue is full.
+  // May complete the job inline: OVERLOADED when its queue is full,
+  // STORE_UNAVAILABLE when the database cannot be asked just now.
   void Submit(Operation& operation, std::unique_ptr<Job> job);
 
-  // OK when the database answers.
+  // OK when the database answers and, as far as is known, takes writes.
   void Ping(Deadline deadline, DoneStatus done);
 
  private:
-  struct Worker {
-    std::unique_ptr<SqlSession> session;
-    std::minstd_rand random;
-    std::thread thread;
-  };
   struct Batch {
     Operation* operation = nullptr;
     std::vector<std::unique_ptr<Job>> jobs;
+    // Without a session: one is to be made.
+    PgLink link;
+    bool probe = false;
   };
 
-  void Work(Worker& worker);
-  // Waits for work. No operation: the pool ends.
-  Batch Take();
-  void Serve(Batch batch, Worker& worker);
-  // Runs one batch with all its repetitions.
-  absl::Status Run(Operation& operation, const std::vector<Job*>& jobs,
-                   Worker& worker);
-  absl::Status Connect(Worker& worker);
+  // What the threads do: workers serve; one thread fails what cannot be served.
+  void Work();
+  void Tend();
+
+  // With mutex_ held.
+  PgGate& GateOf(Access access) { return gates_[static_cast<size_t>(access)]; }
+  int& RunningOf(Access access) {
+    return running_[static_cast<size_t>(access)];
+  }
+  bool Hopeless(Access access, absl::Duration now);
+  // As many writes hang as may be found out about.
+  bool Exhausted(Access access) const;
+  bool NothingWaits() const;
+  // The next batch, with a connection unless it is a probe. No operation: there
+  // is nothing to be done, or `*wants_link`.
+  Batch Take(absl::Duration now, bool* wants_link);
+  void SetDepth(const Operation& operation);
+  int MaxWriters() const;
+  // Those that cannot be served or have no more use for it, out of the queues.
+  std::vector<std::pair<Operation*, std::unique_ptr<Job>>> TakeHopeless();
+  // Whether a write that hung has been dealt with.
+  bool TakeSettled();
+
+  // Makes a connection; `lock` holds mutex_, and not meanwhile.
+  absl::Status Dial(std::unique_lock<std::mutex>& lock, PgLink* link);
+  void ProbeWritable(std::unique_lock<std::mutex>& lock);
+
+  void Serve(Batch batch);
+  absl::Status RunAll(Batch& batch, const std::vector<Job*>& jobs);
+  // Runs some of a batch's jobs with all repetitions.
+  absl::Status Run(Batch& batch, const std::vector<Job*>& jobs);
+  absl::Status Redial(PgLink* link);
+  // The batch's connection is lost, or hangs. Whether to run it once more.
+  bool Broken(Batch& batch, bool hangs);
+  void Answered(Batch& batch, const absl::Status& status);
+  static void LogAnswers(Access access);
+
   void Finish(const Operation& operation, Job& job, const absl::Status& status);
   void Fail(const Operation& operation, Job& job, absl::Status status);
   void Observe(const Operation& operation, const Job& job,
@@ -128,17 +183,28 @@ class PgPool {
   Metrics& metrics_;
 
   std::mutex mutex_;
+  // There may be work for workers, or a connection for who waits for one.
   std::condition_variable arrived_;
+  // There may be something to fail.
+  std::condition_variable tend_;
   std::vector<std::unique_ptr<Operation>> operations_;
   // Whose turn it is.
   size_t next_ = 0;
   bool ending_ = false;
-  // Failed attempts to connect in a row, and when the next may be made.
-  int failures_ = 0;
-  absl::Duration retry_at_ = absl::ZeroDuration();
+  bool ended_ = false;
+  PgLinks links_;
+  std::array<PgGate, 2> gates_;
+  std::array<int, 2> running_{};
+  // Writes without an answer, which may come yet.
+  std::vector<std::unique_ptr<SqlSession>> unanswered_;
+  bool read_only_ = false;
+  BackOff writable_;
+  // Why no connection came about last; empty when one did.
+  std::string dial_trouble_;
 
   Operation* ping_;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> workers_;
+  std::thread tender_;
 };
 
 }  // namespace wxident

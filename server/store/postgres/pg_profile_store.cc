@@ -193,14 +193,15 @@ absl::Status PgProfileStore::SavePhones(
 
 PgProfileStore::PgProfileStore(PgPool& pool, Aead& aead,
                                const BlindIndex& phone_index)
-    : save_profile_(AddPgOperation<ProfileToSave, User>(pool, "save_profile",
-                                                        SaveProfiles)),
-      by_session_(AddPgOperation<BySession, Found>(
-          pool, "find_profile_by_session", FindBySession)),
-      by_openid_(AddPgOperation<ByOpenid, Found>(pool, "find_profile_by_openid",
-                                                 FindByOpenid)),
+    : save_profile_(AddPgOperation<ProfileToSave, User>(
+          pool, PgPool::Access::kWrite, "save_profile", SaveProfiles)),
+      by_session_(AddPgOperation<BySession, Found>(pool, PgPool::Access::kRead,
+                                                   "find_profile_by_session",
+                                                   FindBySession)),
+      by_openid_(AddPgOperation<ByOpenid, Found>(
+          pool, PgPool::Access::kRead, "find_profile_by_openid", FindByOpenid)),
       save_phone_(AddPgOperation<PhoneToSave, Nothing>(
-          pool, "save_phone",
+          pool, PgPool::Access::kWrite, "save_phone",
           [&aead, &phone_index](SqlSession& session, const auto& items) {
             return SavePhones(session, items, aead, phone_index);
           })) {}

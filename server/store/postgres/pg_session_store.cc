@@ -216,24 +216,26 @@ absl::Status RevokeUser(SqlSession& session,
 
 PgSessionStore::PgSessionStore(PgPool& pool, Aead& aead)
     : find_(AddPgOperation<std::string, std::optional<Session>>(
-          pool, "find_session", Find)),
+          pool, PgPool::Access::kRead, "find_session", Find)),
       find_owner_(AddPgOperation<std::string, std::optional<Identity>>(
-          pool, "find_token_owner", FindOwner)),
+          pool, PgPool::Access::kRead, "find_token_owner", FindOwner)),
       find_with_keys_(
           AddPgOperation<std::string, std::optional<SessionWithKeys>>(
-              pool, "find_session_with_keys",
+              pool, PgPool::Access::kRead, "find_session_with_keys",
               [&aead](SqlSession& session, const auto& items) {
                 return FindWithKeys(session, items, aead);
               })),
       refresh_(AddPgOperation<SessionRefresh, std::optional<RefreshedSession>>(
-          pool, "refresh_session",
+          pool, PgPool::Access::kWrite, "refresh_session",
           [&aead](SqlSession& session, const auto& items) {
             return RefreshSessions(session, items, aead);
           })),
-      revoke_(AddPgOperation<std::string, int>(pool, "revoke_session", Revoke)),
+      revoke_(AddPgOperation<std::string, int>(pool, PgPool::Access::kWrite,
+                                               "revoke_session", Revoke)),
       revoke_user_(AddPgOperation<std::string, int>(
-          pool, "revoke_user_sessions", RevokeUser)),
-      sweep_(AddPgOperation<int, int>(pool, "sweep_sessions", SweepSessions)) {}
+          pool, PgPool::Access::kWrite, "revoke_user_sessions", RevokeUser)),
+      sweep_(AddPgOperation<int, int>(pool, PgPool::Access::kWrite,
+                                      "sweep_sessions", SweepSessions)) {}
 
 void PgSessionStore::FindSession(std::string token_hash, Deadline deadline,
                                  Done<std::optional<Session>> done) {

@@ -15,24 +15,25 @@ absl::Status NotMigrated(absl::string_view found) {
       "; run: dbmate --migrations-dir migrations up (with DATABASE_URL set)"));
 }
 
-absl::Status CannotAsk() {
-  return absl::UnavailableError(
-      "the database could not be asked for its schema version; check that it "
-      "runs and that database.url reaches it");
+absl::Status CannotAsk(absl::string_view why) {
+  return absl::UnavailableError(absl::StrCat(
+      "the database could not be asked for its schema version: ", why));
 }
 
 }  // namespace
 
 absl::Status CheckSchema(SqlConnector& connector) {
   auto session = connector.Connect();
-  if (!session.ok()) return CannotAsk();
+  // One that is not as it must be needs no second look.
+  if (absl::IsFailedPrecondition(session.status())) return session.status();
+  if (!session.ok()) return CannotAsk(session.status().message());
   auto table = (*session)->Execute(
       "SELECT to_regclass('schema_migrations') IS NOT NULL", {});
-  if (!table.ok() || table->size() != 1) return CannotAsk();
+  if (!table.ok()) return CannotAsk(table.status().message());
   if (!IsTrue(table->front()[0])) return NotMigrated("missing");
   auto newest =
       (*session)->Execute("SELECT max(version) FROM schema_migrations", {});
-  if (!newest.ok() || newest->size() != 1) return CannotAsk();
+  if (!newest.ok()) return CannotAsk(newest.status().message());
   if (!newest->front()[0].has_value()) return NotMigrated("missing");
   const std::string found = TextOf(newest->front()[0]);
   if (found == kSchemaVersion) return absl::OkStatus();

@@ -18,11 +18,15 @@ using SqlRows = std::vector<SqlRow>;
 
 // One connection to the database, used by one thread at a time. Errors never
 // carry SQL, values or the driver's text, at most an SQLSTATE:
-//   kUnavailable      the connection is lost, or of no more use: throw it away
-//   kAborted          another transaction was in the way: run it again
-//   kInvalidArgument  a value in some row is at fault
-//   kCancelled        the server cannot now: time-outs, a full disk
-//   kInternal         the statement or the schema is at fault
+//   kUnavailable         the connection is lost, or of no more use: throw it
+//                        away; what became of the statement is unknown
+//   kDeadlineExceeded    no answer in time; what becomes of the statement is
+//                        unknown, and nothing else can be asked (see Settled)
+//   kFailedPrecondition  the database takes no writes now
+//   kAborted             another transaction was in the way: run it again
+//   kInvalidArgument     a value in some row is at fault
+//   kCancelled           the server cannot now: time-outs, a full disk
+//   kInternal            the statement or the schema is at fault
 class SqlSession {
  public:
   virtual ~SqlSession() = default;
@@ -35,6 +39,10 @@ class SqlSession {
   // Runs `steps` in one transaction, which is committed if it returns OK and
   // rolled back otherwise. Does not nest.
   virtual absl::Status Transact(absl::FunctionRef<absl::Status()> steps) = 0;
+
+  // After kDeadlineExceeded: whether the database has dealt with the statement
+  // by now, or the connection is lost. Does not wait.
+  virtual bool Settled() = 0;
 };
 
 // Makes sessions. Thread-safe.
@@ -42,7 +50,8 @@ class SqlConnector {
  public:
   virtual ~SqlConnector() = default;
 
-  // Errors: kUnavailable.
+  // Errors: kUnavailable; kFailedPrecondition when the database is not as this
+  // server needs it. The message says why, without a value.
   virtual absl::StatusOr<std::unique_ptr<SqlSession>> Connect() = 0;
 };
 
