@@ -1,135 +1,26 @@
-#include "server/store/postgres/pg_pool.h"
-
-#include <gtest/gtest.h>
-
-#include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <set>
+#include <thread>
 
 #include "absl/strings/match.h"
-#include "server/identity/error.h"
-#include "server/store/postgres/pg_operation.h"
-#include "tests/base/fake_clock.h"
+#include "tests/store/postgres/pg_pool_fixture.h"
 
 namespace wxident {
 namespace {
-
-// Counts of what a database saw, and what it shall answer.
-struct FakeDatabase {
-  std::atomic<int> connects = 0;
-  std::atomic<bool> reachable = true;
-};
-
-class FakeSession final : public SqlSession {
- public:
-  absl::StatusOr<SqlRows> Execute(const char*,
-                                  const std::vector<std::string>&) override {
-    return SqlRows();
-  }
-  absl::Status Transact(absl::FunctionRef<absl::Status()> steps) override {
-    return steps();
-  }
-};
-
-class FakeConnector final : public SqlConnector {
- public:
-  explicit FakeConnector(FakeDatabase& database) : database_(database) {}
-  absl::StatusOr<std::unique_ptr<SqlSession>> Connect() override {
-    ++database_.connects;
-    if (!database_.reachable) return absl::UnavailableError("down");
-    return std::make_unique<FakeSession>();
-  }
-
- private:
-  FakeDatabase& database_;
-};
-
-// A gate that a run waits at until the test opens it.
-class Gate {
- public:
-  void Open() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void Pass() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [&] { return open_; });
-  }
-  void AwaitWaiter() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return waiting_ > 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = false;
-  int waiting_ = 0;
-};
-
-// Collects answers and waits for them.
-class Answers {
- public:
-  Done<int> Next() {
-    return [this](absl::StatusOr<int> answer) {
-      std::lock_guard<std::mutex> lock(mutex_);
-      all_.push_back(std::move(answer));
-      changed_.notify_all();
-    };
-  }
-  std::vector<absl::StatusOr<int>> Await(size_t count) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [&] { return all_.size() >= count; });
-    return all_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<absl::StatusOr<int>> all_;
-};
-
-using Items = PgItems<int, int>;
-using Op = PgOperation<int, int>;
-
-absl::Status Echo(SqlSession&, const Items& items) {
-  for (auto* item : items) item->out = item->in;
-  return absl::OkStatus();
-}
-
-class PgPoolTest : public ::testing::Test {
- protected:
-  std::unique_ptr<PgPool> MakePool(int workers, int queue_limit = 100) {
-    PgPool::Options options;
-    options.workers = workers;
-    options.queue_limit = queue_limit;
-    return std::make_unique<PgPool>(std::make_unique<FakeConnector>(database_),
-                                    options, clock_, metrics_);
-  }
-  Deadline Soon() { return Deadline::After(absl::Seconds(5), clock_); }
-
-  FakeDatabase database_;
-  FakeClock clock_;
-  Metrics metrics_;
-  Answers answers_;
-};
 
 TEST_F(PgPoolTest, WhatWaitsGoesInBatchesOfALimitedSize) {
   Gate gate;
   std::vector<size_t> sizes;
   auto pool = MakePool(1, 200);
-  Op& op = AddPgOperation<int, int>(
-      *pool, "op", [&](SqlSession& session, const Items& items) {
-        sizes.push_back(items.size());
-        if (sizes.size() == 1) gate.Pass();
-        return Echo(session, items);
-      });
+  Op& op =
+      AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op",
+                               [&](SqlSession& session, const Items& items) {
+                                 sizes.push_back(items.size());
+                                 if (sizes.size() == 1) gate.Pass();
+                                 return Echo(session, items);
+                               });
   op.Submit(0, Soon(), answers_.Next());
-  gate.AwaitWaiter();
+  gate.AwaitWaiters(1);
   for (int i = 1; i <= 100; ++i) op.Submit(i, Soon(), answers_.Next());
   gate.Open();
   std::set<int> seen;
@@ -141,13 +32,14 @@ TEST_F(PgPoolTest, WhatWaitsGoesInBatchesOfALimitedSize) {
 TEST_F(PgPoolTest, AFullQueueIsSaidAtOnce) {
   Gate gate;
   auto pool = MakePool(1, 2);
-  Op& op = AddPgOperation<int, int>(
-      *pool, "op", [&](SqlSession& session, const Items& items) {
-        gate.Pass();
-        return Echo(session, items);
-      });
+  Op& op =
+      AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op",
+                               [&](SqlSession& session, const Items& items) {
+                                 gate.Pass();
+                                 return Echo(session, items);
+                               });
   op.Submit(0, Soon(), answers_.Next());
-  gate.AwaitWaiter();
+  gate.AwaitWaiters(1);
   op.Submit(1, Soon(), answers_.Next());
   op.Submit(2, Soon(), answers_.Next());
   op.Submit(3, Soon(), answers_.Next());
@@ -161,14 +53,16 @@ TEST_F(PgPoolTest, WhatExpiredWhileWaitingDoesNotReachTheDatabase) {
   Gate gate;
   std::vector<int> ran;
   auto pool = MakePool(1);
-  Op& op = AddPgOperation<int, int>(
-      *pool, "op", [&](SqlSession& session, const Items& items) {
-        if (ran.empty()) gate.Pass();
-        for (auto* item : items) ran.push_back(item->in);
-        return Echo(session, items);
-      });
+  Op& op =
+      AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op",
+                               [&](SqlSession& session, const Items& items) {
+                                 if (ran.empty()) gate.Pass();
+                                 for (auto* item : items)
+                                   ran.push_back(item->in);
+                                 return Echo(session, items);
+                               });
   op.Submit(0, Soon(), answers_.Next());
-  gate.AwaitWaiter();
+  gate.AwaitWaiters(1);
   op.Submit(1, Deadline::After(absl::Seconds(1), clock_), answers_.Next());
   op.Submit(2, Deadline::After(absl::Seconds(9), clock_), answers_.Next());
   clock_.Advance(absl::Seconds(2));
@@ -192,10 +86,12 @@ TEST_F(PgPoolTest, ManyWaitersOfOneKindDoNotStarveAnother) {
       return Echo(session, items);
     };
   };
-  Op& busy = AddPgOperation<int, int>(*pool, "busy", note("busy"));
-  Op& rare = AddPgOperation<int, int>(*pool, "rare", note("rare"));
+  Op& busy = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "busy",
+                                      note("busy"));
+  Op& rare = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "rare",
+                                      note("rare"));
   busy.Submit(0, Soon(), answers_.Next());
-  gate.AwaitWaiter();
+  gate.AwaitWaiters(1);
   for (int i = 0; i < 500; ++i) busy.Submit(i, Soon(), answers_.Next());
   rare.Submit(0, Soon(), answers_.Next());
   gate.Open();
@@ -208,7 +104,7 @@ TEST_F(PgPoolTest, OneBadRowCostsItsNeighboursNothing) {
   bool first = true;
   auto pool = MakePool(1);
   Op& op = AddPgOperation<int, int>(
-      *pool, "op",
+      *pool, PgPool::Access::kRead, "op",
       [&](SqlSession& session, const Items& items) -> absl::Status {
         if (std::exchange(first, false)) gate.Pass();
         for (auto* item : items)
@@ -216,7 +112,7 @@ TEST_F(PgPoolTest, OneBadRowCostsItsNeighboursNothing) {
         return Echo(session, items);
       });
   op.Submit(0, Soon(), answers_.Next());
-  gate.AwaitWaiter();
+  gate.AwaitWaiters(1);
   for (int i = 10; i < 20; ++i) op.Submit(i, Soon(), answers_.Next());
   gate.Open();
   int good = 0, bad = 0;
@@ -232,7 +128,7 @@ TEST_F(PgPoolTest, ALostConnectionIsReplacedOnceAndTheRunRepeated) {
   std::atomic<int> runs = 0;
   auto pool = MakePool(1);
   Op& op = AddPgOperation<int, int>(
-      *pool, "op",
+      *pool, PgPool::Access::kRead, "op",
       [&](SqlSession& session, const Items& items) -> absl::Status {
         if (++runs == 1) return absl::UnavailableError("lost");
         return Echo(session, items);
@@ -246,11 +142,11 @@ TEST_F(PgPoolTest, ALostConnectionIsReplacedOnceAndTheRunRepeated) {
 TEST_F(PgPoolTest, AConnectionLostTwiceIsUnavailable) {
   std::atomic<int> runs = 0;
   auto pool = MakePool(1);
-  Op& op =
-      AddPgOperation<int, int>(*pool, "op", [&](SqlSession&, const Items&) {
-        ++runs;
-        return absl::UnavailableError("lost");
-      });
+  Op& op = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op",
+                                    [&](SqlSession&, const Items&) {
+                                      ++runs;
+                                      return absl::UnavailableError("lost");
+                                    });
   op.Submit(5, Soon(), answers_.Next());
   EXPECT_TRUE(
       HasReason(answers_.Await(1)[0].status(), Reason::kStoreUnavailable));
@@ -260,12 +156,12 @@ TEST_F(PgPoolTest, AConnectionLostTwiceIsUnavailable) {
 TEST_F(PgPoolTest, ARunIsNotRepeatedForDeadlinesThatHavePassed) {
   std::atomic<int> runs = 0;
   auto pool = MakePool(1);
-  Op& op =
-      AddPgOperation<int, int>(*pool, "op", [&](SqlSession&, const Items&) {
-        ++runs;
-        clock_.Advance(absl::Minutes(1));
-        return absl::UnavailableError("lost");
-      });
+  Op& op = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op",
+                                    [&](SqlSession&, const Items&) {
+                                      ++runs;
+                                      clock_.Advance(absl::Minutes(1));
+                                      return absl::UnavailableError("lost");
+                                    });
   op.Submit(5, Soon(), answers_.Next());
   EXPECT_TRUE(
       HasReason(answers_.Await(1)[0].status(), Reason::kDeadlinePassed));
@@ -277,7 +173,7 @@ TEST_F(PgPoolTest, ConflictsAreRunAgainThreeTimes) {
   std::atomic<int> conflicts = 3;
   auto pool = MakePool(1);
   Op& op = AddPgOperation<int, int>(
-      *pool, "op",
+      *pool, PgPool::Access::kRead, "op",
       [&](SqlSession& session, const Items& items) -> absl::Status {
         if (runs++ < conflicts) return absl::AbortedError("conflict");
         return Echo(session, items);
@@ -296,7 +192,7 @@ TEST_F(PgPoolTest, ConflictsAreRunAgainThreeTimes) {
 TEST_F(PgPoolTest, AnUnreachableDatabaseIsTriedAgainEverLater) {
   database_.reachable = false;
   auto pool = MakePool(1);
-  Op& op = AddPgOperation<int, int>(*pool, "op", Echo);
+  Op& op = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op", Echo);
   size_t asked = 0;
   const auto ask = [&] {
     op.Submit(1, Soon(), answers_.Next());
@@ -322,13 +218,14 @@ TEST_F(PgPoolTest, AnUnreachableDatabaseIsTriedAgainEverLater) {
 TEST_F(PgPoolTest, TheEndFinishesWhatWaits) {
   Gate gate;
   auto pool = MakePool(2);
-  Op& op = AddPgOperation<int, int>(
-      *pool, "op", [&](SqlSession& session, const Items& items) {
-        gate.Pass();
-        return Echo(session, items);
-      });
+  Op& op =
+      AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op",
+                               [&](SqlSession& session, const Items& items) {
+                                 gate.Pass();
+                                 return Echo(session, items);
+                               });
   for (int i = 0; i < 50; ++i) op.Submit(i, Soon(), answers_.Next());
-  gate.AwaitWaiter();
+  gate.AwaitWaiters(1);
   gate.Open();
   pool.reset();
   for (const auto& answer : answers_.Await(50)) EXPECT_TRUE(answer.ok());
@@ -336,8 +233,8 @@ TEST_F(PgPoolTest, TheEndFinishesWhatWaits) {
 
 TEST_F(PgPoolTest, ManyThreadsGetEachTheirOwnAnswer) {
   auto pool = MakePool(4, 100000);
-  Op& one = AddPgOperation<int, int>(*pool, "one", Echo);
-  Op& two = AddPgOperation<int, int>(*pool, "two", Echo);
+  Op& one = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "one", Echo);
+  Op& two = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "two", Echo);
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
@@ -358,21 +255,12 @@ TEST_F(PgPoolTest, ManyThreadsGetEachTheirOwnAnswer) {
 
 TEST_F(PgPoolTest, PingSaysWhetherTheDatabaseAnswers) {
   auto pool = MakePool(1);
-  const auto ping = [&] {
-    pool->Ping(Soon(), [done = answers_.Next()](absl::Status status) mutable {
-      if (status.ok())
-        std::move(done)(1);
-      else
-        std::move(done)(status);
-    });
-  };
-  ping();
-  EXPECT_TRUE(answers_.Await(1)[0].ok());
+  EXPECT_TRUE(AskPing(*pool).ok());
 }
 
 TEST_F(PgPoolTest, MetricsNameOperationsAndOutcomes) {
   auto pool = MakePool(1);
-  Op& op = AddPgOperation<int, int>(*pool, "op", Echo);
+  Op& op = AddPgOperation<int, int>(*pool, PgPool::Access::kRead, "op", Echo);
   op.Submit(1, Soon(), answers_.Next());
   op.Submit(1, Deadline::After(-absl::Seconds(1), clock_), answers_.Next());
   answers_.Await(2);
