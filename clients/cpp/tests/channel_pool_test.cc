@@ -127,7 +127,7 @@ class HoldingServer {
 TEST(ChannelPoolTest, MoreBlockingCallsAtOnceThanAConnectionTakes) {
   HoldingServer server;
   const auto client = server.Open();
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 3 && !HasFailure(); ++round) {
     std::atomic<int> answered = 0;
     std::vector<std::thread> callers;
     for (int i = 0; i < kMany; ++i)
@@ -172,7 +172,7 @@ struct Stream {
 TEST(ChannelPoolTest, MoreStreamsAtOnceThanAConnectionTakes) {
   HoldingServer server;
   const auto client = server.Open();
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < 3 && !HasFailure(); ++round) {
     std::vector<std::unique_ptr<Stream>> streams;
     for (int i = 0; i < kMany; ++i)
       streams.push_back(std::make_unique<Stream>(*client));
