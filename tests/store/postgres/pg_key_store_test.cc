@@ -34,6 +34,7 @@ class Interrupted final : public SqlSession {
   absl::Status Transact(absl::FunctionRef<absl::Status()> steps) override {
     return session_.Transact(steps);
   }
+  bool Settled() override { return session_.Settled(); }
 
  private:
   SqlSession& session_;
