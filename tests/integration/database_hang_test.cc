@@ -91,6 +91,11 @@ class DatabaseHangTest : public testing::Test {
 TEST_F(DatabaseHangTest, BackendsThatStopAreLeftBehind) {
   Wxidentd server(world_);
   const v1::LoginResponse login = LogIn(world_, server, "reader");
+  {
+    LoginLoad warm(world_, server, 300);
+    warm.AwaitAll();
+  }
+  std::cout << Connections() << " backends stop" << std::endl;
   // While they hold no lock, by which they would stop all others as well.
   world_.postgres().SignalServing(SIGSTOP);
   const Clock::time_point stopped = Clock::now();

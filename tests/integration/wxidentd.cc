@@ -53,9 +53,6 @@ World::World(PrivatePostgres::Durability durability,
   postgres_ = PrivatePostgres::Start(durability).value();
   sim_ = std::make_unique<Simulator>(dir_);
   WriteConfig(more_apps);
-  // The one leak that tests/store/leak_suppressions.cc tells of, in processes
-  // that know nothing of tests.
-  std::ofstream(dir_ + "/leaks") << "leak:pqxx::connection_base::exec_params\n";
 }
 
 World::~World() {
@@ -179,8 +176,7 @@ Wxidentd::Wxidentd(World& world, const std::vector<std::string>& flags)
 std::unique_ptr<Wxidentd> Wxidentd::Launch(
     World& world, const std::vector<std::string>& flags,
     const std::vector<std::string>& environment) {
-  std::vector<std::string> argv = {
-      "/usr/bin/env", "LSAN_OPTIONS=suppressions=" + world.dir() + "/leaks"};
+  std::vector<std::string> argv = {"/usr/bin/env"};
   argv.insert(argv.end(), environment.begin(), environment.end());
   argv.insert(argv.end(), {Runfile("server/wxidentd"), "serve", "--config",
                            world.config_file()});

@@ -10,7 +10,7 @@
 namespace wxident {
 
 // Writes PostgreSQL's text form of a one-dimensional array, element by element,
-// to be sent as one parameter ("$1::text[]"): libpqxx 6 sends no arrays. Any
+// to be sent as one parameter ("$1::text[]"): libpq sends no arrays. Any
 // text without NUL comes out as it went in (CheckStorable refuses NUL); an
 // element is never taken for NULL or for syntax, whatever it holds.
 class PgArray {
