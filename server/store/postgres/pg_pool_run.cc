@@ -80,6 +80,15 @@ absl::Status PgPool::Run(Batch& batch, const std::vector<Job*>& jobs) {
       replaced = true;
       continue;
     }
+    if (batch.probe && operation.access == Access::kWrite && status.ok()) {
+      // It may have written nothing, and then its commit waited for nobody.
+      const absl::Status commits = CheckCommits(*batch.link.session);
+      if (absl::IsDeadlineExceeded(commits) || absl::IsUnavailable(commits)) {
+        Broken(batch, absl::IsDeadlineExceeded(commits));
+        return status;
+      }
+      if (!commits.ok()) return status;
+    }
     Answered(batch, status);
     if (absl::IsInternal(status))
       Log(LogLevel::kError, "store_statement_failed",
@@ -194,8 +203,8 @@ void PgPool::Answered(Batch& batch, const absl::Status& status) {
     std::lock_guard<std::mutex> lock(mutex_);
     PgGate& gate = GateOf(access);
     // A write that met a lock or a time-out has not shown that commits end.
-    if (gate.closed() && (access == Access::kRead || status.ok()) &&
-        !Exhausted(access)) {
+    if (gate.closed() &&
+        (access == Access::kRead || (batch.probe && status.ok()))) {
       gate.Open();
       batch.probe = false;
       opened = true;

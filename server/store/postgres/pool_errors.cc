@@ -43,4 +43,14 @@ absl::Status CheckWritable(SqlSession& session) {
   return absl::OkStatus();
 }
 
+absl::Status CheckCommits(SqlSession& session) {
+  // Each server keeps a canary of its keys there.
+  return session
+      .Execute(
+          "UPDATE key_canaries SET key_id = key_id "
+          "WHERE key_id = (SELECT max(key_id) FROM key_canaries)",
+          {})
+      .status();
+}
+
 }  // namespace wxident

@@ -14,6 +14,8 @@ absl::Status ToDomain(const absl::Status& status);
 
 // Asks the database: kFailedPrecondition when it takes no writes.
 absl::Status CheckWritable(SqlSession& session);
+// Commits a change that changes nothing: the answer comes when commits end.
+absl::Status CheckCommits(SqlSession& session);
 
 }  // namespace wxident
 
