@@ -8,13 +8,16 @@ import (
 	"google.golang.org/grpc"
 )
 
-// The server allows 256 streams on a connection. A call beyond them is not
-// refused: gRPC keeps it back, without a word, until another one ends.
+// The server allows 256 streams on a connection, and a proxy before it often
+// 100, the least that RFC 9113 advises. A call beyond them is not refused: gRPC
+// keeps it back, without a word, until another one ends.
 const (
 	// A channel with so many calls under way gets no more while another has
-	// room. The rest is for what the pool does not count: health checks.
-	fullChannel = 200
-	// More calls than all of these take wait, as gRPC has it.
+	// room. What is left of 100 is for calls that the pool does not count: health
+	// checks.
+	fullChannel = 80
+	// With all of these full, calls are spread over them, and wait when there is
+	// no stream left, as gRPC has it.
 	maxChannels = 16
 )
 

@@ -59,8 +59,8 @@ const (
 //
 // WithTimeout sets another. A call that ends with UNAVAILABLE is tried up to
 // three times within its deadline, unless the server says that it must not be.
-// A connection takes 256 calls and streams; before it has them, calls go over a
-// further one. Every error is an [*Error].
+// A connection takes 256 calls and streams; long before it has them, calls go over
+// a further one. Every error is an [*Error].
 type Client struct {
 	channels *channelPool
 	stub     wxidentv1.IdentityServiceClient

@@ -17,8 +17,9 @@ namespace wxident::client {
 
 // One channel for those who call, and further ones to the same servers behind
 // it while there are more calls under way than a connection takes: the server
-// allows 256 streams, and gRPC keeps a call beyond them back, without an error,
-// until another one ends.
+// allows 256 streams, a proxy before it often 100, the least that RFC 9113
+// advises, and gRPC keeps a call beyond them back, without an error, until
+// another one ends.
 //
 // The first channel with room gets a call, so further ones are left when there
 // are fewer calls again, and gRPC ends the connections of a channel that has
@@ -26,10 +27,11 @@ namespace wxident::client {
 class ChannelPool {
  public:
   // A channel with so many calls under way gets no more while another has room.
-  // The rest is for what is not counted: health checks, and threads that have
-  // picked a channel and not begun their call.
-  static constexpr int kFull = 200;
-  // More calls than all of these take wait, as gRPC has it.
+  // What is left of 100 is for calls that are not counted: health checks, and
+  // those of threads that have picked a channel and not begun.
+  static constexpr int kFull = 80;
+  // With all of these full, calls are spread over them, and wait when there is
+  // no stream left, as gRPC has it.
   static constexpr size_t kMostChannels = 16;
 
   using Interceptors = std::vector<

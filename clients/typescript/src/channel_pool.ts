@@ -1,9 +1,9 @@
 import type { Client as GrpcClient } from '@grpc/grpc-js';
 
 // A channel with so many calls under way gets no more while another has room.
-// The server allows 256 streams on a connection.
-export const fullChannel = 200;
-// More calls than all of these take wait, as gRPC has it.
+export const fullChannel = 80;
+// With all of these full, calls are spread over them, and wait when there is no
+// stream left, as gRPC has it.
 export const maxChannels = 16;
 
 /** A channel, and how many calls are under way on it. */
@@ -45,8 +45,9 @@ export class PooledChannel {
 
 /**
  * One channel for those who call, and further ones to the same servers behind it
- * while there are more calls under way than a connection takes: gRPC keeps a
- * call beyond the server's 256 back, without an error, until another one ends.
+ * while there are more calls under way than a connection takes: the server allows
+ * 256 streams, a proxy before it often 100, the least that RFC 9113 advises, and
+ * gRPC keeps a call beyond them back, without an error, until another one ends.
  * The first channel with room gets a call, so further ones are left when there
  * are fewer calls again, and gRPC ends the connections of a channel that has
  * none for 30 minutes.

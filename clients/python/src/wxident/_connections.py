@@ -10,12 +10,13 @@ from wxident._calls import Call, RequestT, ResponseT
 from wxident._transport import Blueprint
 from wxident.v1 import identity_service_pb2 as pb
 
-FULL = 200
+FULL = 80
 """A connection with so many calls under way gets no more while another has
-room. The server allows 256 streams, and health checks take some."""
+room. What is left of 100 is for calls that are not counted: health checks."""
 
 MOST = 16
-"""More calls than all of these take wait, as gRPC has it."""
+"""With all of these full, calls are spread over them, and wait when there is no
+stream left, as gRPC has it."""
 
 
 class Connection:
@@ -61,10 +62,11 @@ class Connection:
 class Connections:
     """Gives each call a connection with room for it, and makes further ones.
 
-    The server allows 256 streams on a connection, and gRPC keeps a call beyond
-    them back, without an error, until another one ends. The first connection
-    with room gets a call, so further ones are left when there are fewer calls
-    again, and gRPC disconnects a channel that has none for 30 minutes.
+    The server allows 256 streams on a connection, a proxy before it often 100,
+    the least that RFC 9113 advises, and gRPC keeps a call beyond them back,
+    without an error, until another one ends. The first connection with room gets
+    a call, so further ones are left when there are fewer calls again, and gRPC
+    disconnects a channel that has none for 30 minutes.
 
     Threads that share it lock around each method.
     """

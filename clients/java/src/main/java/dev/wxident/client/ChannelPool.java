@@ -16,20 +16,24 @@ import java.util.function.Supplier;
 
 /**
  * One channel for those who call, and further ones to the same servers behind it while there are
- * more calls under way than a connection takes: the server allows 256 streams, and gRPC keeps a
- * call beyond them back, without an error, until another one ends.
+ * more calls under way than a connection takes: the server allows 256 streams, a proxy before it
+ * often 100, the least that RFC 9113 advises, and gRPC keeps a call beyond them back, without an
+ * error, until another one ends.
  *
  * <p>The first channel with room gets a call, so further ones are left when there are fewer calls
  * again, and gRPC ends the connections of a channel that has none for 30 minutes. Thread-safe.
  */
 final class ChannelPool extends Channel {
   /**
-   * A channel with so many calls under way gets no more while another has room. The rest is for
-   * what is not counted here: health checks.
+   * A channel with so many calls under way gets no more while another has room. What is left of 100
+   * is for calls that are not counted here: health checks.
    */
-  static final int FULL = 200;
+  static final int FULL = 80;
 
-  /** More calls than all of these take wait, as gRPC has it. */
+  /**
+   * With all of these full, calls are spread over them, and wait when there is no stream left, as
+   * gRPC has it.
+   */
   static final int MAX_CHANNELS = 16;
 
   private final Supplier<ManagedChannel> factory;
