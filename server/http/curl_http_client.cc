@@ -23,8 +23,10 @@
 #include "server/base/deadline.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
+#include "server/http/curl_queue.h"
 #include "server/http/curl_sockets.h"
 #include "server/http/curl_transfer.h"
+#include "server/http/shares.h"
 
 namespace wxident {
 namespace {
@@ -46,15 +48,6 @@ bool IsTlsError(CURLcode code) {
   }
 }
 
-using TransferPtr = std::unique_ptr<CurlTransfer>;
-
-struct Host {
-  std::deque<TransferPtr> waiting;
-  int running = 0;
-  // Of the last request that ended, for logging changes only.
-  std::string outcome = "ok";
-};
-
 absl::Status CheckCaFile(const std::string& path) {
   if (path.empty()) return absl::OkStatus();
   std::ifstream in(path);
@@ -73,7 +66,8 @@ class CurlHttpClient::Loop {
       : options_(std::move(options)),
         clock_(clock),
         metrics_(metrics),
-        multi_(multi, curl_multi_cleanup) {
+        multi_(multi, curl_multi_cleanup),
+        places_(options_.queue_limit) {
     // Without this the number of kept connections follows the load of the
     // moment and they close in every lull.
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
@@ -110,10 +104,10 @@ class CurlHttpClient::Loop {
       std::lock_guard<std::mutex> lock(mutex_);
       if (stopping_) {
         refusal = "stopped";
-      } else if (count_ >= options_.queue_limit) {
+      } else if (!places_.MayTake(transfer->request.endpoint)) {
         refusal = "queue_full";
       } else {
-        ++count_;
+        places_.Take(transfer->request.endpoint);
         arrived_.push_back(std::move(transfer));
       }
     }
@@ -175,13 +169,13 @@ class CurlHttpClient::Loop {
       std::lock_guard<std::mutex> lock(mutex_);
       if (stopping_) return false;
       arrived.swap(arrived_);
-      count = count_;
+      count = places_.taken();
     }
     for (TransferPtr& transfer : arrived) {
       const Deadline deadline = transfer->request.deadline;
       if (!next_expiry_.has_value() || deadline < *next_expiry_)
         next_expiry_ = deadline;
-      hosts_[transfer->host].waiting.push_back(std::move(transfer));
+      QueueOf(*transfer).Add(std::move(transfer));
     }
     if (count != shown_count_)
       metrics_.Set("wxident_wechat_requests_in_flight", {},
@@ -200,20 +194,8 @@ class CurlHttpClient::Loop {
     if (!next_expiry_.has_value() || !next_expiry_->Passed(clock_)) return;
     next_expiry_.reset();
     std::vector<TransferPtr> expired;
-    for (auto& [name, host] : hosts_) {
-      std::deque<TransferPtr> kept;
-      for (TransferPtr& transfer : host.waiting) {
-        const Deadline deadline = transfer->request.deadline;
-        if (deadline.Passed(clock_)) {
-          expired.push_back(std::move(transfer));
-          continue;
-        }
-        if (!next_expiry_.has_value() || deadline < *next_expiry_)
-          next_expiry_ = deadline;
-        kept.push_back(std::move(transfer));
-      }
-      host.waiting = std::move(kept);
-    }
+    for (auto& [host, queue] : queues_)
+      queue.TakeExpired(clock_, expired, next_expiry_);
     for (TransferPtr& transfer : expired) EndUnsent(std::move(transfer));
   }
 
@@ -226,20 +208,19 @@ class CurlHttpClient::Loop {
   void StartWaiting() {
     std::vector<TransferPtr> expired;
     std::vector<std::pair<TransferPtr, absl::string_view>> failed;
-    for (auto& [name, host] : hosts_) {
-      while (!host.waiting.empty() &&
-             host.running < options_.max_connections_per_host) {
-        TransferPtr transfer = std::move(host.waiting.front());
-        host.waiting.pop_front();
-        if (transfer->request.deadline.Passed(clock_)) {
-          expired.push_back(std::move(transfer));
-        } else if (Start(*transfer)) {
-          ++host.running;
+    for (auto& [host, queue] : queues_) {
+      while (TransferPtr transfer = queue.Next()) {
+        const bool late = transfer->request.deadline.Passed(clock_);
+        if (!late && Start(*transfer)) {
           CURL* easy = transfer->easy.get();
           running_.emplace(easy, std::move(transfer));
-        } else {
-          failed.emplace_back(std::move(transfer), "libcurl refused it");
+          continue;
         }
+        queue.Ended(*transfer);
+        if (late)
+          expired.push_back(std::move(transfer));
+        else
+          failed.emplace_back(std::move(transfer), "libcurl refused it");
       }
     }
     for (TransferPtr& transfer : expired) EndUnsent(std::move(transfer));
@@ -265,12 +246,12 @@ class CurlHttpClient::Loop {
       auto found = running_.find(easy);
       TransferPtr transfer = std::move(found->second);
       running_.erase(found);
-      Host& host = hosts_[transfer->host];
-      --host.running;
+      CurlQueue& queue = QueueOf(*transfer);
+      queue.Ended(*transfer);
       curl_multi_remove_handle(multi_.get(), easy);
       if (code == CURLE_ABORTED_BY_CALLBACK && transfer->stale) {
         // libcurl has closed that connection, so this comes to an end.
-        host.waiting.push_front(std::move(transfer));
+        queue.AddAgain(std::move(transfer));
       } else {
         EndTransfer(std::move(transfer), code);
       }
@@ -280,12 +261,9 @@ class CurlHttpClient::Loop {
 
   void EndTransfer(TransferPtr transfer, CURLcode code) {
     if (code == CURLE_OK) {
-      long status = 0;
-      curl_easy_getinfo(transfer->easy.get(), CURLINFO_RESPONSE_CODE, &status);
-      HttpResponse response{static_cast<int>(status),
-                            std::move(transfer->body)};
-      End(std::move(transfer), status == 200 ? "ok" : "http_error",
-          std::move(response));
+      HttpResponse response = transfer->TakeResponse();
+      const char* outcome = response.status == 200 ? "ok" : "http_error";
+      End(std::move(transfer), outcome, std::move(response));
       return;
     }
     absl::StatusCode status = absl::StatusCode::kUnavailable;
@@ -305,6 +283,9 @@ class CurlHttpClient::Loop {
       outcome = "deadline";
       what = "the deadline passed";
     } else if (!transfer->NothingLeft()) {
+      // An answer that broke off is one all the same.
+      if (transfer->TakeResponse().status > 0)
+        status = absl::StatusCode::kDataLoss;
       outcome = "broken";
       if (code == CURLE_ABORTED_BY_CALLBACK)
         what = "the connection closed without an answer";
@@ -322,10 +303,7 @@ class CurlHttpClient::Loop {
       all.push_back(std::move(transfer));
     }
     running_.clear();
-    for (auto& [name, host] : hosts_)
-      for (TransferPtr& transfer : host.waiting)
-        all.push_back(std::move(transfer));
-    hosts_.clear();
+    for (auto& [host, queue] : queues_) queue.TakeAll(all);
     {
       std::lock_guard<std::mutex> lock(mutex_);
       for (TransferPtr& transfer : arrived_) all.push_back(std::move(transfer));
@@ -344,24 +322,31 @@ class CurlHttpClient::Loop {
     LogChange(*transfer, outcome, result.status());
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      --count_;
+      places_.GiveBack(transfer->request.endpoint);
     }
     Done<HttpResponse> done = std::move(transfer->done);
     transfer.reset();
     std::move(done)(std::move(result));
   }
 
-  // One line when a host's requests begin to fail, fail in another way, or work
-  // again; not one a request.
+  CurlQueue& QueueOf(const CurlTransfer& transfer) {
+    return queues_.try_emplace(transfer.host, options_.max_connections_per_host)
+        .first->second;
+  }
+
+  // One line when an endpoint's requests to a host begin to fail, fail in
+  // another way, or work again; not one a request.
   void LogChange(const CurlTransfer& transfer, const std::string& outcome,
                  const absl::Status& error) {
     if (outcome == "stopped") return;
-    std::string& last = hosts_[transfer.host].outcome;
+    std::string& last =
+        QueueOf(transfer).LastOutcome(transfer.request.endpoint);
     if (last == outcome) return;
     last = outcome;
     Log(error.ok() ? LogLevel::kInfo : LogLevel::kWarning,
         "upstream_outcome_changed",
         {{"host", transfer.host},
+         {"endpoint", transfer.request.endpoint},
          {"outcome", outcome},
          {"error", std::string(error.message())}});
   }
@@ -376,11 +361,11 @@ class CurlHttpClient::Loop {
   std::mutex mutex_;
   bool stopping_ = false;
   // Arrived, waiting and running.
-  int count_ = 0;
+  Shares places_;
   std::deque<TransferPtr> arrived_;
 
-  // As many as there are configured base URLs.
-  std::map<std::string, Host> hosts_;
+  // By host, of which there are as many as configured base URLs.
+  std::map<std::string, CurlQueue> queues_;
   std::map<CURL*, TransferPtr> running_;
   // No waiting request expires before this.
   std::optional<Deadline> next_expiry_;

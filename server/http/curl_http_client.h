@@ -13,7 +13,9 @@ namespace wxident {
 
 // HTTPS over libcurl's multi interface: one thread runs every transfer, and
 // every `done` but those of requests refused at once is called on it. A request
-// waits in a queue while its host has max_connections_per_host running.
+// waits in a queue while its host has max_connections_per_host running, or its
+// endpoint has as many of them as are free: so an endpoint that hangs leaves
+// connections, and room in the queue, to the others.
 //
 // Only https, HTTP/1.1 and TLS 1.2 or later, with peer and name verified; no
 // redirects, proxies, decompression or "Expect: 100-continue". No part of a

@@ -12,6 +12,7 @@ namespace wxident {
 struct CurlHttpOptions {
   // PEM; only these CAs are trusted. Empty: the system's.
   std::string ca_file;
+  // Of these and of the queue one endpoint alone gets half, see shares.h.
   int max_connections_per_host = 64;
   // Requests that wait or run; one more is refused.
   int queue_limit = 1024;

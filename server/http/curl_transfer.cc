@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 
 #include "absl/strings/str_cat.h"
 
@@ -60,6 +61,19 @@ absl::Status CurlTransfer::Fail(absl::StatusCode code,
   absl::Status error(code,
                      absl::StrCat(request.endpoint, " at ", host, ": ", what));
   return NothingLeft() ? MarkNothingSent(std::move(error)) : error;
+}
+
+HttpResponse CurlTransfer::TakeResponse() {
+  long status = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+  HttpResponse response{static_cast<int>(status), std::move(body)};
+  curl_header* date = nullptr;
+  if (curl_easy_header(easy.get(), "Date", 0, CURLH_HEADER, -1, &date) ==
+      CURLHE_OK) {
+    const time_t seconds = curl_getdate(date->value, nullptr);
+    if (seconds >= 0) response.date = absl::FromTimeT(seconds);
+  }
+  return response;
 }
 
 size_t CurlTransfer::OnBody(char* data, size_t, size_t size, void* self) {

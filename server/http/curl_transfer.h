@@ -57,6 +57,10 @@ struct CurlTransfer {
 
   absl::Status Fail(absl::StatusCode code, absl::string_view what) const;
 
+  // What has come of the answer: its status, 0 before that, and the rest.
+  // Leaves the body empty.
+  HttpResponse TakeResponse();
+
   static size_t OnBody(char* data, size_t, size_t size, void* self);
   static size_t OnHeader(char*, size_t, size_t size, void* self);
 

@@ -1,9 +1,11 @@
 #ifndef WXIDENT_SERVER_HTTP_HTTP_CLIENT_H_
 #define WXIDENT_SERVER_HTTP_HTTP_CLIENT_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/crypto/secret.h"
@@ -25,6 +27,8 @@ struct HttpRequest {
 struct HttpResponse {
   int status;
   std::string body;
+  // What the header Date says; nullopt when there is none or it is no date.
+  std::optional<absl::Time> date = std::nullopt;
 };
 
 // Sends HTTPS requests. Thread-safe.
@@ -37,7 +41,8 @@ class HttpClient {
   //   kResourceExhausted  the queue is full; nothing was sent
   //   kUnavailable        no connection, or it broke
   //   kDeadlineExceeded   the deadline passed
-  //   kDataLoss           the answer is larger than the client takes
+  //   kDataLoss           an answer came that is larger than the client takes,
+  //                       or broke off
   // NothingSent() tells whether the request may have taken effect. The client
   // never repeats a request of which a byte may have left, and follows no
   // redirect.

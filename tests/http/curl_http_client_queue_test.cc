@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -101,7 +102,8 @@ TEST_F(CurlHttpClientTest, ASilentServerEndsAtTheDeadline) {
 }
 
 TEST_F(CurlHttpClientTest, AFullQueueRefuses) {
-  options_.queue_limit = 2;
+  // Of three, one endpoint gets two.
+  options_.queue_limit = 3;
   options_.max_connections_per_host = 1;
   TlsServer server([](TlsServer::Connection& connection) {
     connection.ReadRequest();
@@ -114,9 +116,49 @@ TEST_F(CurlHttpClientTest, AFullQueueRefuses) {
   const absl::Status status = Fetch(*client, Get(server.url())).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_TRUE(NothingSent(status)) << status;
+  // There is room for another one.
+  HttpRequest other = Get(server.url());
+  other.endpoint = "other";
+  auto beside = Start(*client, std::move(other));
   client.reset();
+  EXPECT_EQ(beside.get().status().code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(NothingSent(waiting.get().status()));
   EXPECT_FALSE(running.get().ok());
+}
+
+TEST_F(CurlHttpClientTest, AnEndpointThatHangsLeavesConnectionsToTheOthers) {
+  options_.max_connections_per_host = 8;
+  options_.queue_limit = 64;
+  std::atomic<int> hanging{0};
+  TlsServer server([&](TlsServer::Connection& connection) {
+    while (const auto request = connection.ReadRequest()) {
+      if (absl::StrContains(*request, "/hang")) {
+        ++hanging;
+        connection.WaitForEnd();
+        return;
+      }
+      connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  auto client = NewClient(server.ca_file());
+  std::vector<std::future<absl::StatusOr<HttpResponse>>> hang;
+  int refused = 0;
+  for (int i = 0; i < 100; ++i) {
+    HttpRequest request = Get(server.url() + "/hang", absl::Seconds(60));
+    request.endpoint = "hang";
+    auto sent = Start(*client, std::move(request));
+    if (sent.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+      ++refused;
+    hang.push_back(std::move(sent));
+  }
+  EXPECT_EQ(refused, 100 - 32);
+  for (int i = 0; i < 100; ++i) {
+    const absl::StatusOr<HttpResponse> answer =
+        Fetch(*client, Get(server.url()));
+    ASSERT_TRUE(answer.ok()) << answer.status();
+  }
+  EXPECT_LE(hanging, 4);
+  client.reset();
 }
 
 TEST_F(CurlHttpClientTest, AnExpiredRequestIsNotSent) {

@@ -1,6 +1,7 @@
 #include "server/http/curl_http_client.h"
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/crypto/secret.h"
@@ -79,6 +81,33 @@ TEST_F(CurlHttpClientTest, AnyHttpStatusIsAnAnswer) {
   absl::StatusOr<HttpResponse> response = Fetch(*client, Get(server.url()));
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->status, 412);
+}
+
+TEST_F(CurlHttpClientTest, TellsTheDateOfAnAnswer) {
+  const struct {
+    const char* header;
+    std::optional<absl::Time> date;
+  } cases[] = {
+      {"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+       absl::FromUnixSeconds(784111777)},
+      {"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+       absl::FromUnixSeconds(784111777)},
+      {"Date: yesterday or so\r\n", std::nullopt},
+      {"Date: \r\n", std::nullopt},
+      {"", std::nullopt},
+  };
+  for (const auto& [header, date] : cases) {
+    TlsServer server([header = header](TlsServer::Connection& connection) {
+      connection.ReadRequest();
+      connection.Write(absl::StrCat("HTTP/1.1 200 OK\r\n", header,
+                                    "Content-Length: 0\r\n\r\n"));
+    });
+    auto client = NewClient(server.ca_file());
+    const absl::StatusOr<HttpResponse> response =
+        Fetch(*client, Get(server.url()));
+    ASSERT_TRUE(response.ok()) << response.status();
+    EXPECT_EQ(response->date, date) << header;
+  }
 }
 
 TEST_F(CurlHttpClientTest, TakesABodyOfTheLimit) {

@@ -21,6 +21,9 @@ class FakeHttpClient final : public HttpClient {
   void Answer(int status, std::string body) {
     answers_.push_back(HttpResponse{status, std::move(body)});
   }
+  void Answer(HttpResponse response) {
+    answers_.push_back(std::move(response));
+  }
   void Answer(std::string body) { Answer(200, std::move(body)); }
   void Fail(absl::Status error) { answers_.push_back(std::move(error)); }
 
