@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
 #include "server/base/log.h"
 #include "simulator/endpoints.h"
 #include "simulator/errcode.h"
@@ -44,6 +45,15 @@ void NoteErrcode(const Json& body, Journal::Entry& entry) {
     entry.errcode = number;
   else if (errcode->is_number_integer())
     entry.errcode = errcode->get<int>();
+}
+
+// Unless a fault has given another.
+void AddDate(absl::Time now, HttpReply& reply) {
+  for (const auto& [name, value] : reply.headers)
+    if (absl::EqualsIgnoreCase(name, "Date")) return;
+  reply.headers.emplace_back(
+      "Date", absl::FormatTime("%a, %d %b %E4Y %H:%M:%S GMT", now,
+                               absl::UTCTimeZone()));
 }
 
 }  // namespace
@@ -87,6 +97,7 @@ HttpReply Simulator::Finish(Call call) {
       call.epoch == epoch_ ? state_->journal.Find(call.journal_seq) : nullptr;
   if (entry == nullptr) entry = &unseen;
   HttpReply reply = AnswerApi(call, *entry);
+  AddDate(state_->world.clock.Now(), reply);
   entry->outcome = OutcomeOf(reply, *entry, call.fault.get());
   entry->http_status = reply.reset ? 0 : reply.status;
   Log(LogLevel::kDebug, "call",

@@ -68,8 +68,9 @@ TEST_F(FaultTest, ReplacesTheWholeAnswer) {
   EXPECT_EQ(reply.status, 502);
   EXPECT_EQ(reply.body, "<html>bad gateway</html>");
   EXPECT_EQ(reply.content_type, "text/html");
-  ASSERT_EQ(reply.headers.size(), 1u);
+  ASSERT_EQ(reply.headers.size(), 2u);
   EXPECT_EQ(reply.headers[0].second, "http://169.254.169.254/");
+  EXPECT_EQ(reply.headers[1].first, "Date");
   EXPECT_EQ(LastCall()["outcome"], "http 502");
   EXPECT_EQ(LastCall()["fault"], "http_status,body,headers");
 }
