@@ -18,6 +18,7 @@
 #include "server/base/metrics.h"
 #include "server/base/status_macros.h"
 #include "server/base/timer.h"
+#include "server/base/wall_clocks.h"
 #include "server/crypto/blind_index.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
@@ -35,6 +36,7 @@
 #include "server/session/session_sweeper.h"
 #include "server/store/postgres/checked_connector.h"
 #include "server/store/postgres/libpq_environment.h"
+#include "server/store/postgres/pg_clock.h"
 #include "server/store/postgres/pg_connector.h"
 #include "server/store/postgres/pg_credential_store.h"
 #include "server/store/postgres/pg_grant_store.h"
@@ -54,6 +56,7 @@ constexpr char kAdminServiceName[] = "wxident.v1.AdminService";
 constexpr absl::Duration kDatabaseWait = absl::Seconds(10);
 // Without an answer for this long the server does not call itself ready.
 constexpr absl::Duration kReadyFor = absl::Seconds(5);
+constexpr absl::Duration kClockReadEvery = absl::Seconds(10);
 
 // Tries until the database answers or kDatabaseWait has passed.
 absl::Status WaitForSchema(SqlConnector& connector) {
@@ -82,6 +85,7 @@ struct Server::Parts {
   Clock& clock = SystemClock();
   Random& random = SystemRandom();
   Metrics metrics;
+  WallClocks wall_clocks{clock, metrics};
 
   std::unique_ptr<KeyRing> key_ring;
   std::optional<BlindIndex> phone_index;
@@ -90,6 +94,9 @@ struct Server::Parts {
   // threads write it.
   std::atomic<int64_t> database_seen_ns{0};
   std::unique_ptr<PgPool> pool;
+  std::unique_ptr<PgClock> database_clock;
+  // When that was last read, on Clock::Monotonic().
+  absl::Duration clock_read_at = -absl::InfiniteDuration();
   std::unique_ptr<PgIdentityStore> identities;
   std::unique_ptr<PgSessionStore> sessions;
   std::unique_ptr<PgProfileStore> profiles;
@@ -127,6 +134,7 @@ struct Server::Parts {
   void SeeDatabase() {
     database_seen_ns.store(absl::ToInt64Nanoseconds(clock.Monotonic()));
   }
+  void ReadDatabaseClock();
   void SetServing(bool now_serving);
 };
 
@@ -145,6 +153,7 @@ absl::Status Server::Parts::BuildStores() {
   options.queue_limit = database.queue_limit;
   pool =
       std::make_unique<PgPool>(std::move(connector), options, clock, metrics);
+  database_clock = std::make_unique<PgClock>(*pool);
   identities =
       std::make_unique<PgIdentityStore>(*pool, *key_ring, *phone_index);
   sessions = std::make_unique<PgSessionStore>(*pool, *key_ring);
@@ -179,7 +188,7 @@ absl::Status Server::Parts::BuildWechat() {
   options.queue_limit = config.wechat.queue_limit;
   WX_ASSIGN_OR_RETURN(http, CurlHttpClient::Create(options, clock, metrics));
   wechat = std::make_unique<WechatClient>(*http, config.wechat.base_urls, clock,
-                                          random, metrics);
+                                          wall_clocks, random, metrics);
   return absl::OkStatus();
 }
 
@@ -215,6 +224,7 @@ void Server::Parts::BuildFlows() {
       .profiles = *profiles,
       .wechat = *wechat,
       .clock = clock,
+      .wall_clocks = wall_clocks,
       .random = random,
       .metrics = metrics,
       .default_session_ttl = config.sessions.default_ttl,
@@ -256,6 +266,19 @@ absl::Status Server::Parts::Listen() {
   return absl::OkStatus();
 }
 
+// Now and then: clocks drift apart slowly.
+void Server::Parts::ReadDatabaseClock() {
+  const absl::Duration now = clock.Monotonic();
+  if (now - clock_read_at < kClockReadEvery) return;
+  clock_read_at = now;
+  database_clock->Read(Deadline::After(absl::Seconds(1), clock),
+                       [this](absl::StatusOr<absl::Time> time) {
+                         if (time.ok())
+                           wall_clocks.Observe(WallClocks::Whose::kDatabase,
+                                               *time);
+                       });
+}
+
 void Server::Parts::SetServing(bool now_serving) {
   if (serving == now_serving) return;
   serving = now_serving;
@@ -288,6 +311,7 @@ void Server::Housekeep() {
   Parts& parts = *parts_;
   parts.gate->LookAtFiles();
   parts.sweeper->Sweep();
+  parts.ReadDatabaseClock();
   parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
                    [&parts](absl::Status answered) {
                      if (answered.ok()) parts.SeeDatabase();

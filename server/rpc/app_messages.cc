@@ -87,6 +87,7 @@ void Fill(const App& app, const TokenKeeper::AppState& state, absl::Time now,
 
 void Fill(const WechatApi::Breaker& breaker, v1::Breaker& message) {
   using State = WechatApi::Breaker::State;
+  message.set_endpoint(breaker.endpoint);
   switch (breaker.state) {
     case State::kClosed:
       return message.set_state(v1::Breaker::STATE_CLOSED);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -95,6 +96,13 @@ AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) const {
           .reason = std::string(reason),
           .key_id = done ? services_.key_ring.sealing_key_id() : 0,
           .request_id = request_id_};
+}
+
+void CallRecord::NoteRefusedPart(absl::string_view app_id) {
+  if (services_.audit == nullptr) return;
+  AuditEntry entry = MakeAuditEntry(ReasonName(Reason::kCallerNotAllowed));
+  entry.app_id = std::string(app_id);
+  services_.audit->Note(std::move(entry));
 }
 
 void CallRecord::Release(DoneStatus done) {

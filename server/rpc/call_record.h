@@ -54,6 +54,9 @@ class CallRecord {
     asked_ = true;
     return admission_.AllowsEveryApp();
   }
+  // The caller was refused a part of what it asks for, of this app, and gets
+  // the rest: the line that the audit log would have if that were all.
+  void NoteRefusedPart(absl::string_view app_id);
   // The answer is about no app: a token of nobody, or nobody was asked for.
   void ConcernsNoApp() { asked_ = true; }
 

@@ -13,6 +13,11 @@
 namespace wxident {
 namespace {
 
+// A person's openid that WeChat no longer takes is found among a hundred with 7
+// of these, so there is room for one in each hundred of the most that a call
+// asks for.
+constexpr int kMostSplits = 50;
+
 // What WeChat is asked with one call.
 struct Chunk {
   const App* app;
@@ -33,21 +38,20 @@ std::deque<Chunk> Chunks(
 }
 
 // WeChat refuses them all for one, and does not say which.
-absl::Status Explain(const Chunk& chunk, const absl::Status& error) {
-  const ErrorDetails details = DetailsOf(error);
-  if (details.Fact("errcode") != "40003") return error;
-  Error out =
-      Error(Reason::kRequestInvalid,
-            absl::StrCat(
-                "WeChat refuses ", chunk.openids.size(), " openids of app ",
-                chunk.app->app_id,
-                " together, for one of them at least is not of that app "
-                "(errcode 40003); ask for fewer at once to find it, or without "
-                "refresh_followers"))
-          .Field("identity_refs",
-                 absl::StrCat("holds an openid that is not one of app ",
-                              chunk.app->app_id));
-  for (const auto& [name, value] : details.metadata)
+bool IsRefusedTogether(const Chunk& chunk, const absl::Status& error) {
+  return chunk.openids.size() > 1 &&
+         DetailsOf(error).Fact("errcode") == "40003";
+}
+
+absl::Status NotFoundOut(const Chunk& chunk, const absl::Status& error) {
+  Error out = Error(
+      Reason::kRequestInvalid,
+      absl::StrCat("WeChat refuses ", chunk.openids.size(), " openids of app ",
+                   chunk.app->app_id,
+                   " together, for one of them at least is not of that app "
+                   "(errcode 40003), and among so many such it was not looked "
+                   "for; ask for fewer at once, or without refresh_followers"));
+  for (const auto& [name, value] : DetailsOf(error).metadata)
     out = std::move(out).With(name, value);
   return std::move(out).ToStatus();
 }
@@ -55,7 +59,7 @@ absl::Status Explain(const Chunk& chunk, const absl::Status& error) {
 class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
  public:
   FollowerRefresh(const Services& services, std::deque<Chunk> chunks,
-                  Deadline deadline, DoneStatus done)
+                  Deadline deadline, Done<RefreshFailures> done)
       : services_(services),
         chunks_(std::move(chunks)),
         deadline_(deadline),
@@ -63,39 +67,56 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
 
   // Asks about the first of chunks_.
   void Ask() {
-    if (chunks_.empty()) return std::move(done_)(absl::OkStatus());
+    if (chunks_.empty()) return std::move(done_)(std::move(failures_));
     const App& app = *chunks_.front().app;
-    CallWithAppToken<std::vector<FetchedProfile>>(
+    CallWithAppToken<WechatApi::Followers>(
         services_.tokens, app,
-        [self = shared_from_this(), &app](
-            const Secret& token, Done<std::vector<FetchedProfile>> done) {
+        [self = shared_from_this(), &app](const Secret& token,
+                                          Done<WechatApi::Followers> done) {
           self->services_.wechat.BatchGetFollowers(
               app, token, self->chunks_.front().openids, "zh_CN",
               self->deadline_, std::move(done));
         },
-        [self = shared_from_this()](
-            absl::StatusOr<std::vector<FetchedProfile>> fetched) {
+        [self =
+             shared_from_this()](absl::StatusOr<WechatApi::Followers> fetched) {
           self->OnFetched(std::move(fetched));
         });
   }
 
  private:
-  void OnFetched(absl::StatusOr<std::vector<FetchedProfile>> fetched) {
+  void OnFetched(absl::StatusOr<WechatApi::Followers> fetched) {
     const Chunk chunk = std::move(chunks_.front());
     chunks_.pop_front();
-    if (!fetched.ok())
-      return std::move(done_)(Explain(chunk, fetched.status()));
+    if (!fetched.ok()) return OnRefused(chunk, fetched.status());
     std::vector<std::pair<Identity, Profile>> learned;
     for (size_t i = 0; i < fetched->size(); ++i) {
-      FetchedProfile& one = (*fetched)[i];
+      absl::StatusOr<FetchedProfile>& one = (*fetched)[i];
       Identity identity{chunk.app->app_id, chunk.openids[i], ""};
-      const absl::StatusOr<bool> follows = LearnFollower(one, identity);
-      if (!follows.ok()) return std::move(done_)(follows.status());
-      if (*follows)
-        learned.emplace_back(std::move(identity), std::move(one.profile));
+      const absl::StatusOr<bool> follows =
+          one.ok() ? LearnFollower(*one, identity) : one.status();
+      if (!follows.ok())
+        failures_[{chunk.app, chunk.openids[i]}] = follows.status();
+      else if (*follows)
+        learned.emplace_back(std::move(identity), std::move(one->profile));
     }
     if (learned.empty()) return Ask();
     Save(*chunk.app, std::move(learned));
+  }
+
+  void OnRefused(const Chunk& chunk, const absl::Status& error) {
+    const bool together = IsRefusedTogether(chunk, error);
+    if (together && splits_left_ > 0) {
+      --splits_left_;
+      // Behind what has not been asked for yet: that may be good.
+      const auto middle = chunk.openids.begin() + chunk.openids.size() / 2;
+      chunks_.push_back({chunk.app, {chunk.openids.begin(), middle}});
+      chunks_.push_back({chunk.app, {middle, chunk.openids.end()}});
+      return Ask();
+    }
+    const absl::Status why = together ? NotFoundOut(chunk, error) : error;
+    for (const std::string& openid : chunk.openids)
+      failures_[{chunk.app, openid}] = why;
+    Ask();
   }
 
   // All at once: the store makes few statements of them.
@@ -114,21 +135,23 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
       std::lock_guard<std::mutex> lock(mutex_);
       // Who was erased meanwhile is not known any more.
       if (!status.ok() && !HasReason(status, Reason::kUserNotFound))
-        failure_.Update(status);
+        store_failure_.Update(status);
       if (--saving_ > 0) return;
     }
-    if (!failure_.ok()) return std::move(done_)(failure_);
+    if (!store_failure_.ok()) return std::move(done_)(store_failure_);
     Ask();
   }
 
   const Services& services_;
   std::deque<Chunk> chunks_;
   const Deadline deadline_;
-  DoneStatus done_;
+  Done<RefreshFailures> done_;
+  int splits_left_ = kMostSplits;
+  RefreshFailures failures_;
   // Of the saves under way, which may end on any thread.
   std::mutex mutex_;
   size_t saving_ = 0;
-  absl::Status failure_;
+  absl::Status store_failure_;
 };
 
 }  // namespace
@@ -147,7 +170,7 @@ absl::StatusOr<bool> LearnFollower(const FetchedProfile& fetched,
 void RefreshFollowers(
     const Services& services,
     const std::map<const App*, std::set<std::string>>& openids,
-    Deadline deadline, DoneStatus done) {
+    Deadline deadline, Done<RefreshFailures> done) {
   std::make_shared<FollowerRefresh>(services, Chunks(openids), deadline,
                                     std::move(done))
       ->Ask();

@@ -4,7 +4,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
@@ -22,15 +24,21 @@ namespace wxident {
 absl::StatusOr<bool> LearnFollower(const FetchedProfile& fetched,
                                    Identity& identity);
 
+// Why WeChat told nothing of an openid.
+using RefreshFailures =
+    std::map<std::pair<const App*, std::string>, absl::Status>;
+
 // Asks WeChat about known identities of official accounts, and stores what it
 // tells: the openids of one app after the other, and of an app
-// WechatApi::kMostFollowers with each call. `services` and the apps must
-// outlive it. Ends at the first error, with what came before it stored;
-// REQUEST_INVALID of identity_refs when WeChat does not know an openid.
+// WechatApi::kMostFollowers with each call. Where WeChat refuses many for one
+// that is not of the app, halves are asked for until that one is found, within
+// a bound of 100 such calls; what it then still refuses fails together.
+// `services` and the apps must outlive it. Errors: the store's, with what came
+// before stored.
 void RefreshFollowers(
     const Services& services,
     const std::map<const App*, std::set<std::string>>& openids,
-    Deadline deadline, DoneStatus done);
+    Deadline deadline, Done<RefreshFailures> done);
 
 }  // namespace wxident
 

@@ -33,7 +33,8 @@ class GetAppStatusCall final : public UnaryCall {
   void OnState(const App& app, absl::StatusOr<TokenKeeper::AppState> state) {
     if (!state.ok()) return Fail(state.status());
     Fill(app, *state, services_.clock.Now(), response_);
-    Fill(services_.wechat.BreakerOf(app), *response_.mutable_breaker());
+    for (const WechatApi::Breaker& breaker : services_.wechat.BreakersOf(app))
+      Fill(breaker, *response_.add_breakers());
     Succeed();
   }
 

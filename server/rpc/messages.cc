@@ -1,5 +1,10 @@
 #include "server/rpc/messages.h"
 
+#include <string>
+
+#include "server/identity/error.h"
+#include "server/rpc/status.h"
+
 namespace wxident {
 
 void Fill(const User& user, v1::User& message) {
@@ -57,6 +62,13 @@ void Fill(const Profile& profile, v1::UserInfo& message) {
   message.set_group_id(profile.group_id);
   message.mutable_tag_ids()->Assign(profile.tag_ids.begin(),
                                     profile.tag_ids.end());
+}
+
+void Fill(const absl::Status& error, v1::ItemError& message) {
+  const ErrorDetails details = DetailsOf(error);
+  message.set_reason(std::string(ReasonName(details.reason)));
+  message.set_message(PublicMessage(error));
+  message.set_errcode(details.Fact("errcode"));
 }
 
 void Fill(absl::Time time, google::protobuf::Timestamp& message) {

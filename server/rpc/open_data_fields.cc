@@ -56,7 +56,7 @@ OpenDataInput MakeOpenDataInput(const Services& services,
           .iv = fields.iv,
           .session_keys = session.session_keys,
           .app_id = session.session.identity.app_id,
-          .now = services.clock.Now(),
+          .now = services.wall_clocks.WechatTime(),
           .max_age = services.open_data_max_age};
 }
 

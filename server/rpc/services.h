@@ -6,6 +6,7 @@
 #include "server/audit/audit_log.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/base/wall_clocks.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/identity/apps.h"
@@ -49,6 +50,7 @@ struct Services {
   ProfileStore& profiles;
   WechatApi& wechat;
   Clock& clock;
+  WallClocks& wall_clocks;
   Random& random;
   Metrics& metrics;
 

@@ -20,14 +20,17 @@ bool MayHaveTaken(Reason reason) {
 
 }  // namespace
 
+std::string PublicMessage(const absl::Status& status) {
+  return HasReason(status, Reason::kInternalFault)
+             ? "an internal fault of the server; its log tells more"
+             : std::string(status.message());
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const ErrorDetails details = DetailsOf(status);
   const auto code = static_cast<grpc::StatusCode>(ReasonCode(details.reason));
-  const std::string message =
-      details.reason == Reason::kInternalFault
-          ? "an internal fault of the server; its log tells more"
-          : std::string(status.message());
+  const std::string message = PublicMessage(status);
 
   google::rpc::Status wire;
   wire.set_code(code);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -16,6 +17,9 @@ namespace wxident {
 // for a wait. A status that is no Error of ours becomes INTERNAL with a message
 // that tells nothing of the inside.
 grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// What the caller is told of an error in words: nothing of the inside.
+std::string PublicMessage(const absl::Status& status);
 
 // Whether the caller may send a failed request again.
 enum class Repeat {

@@ -86,11 +86,14 @@ absl::StatusOr<OauthSession> ReadOauthTokens(const WechatResponse& response) {
   return session;
 }
 
-absl::StatusOr<std::string> ReadProfileText(const WechatResponse& response,
-                                            const char* name) {
-  WX_ASSIGN_OR_RETURN(std::string text,
-                      response.OptionalText(name, kMaxTextSize));
-  return WithoutControls(text);
+// What a profile need not have: empty also when it cannot be read.
+std::string ReadProfileText(const WechatResponse& response, const char* name) {
+  return WithoutControls(
+      response.OptionalText(name, kMaxTextSize).value_or(""));
+}
+
+int64_t ReadProfileNumber(const WechatResponse& response, const char* name) {
+  return response.OptionalInteger(name).value_or(std::nullopt).value_or(0);
 }
 
 absl::Status CheckOpenid(const WechatResponse& response,
@@ -102,24 +105,22 @@ absl::Status CheckOpenid(const WechatResponse& response,
 }
 
 // What both kinds of profile may have.
-absl::StatusOr<FetchedProfile> ReadProfile(const WechatResponse& response,
-                                           absl::string_view openid) {
+FetchedProfile ReadProfile(const WechatResponse& response,
+                           absl::string_view openid) {
   FetchedProfile fetched;
   fetched.openid = std::string(openid);
-  WX_ASSIGN_OR_RETURN(fetched.unionid, ReadUnionid(response));
+  fetched.unionid = ReadUnionid(response).value_or("");
   Profile& profile = fetched.profile;
-  WX_ASSIGN_OR_RETURN(profile.nickname, ReadProfileText(response, "nickname"));
-  WX_ASSIGN_OR_RETURN(profile.avatar_url,
-                      ReadProfileText(response, "headimgurl"));
-  WX_ASSIGN_OR_RETURN(std::optional<int64_t> sex,
-                      response.OptionalInteger("sex"));
+  profile.nickname = ReadProfileText(response, "nickname");
+  profile.avatar_url = ReadProfileText(response, "headimgurl");
+  const int64_t sex = ReadProfileNumber(response, "sex");
   profile.gender = sex == 1   ? Gender::kMale
                    : sex == 2 ? Gender::kFemale
                               : Gender::kUnspecified;
-  WX_ASSIGN_OR_RETURN(profile.language, ReadProfileText(response, "language"));
-  WX_ASSIGN_OR_RETURN(profile.country, ReadProfileText(response, "country"));
-  WX_ASSIGN_OR_RETURN(profile.province, ReadProfileText(response, "province"));
-  WX_ASSIGN_OR_RETURN(profile.city, ReadProfileText(response, "city"));
+  profile.language = ReadProfileText(response, "language");
+  profile.country = ReadProfileText(response, "country");
+  profile.province = ReadProfileText(response, "province");
+  profile.city = ReadProfileText(response, "city");
   return fetched;
 }
 
@@ -193,11 +194,11 @@ absl::StatusOr<FetchedProfile> ReadOauthProfile(const WechatResponse& response,
                                                 absl::string_view openid,
                                                 absl::Time now) {
   WX_RETURN_IF_ERROR(CheckOpenid(response, openid));
-  WX_ASSIGN_OR_RETURN(FetchedProfile fetched, ReadProfile(response, openid));
+  FetchedProfile fetched = ReadProfile(response, openid);
   Profile& profile = fetched.profile;
-  WX_ASSIGN_OR_RETURN(
-      profile.privileges,
-      response.OptionalTexts("privilege", kMaxListSize, kMaxTextSize));
+  profile.privileges =
+      response.OptionalTexts("privilege", kMaxListSize, kMaxTextSize)
+          .value_or(std::vector<std::string>());
   for (std::string& privilege : profile.privileges)
     privilege = WithoutControls(privilege);
   profile.source = ProfileSource::kOauth;
@@ -215,26 +216,19 @@ absl::StatusOr<FetchedProfile> ReadFollower(const WechatResponse& response,
   FetchedProfile fetched;
   fetched.openid = std::string(openid);
   if (*subscribe) {
-    WX_ASSIGN_OR_RETURN(fetched, ReadProfile(response, openid));
+    fetched = ReadProfile(response, openid);
     Profile& profile = fetched.profile;
-    WX_ASSIGN_OR_RETURN(std::optional<int64_t> subscribed_at,
-                        response.OptionalInteger("subscribe_time"));
+    const int64_t subscribed_at = ReadProfileNumber(response, "subscribe_time");
     // 0 is no time. Up to the year 9999, which a Timestamp can hold.
-    if (subscribed_at.value_or(0) > 0 && *subscribed_at <= 253402300799)
-      profile.subscribed_at = absl::FromUnixSeconds(*subscribed_at);
-    WX_ASSIGN_OR_RETURN(profile.subscribe_scene,
-                        ReadProfileText(response, "subscribe_scene"));
-    WX_ASSIGN_OR_RETURN(std::optional<int64_t> qr_scene,
-                        response.OptionalInteger("qr_scene"));
-    profile.qr_scene = qr_scene.value_or(0);
-    WX_ASSIGN_OR_RETURN(profile.qr_scene_str,
-                        ReadProfileText(response, "qr_scene_str"));
-    WX_ASSIGN_OR_RETURN(profile.remark, ReadProfileText(response, "remark"));
-    WX_ASSIGN_OR_RETURN(std::optional<int64_t> group_id,
-                        response.OptionalInteger("groupid"));
-    profile.group_id = group_id.value_or(0);
-    WX_ASSIGN_OR_RETURN(profile.tag_ids,
-                        response.OptionalIntegers("tagid_list", kMaxListSize));
+    if (subscribed_at > 0 && subscribed_at <= 253402300799)
+      profile.subscribed_at = absl::FromUnixSeconds(subscribed_at);
+    profile.subscribe_scene = ReadProfileText(response, "subscribe_scene");
+    profile.qr_scene = ReadProfileNumber(response, "qr_scene");
+    profile.qr_scene_str = ReadProfileText(response, "qr_scene_str");
+    profile.remark = ReadProfileText(response, "remark");
+    profile.group_id = ReadProfileNumber(response, "groupid");
+    profile.tag_ids = response.OptionalIntegers("tagid_list", kMaxListSize)
+                          .value_or(std::vector<int64_t>());
     profile.subscribe = true;
   }
   fetched.profile.source = ProfileSource::kFollower;
@@ -242,24 +236,25 @@ absl::StatusOr<FetchedProfile> ReadFollower(const WechatResponse& response,
   return fetched;
 }
 
-absl::StatusOr<std::vector<FetchedProfile>> ReadFollowers(
+absl::StatusOr<WechatApi::Followers> ReadFollowers(
     const WechatResponse& response, const std::vector<std::string>& openids,
     absl::Time now) {
   WX_ASSIGN_OR_RETURN(
       std::vector<WechatResponse> infos,
       response.Objects("user_info_list", WechatApi::kMostFollowers));
-  std::map<std::string, FetchedProfile> known;
+  std::map<std::string, absl::StatusOr<FetchedProfile>> told;
   for (const WechatResponse& info : infos) {
-    WX_ASSIGN_OR_RETURN(std::string openid, ReadOpenid(info));
-    WX_ASSIGN_OR_RETURN(known[openid], ReadFollower(info, openid, now));
+    const absl::StatusOr<std::string> openid = ReadOpenid(info);
+    if (openid.ok())
+      told.insert_or_assign(*openid, ReadFollower(info, *openid, now));
   }
   // WeChat does not promise the order.
-  std::vector<FetchedProfile> followers;
+  WechatApi::Followers followers;
   for (const std::string& openid : openids) {
-    const auto found = known.find(openid);
-    if (found == known.end())
-      return BadResponse("user_info_list leaves out an openid");
-    followers.push_back(found->second);
+    const auto found = told.find(openid);
+    followers.push_back(found == told.end()
+                            ? BadResponse("user_info_list leaves out an openid")
+                            : found->second);
   }
   return followers;
 }

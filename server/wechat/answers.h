@@ -30,7 +30,8 @@ absl::StatusOr<OauthSession> ReadOauthSession(const WechatResponse& response);
 absl::StatusOr<OauthSession> ReadRefreshedOauth(const WechatResponse& response,
                                                 const Secret& refresh_token);
 
-// `openid` is whose profile was asked for: another's is an error.
+// `openid` is whose profile was asked for: another's is an error. Of what a
+// profile need not have, what cannot be read counts as absent.
 absl::StatusOr<FetchedProfile> ReadOauthProfile(const WechatResponse& response,
                                                 absl::string_view openid,
                                                 absl::Time now);
@@ -38,8 +39,8 @@ absl::StatusOr<FetchedProfile> ReadFollower(const WechatResponse& response,
                                             absl::string_view openid,
                                             absl::Time now);
 
-// One for each of `openids`, in their order.
-absl::StatusOr<std::vector<FetchedProfile>> ReadFollowers(
+// One for each of `openids`, in their order, each by itself.
+absl::StatusOr<WechatApi::Followers> ReadFollowers(
     const WechatResponse& response, const std::vector<std::string>& openids,
     absl::Time now);
 

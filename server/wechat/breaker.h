@@ -2,10 +2,13 @@
 #define WXIDENT_SERVER_WECHAT_BREAKER_H_
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
-#include <unordered_map>
+#include <tuple>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
@@ -15,25 +18,39 @@
 
 namespace wxident {
 
-// Decides for each app whether WeChat is asked at all; WechatApi::Breaker tells
-// the rules. While WeChat is away, callers hear so at once instead of waiting
-// for it, and it is not met by all of them when it comes back. Thread-safe.
+// Decides for each endpoint of WeChat's, and for each app by itself, whether it
+// is asked at all; WechatApi::Breaker tells the rules. While it is away,
+// callers hear so at once instead of waiting for it, and it is not met by all
+// of them when it comes back. One endpoint that is away holds no other one
+// back. Thread-safe.
 //
 // A call that Enter let through is to be reported with Leave. The one call that
 // tries again and is not reported within 10 s is taken for lost, and the next
 // one tries.
 //
-// Metric: wxident_breaker_state{app_id}: 0 closed, 1 open, 2 half open.
+// Logs breaker_opened and breaker_closed, once for each time. Metric:
+// wxident_breaker_state{app_id,endpoint}: 0 closed, 1 open, 2 half open.
 class Breakers {
  public:
   // What became of a call.
   enum class Outcome {
-    // WeChat said something, if only an errcode.
+    // An answer came, whatever it says: it is there.
     kAnswered,
-    // No connection, no answer in time, or one of something else in between.
+    // No connection, or no answer in time.
     kFailed,
     // It ended for a reason that says nothing of WeChat.
     kUnknown,
+  };
+
+  // Whose calls stand or fall together. `endpoint` is one of WechatClient's
+  // few names.
+  struct Of {
+    std::string app_id;
+    std::string endpoint;
+
+    friend bool operator<(const Of& a, const Of& b) {
+      return std::tie(a.app_id, a.endpoint) < std::tie(b.app_id, b.endpoint);
+    }
   };
 
   // What a call was let through with. A call that began before the breaker
@@ -46,10 +63,13 @@ class Breakers {
   Breakers(Clock& clock, Random& random, Metrics& metrics);
 
   // WECHAT_UNREACHABLE with a retry time when the call must not be made.
-  absl::StatusOr<Pass> Enter(const std::string& app_id);
-  void Leave(const std::string& app_id, Pass pass, Outcome outcome);
+  absl::StatusOr<Pass> Enter(const Of& of);
+  // `error` is what the call ended with, for the log.
+  void Leave(const Of& of, Pass pass, Outcome outcome,
+             const absl::Status& error);
 
-  WechatApi::Breaker StateOf(const std::string& app_id);
+  // One for each endpoint that has been asked for this app, by name.
+  std::vector<WechatApi::Breaker> StatesOf(const std::string& app_id);
 
  private:
   using State = WechatApi::Breaker::State;
@@ -66,16 +86,17 @@ class Breakers {
     absl::Duration until;
   };
 
-  // The app's, which is closed at first. Under mutex_, like all that follows.
-  Breaker& Find(const std::string& app_id);
-  void Move(const std::string& app_id, Breaker& breaker, State state);
-  void Open(const std::string& app_id, Breaker& breaker);
+  // Closed at first. Under mutex_, like all that follows.
+  Breaker& Find(const Of& of);
+  void Move(const Of& of, Breaker& breaker, State state);
+  void Close(const Of& of, Breaker& breaker);
+  void Open(const Of& of, Breaker& breaker, const absl::Status& error);
 
   Clock& clock_;
   Random& random_;
   Metrics& metrics_;
   std::mutex mutex_;
-  std::unordered_map<std::string, Breaker> breakers_;
+  std::map<Of, Breaker> breakers_;
 };
 
 }  // namespace wxident

@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kKeySize = 16;
 constexpr size_t kMaxIdSize = 128;
-// How far WeChat's clock may be ahead of ours.
+// How far the clock that wrote it may be ahead of what is taken for WeChat's.
 constexpr absl::Duration kClockSkew = absl::Minutes(5);
 
 absl::Status Rejected() {

@@ -22,7 +22,8 @@ struct OpenDataInput {
   const std::vector<Secret>& session_keys;
   // What watermark.appid must be.
   absl::string_view app_id;
-  // watermark.timestamp must lie in [now - max_age, now + 5 min].
+  // watermark.timestamp must lie in [now - max_age, now + 5 min], where `now`
+  // is by WeChat's clock.
   // absl::InfiniteDuration() accepts any time.
   absl::Time now;
   absl::Duration max_age;

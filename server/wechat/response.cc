@@ -200,10 +200,9 @@ absl::StatusOr<std::vector<WechatResponse>> WechatResponse::Objects(
   if (!list->is_array()) return BadField(name, "is not a list");
   if (list->size() > max_count) return BadField(name, "is too long");
   std::vector<WechatResponse> objects;
-  for (const Json& item : *list) {
-    if (!item.is_object()) return BadField(name, "holds what is no object");
-    objects.push_back(WechatResponse(item, errcode_, rid_));
-  }
+  for (const Json& item : *list)
+    if (item.is_object())
+      objects.push_back(WechatResponse(item, errcode_, rid_));
   return objects;
 }
 

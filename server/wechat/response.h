@@ -51,8 +51,8 @@ class WechatResponse {
                                                          size_t max_size) const;
   absl::StatusOr<std::vector<int64_t>> OptionalIntegers(const char* name,
                                                         size_t max_count) const;
-  // A list of objects without which the answer is worth nothing, each to be
-  // read like an answer of its own.
+  // The objects in a list without which the answer is worth nothing, each to
+  // be read like an answer of its own. What else is in it is left out.
   absl::StatusOr<std::vector<WechatResponse>> Objects(const char* name,
                                                       size_t max_count) const;
   // An object without which the answer is worth nothing. Lives as long as this.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
@@ -107,13 +108,16 @@ class WechatApi {
                            Deadline deadline, Done<FetchedProfile> done) = 0;
 
   // POST /cgi-bin/user/info/batchget with the app's token: at most
-  // kMostFollowers openids, answered in their order. One that is malformed or
-  // of another app fails all with REQUEST_INVALID (40003); see IsTokenRefused.
+  // kMostFollowers openids, answered in their order, each by itself:
+  // WECHAT_BAD_RESPONSE where WeChat's answer leaves one out or cannot be read.
+  // One that is malformed or of another app fails all with REQUEST_INVALID
+  // (40003); see IsTokenRefused.
   static constexpr size_t kMostFollowers = 100;
+  using Followers = std::vector<absl::StatusOr<FetchedProfile>>;
   virtual void BatchGetFollowers(const App& app, Secret access_token,
                                  std::vector<std::string> openids,
                                  std::string language, Deadline deadline,
-                                 Done<std::vector<FetchedProfile>> done) = 0;
+                                 Done<Followers> done) = 0;
 
   // POST /wxa/business/getuserphonenumber with the app's token; WeChat checks
   // that the code is `openid`'s. The code works once: sent at most once, but
@@ -127,18 +131,22 @@ class WechatApi {
                                std::string openid, Secret session_key,
                                Deadline deadline, Done<bool> done) = 0;
 
-  // Whether calls for this app are made at all. After 5 calls in a row that
-  // found no connection or no answer in time, the breaker opens: calls fail at
-  // once with WECHAT_UNREACHABLE and a retry time, for 1 s, then twice as long
-  // each time up to 30 s (half as much or half more by chance); then one call
-  // tries, and its answer closes it. An errcode of WeChat's is an answer.
+  // Whether calls of one endpoint are made for an app at all. After 5 calls in
+  // a row that found no connection or no answer in time, the breaker opens:
+  // calls fail at once with WECHAT_UNREACHABLE and a retry time, for 1 s, then
+  // twice as long each time up to 30 s (half as much or half more by chance);
+  // then one call tries, and its answer closes it. An answer is an answer
+  // whatever it says: an errcode, any HTTP status, what nobody can read.
   struct Breaker {
     enum class State { kClosed, kOpen, kHalfOpen };
+    // Its name in metrics: "jscode2session".
+    std::string endpoint;
     State state = State::kClosed;
     // While open.
     absl::Duration retry_in;
   };
-  virtual Breaker BreakerOf(const App& app) = 0;
+  // One for each endpoint that has been asked for this app, by name.
+  virtual std::vector<Breaker> BreakersOf(const App& app) = 0;
 };
 
 }  // namespace wxident

@@ -71,7 +71,7 @@ absl::Status TransportError(const absl::Status& error, const Bound& bound) {
       if (!bound.ours) return DeadlinePassed();
       return unsent ? Unreachable() : OutcomeUnknown();
     case absl::StatusCode::kDataLoss:
-      return BadResponse("it is too large");
+      return BadResponse("it is too large, or broke off");
     default:
       return unsent ? Unreachable() : OutcomeUnknown();
   }
@@ -83,10 +83,10 @@ Breakers::Outcome OutcomeOf(const absl::Status& error, const Bound& bound) {
     case absl::StatusCode::kResourceExhausted:
       return Breakers::Outcome::kUnknown;
     case absl::StatusCode::kDeadlineExceeded:
-      return bound.fair ? Breakers::Outcome::kFailed
-                        : Breakers::Outcome::kUnknown;
+      // Nothing sent: it stood in our own queue, for connecting ends sooner.
+      return bound.fair && !NothingSent(error) ? Breakers::Outcome::kFailed
+                                               : Breakers::Outcome::kUnknown;
     case absl::StatusCode::kDataLoss:
-      // It talks.
       return Breakers::Outcome::kAnswered;
     default:
       return Breakers::Outcome::kFailed;
@@ -104,11 +104,13 @@ struct WechatCaller::Attempt {
 };
 
 WechatCaller::WechatCaller(HttpClient& http, std::vector<std::string> base_urls,
-                           Clock& clock, Random& random, Metrics& metrics)
+                           Clock& clock, WallClocks& wall_clocks,
+                           Random& random, Metrics& metrics)
     : http_(http),
       hosts_(std::move(base_urls), clock),
       breakers_(clock, random, metrics),
       clock_(clock),
+      wall_clocks_(wall_clocks),
       metrics_(metrics) {}
 
 void WechatCaller::Send(WechatCall call, Deadline deadline,
@@ -119,7 +121,8 @@ void WechatCaller::Send(WechatCall call, Deadline deadline,
     std::move(done)(DeadlinePassed());
     return;
   }
-  const absl::StatusOr<Breakers::Pass> pass = breakers_.Enter(call.app_id);
+  const absl::StatusOr<Breakers::Pass> pass =
+      breakers_.Enter({call.app_id, call.endpoint});
   if (!pass.ok()) {
     std::move(done)(pass.status());
     return;
@@ -170,29 +173,29 @@ void WechatCaller::OnAnswered(AttemptPtr attempt, Hosts::Pick pick,
         TransportError(error, bound));
     return;
   }
+  if (response->date.has_value())
+    wall_clocks_.Observe(WallClocks::Whose::kWechat, *response->date);
   const WechatCall& call = attempt->call;
-  if (response->status == 412) {
-    End(std::move(attempt), Breakers::Outcome::kAnswered,
-        Error(Reason::kWechatRequestRejected,
-              "WeChat refused the form of the request with HTTP 412; report it")
-            .ToStatus());
-    return;
-  }
   absl::StatusOr<WechatResponse> answer = Read(call, *response);
-  const auto outcome =
-      answer.ok() ? Breakers::Outcome::kAnswered : Breakers::Outcome::kFailed;
   if (answer.ok() && answer->errcode() != 0) answer = RefusalOf(call, *answer);
-  End(std::move(attempt), outcome, std::move(answer));
+  End(std::move(attempt), Breakers::Outcome::kAnswered, std::move(answer));
 }
 
 void WechatCaller::End(AttemptPtr attempt, Breakers::Outcome outcome,
                        absl::StatusOr<WechatResponse> answer) {
-  breakers_.Leave(attempt->call.app_id, attempt->pass, outcome);
+  const WechatCall& call = attempt->call;
+  breakers_.Leave({call.app_id, call.endpoint}, attempt->pass, outcome,
+                  answer.status());
   std::move(attempt->done)(std::move(answer));
 }
 
 absl::StatusOr<WechatResponse> WechatCaller::Read(const WechatCall& call,
                                                   const HttpResponse& http) {
+  if (http.status == 412)
+    return Error(Reason::kWechatRequestRejected,
+                 "WeChat refused the form of the request with HTTP 412; report "
+                 "it")
+        .ToStatus();
   absl::StatusOr<WechatResponse> response =
       http.status == 200
           ? WechatResponse::Parse(http.body)

@@ -12,6 +12,7 @@
 #include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/base/metrics.h"
+#include "server/base/wall_clocks.h"
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
 #include "server/http/http_client.h"
@@ -25,12 +26,12 @@ namespace wxident {
 
 // One request to WeChat but for the host it goes to.
 struct WechatCall {
-  // The app whose breaker decides.
   std::string app_id;
   HttpRequest::Method method;
   Secret path_and_query;
   Secret body;
-  // Names it in metrics and logs: "jscode2session".
+  // Names it in metrics and logs: "jscode2session". A breaker of its own for
+  // each app decides whether it is asked.
   std::string endpoint;
   ErrcodeContext context;
 };
@@ -39,9 +40,11 @@ struct WechatCall {
 // shared_ptr, which the calls under way share. Thread-safe.
 class WechatCaller : public std::enable_shared_from_this<WechatCaller> {
  public:
-  // `base_urls` is not empty. The references must outlive it.
+  // `base_urls` is not empty. The references must outlive it; `wall_clocks` is
+  // told what WeChat's clock says.
   WechatCaller(HttpClient& http, std::vector<std::string> base_urls,
-               Clock& clock, Random& random, Metrics& metrics);
+               Clock& clock, WallClocks& wall_clocks, Random& random,
+               Metrics& metrics);
 
   // Answers with what `read` makes of a response whose errcode is 0 and of the
   // time.
@@ -59,8 +62,8 @@ class WechatCaller : public std::enable_shared_from_this<WechatCaller> {
          });
   }
 
-  WechatApi::Breaker BreakerOf(const std::string& app_id) {
-    return breakers_.StateOf(app_id);
+  std::vector<WechatApi::Breaker> BreakersOf(const std::string& app_id) {
+    return breakers_.StatesOf(app_id);
   }
 
  private:
@@ -74,7 +77,7 @@ class WechatCaller : public std::enable_shared_from_this<WechatCaller> {
                   absl::StatusOr<HttpResponse> response);
   void End(AttemptPtr attempt, Breakers::Outcome outcome,
            absl::StatusOr<WechatResponse> answer);
-  // WeChat's own answer, or an error when something else gave it.
+  // WeChat's own answer, or an error when it is none.
   absl::StatusOr<WechatResponse> Read(const WechatCall& call,
                                       const HttpResponse& http);
   absl::Status RefusalOf(const WechatCall& call,
@@ -84,6 +87,7 @@ class WechatCaller : public std::enable_shared_from_this<WechatCaller> {
   Hosts hosts_;
   Breakers breakers_;
   Clock& clock_;
+  WallClocks& wall_clocks_;
   Metrics& metrics_;
 };
 

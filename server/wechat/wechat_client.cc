@@ -52,9 +52,10 @@ Secret Body(const Json& json) {
 }  // namespace
 
 WechatClient::WechatClient(HttpClient& http, std::vector<std::string> base_urls,
-                           Clock& clock, Random& random, Metrics& metrics)
+                           Clock& clock, WallClocks& wall_clocks,
+                           Random& random, Metrics& metrics)
     : caller_(std::make_shared<WechatCaller>(http, std::move(base_urls), clock,
-                                             random, metrics)) {}
+                                             wall_clocks, random, metrics)) {}
 
 WechatClient::~WechatClient() = default;
 
@@ -220,7 +221,7 @@ void WechatClient::GetFollower(const App& app, Secret access_token,
 void WechatClient::BatchGetFollowers(const App& app, Secret access_token,
                                      std::vector<std::string> openids,
                                      std::string language, Deadline deadline,
-                                     Done<std::vector<FetchedProfile>> done) {
+                                     Done<Followers> done) {
   Json list = Json::array();
   for (const std::string& openid : openids)
     list.push_back({{"openid", openid}, {"lang", language}});
@@ -288,8 +289,8 @@ void WechatClient::CheckSessionKey(const App& app, Secret access_token,
       });
 }
 
-WechatApi::Breaker WechatClient::BreakerOf(const App& app) {
-  return caller_->BreakerOf(app.app_id);
+std::vector<WechatApi::Breaker> WechatClient::BreakersOf(const App& app) {
+  return caller_->BreakersOf(app.app_id);
 }
 
 }  // namespace wxident

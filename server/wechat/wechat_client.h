@@ -7,6 +7,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/base/wall_clocks.h"
 #include "server/crypto/random.h"
 #include "server/http/http_client.h"
 #include "server/wechat/wechat_api.h"
@@ -22,8 +23,7 @@ class WechatCaller;
 // be reached is followed by the next one, each once, and only while nothing has
 // been sent. Nothing else is retried: callers know better what a repetition
 // costs. Of what WechatApi::Breaker counts, an attempt that the caller's
-// deadline cut off before 2 s is no part; a page of something that is not
-// WeChat's API is no answer.
+// deadline cut off before 2 s is no part.
 //
 // Metrics: wxident_wechat_errcode_total{endpoint,errcode}; those of Breakers.
 class WechatClient final : public WechatApi {
@@ -31,7 +31,8 @@ class WechatClient final : public WechatApi {
   // `base_urls`: https://host[:port], not empty, the preferred one first. The
   // references must outlive the client; `http` may still answer after that.
   WechatClient(HttpClient& http, std::vector<std::string> base_urls,
-               Clock& clock, Random& random, Metrics& metrics);
+               Clock& clock, WallClocks& wall_clocks, Random& random,
+               Metrics& metrics);
   ~WechatClient() override;
 
   void ExchangeCode(const App& app, Secret code, Deadline deadline,
@@ -52,8 +53,7 @@ class WechatClient final : public WechatApi {
                    Done<FetchedProfile> done) override;
   void BatchGetFollowers(const App& app, Secret access_token,
                          std::vector<std::string> openids, std::string language,
-                         Deadline deadline,
-                         Done<std::vector<FetchedProfile>> done) override;
+                         Deadline deadline, Done<Followers> done) override;
   void GetPhoneNumber(const App& app, Secret access_token, Secret code,
                       std::string openid, Deadline deadline,
                       Done<Phone> done) override;
@@ -61,7 +61,7 @@ class WechatClient final : public WechatApi {
                        Secret session_key, Deadline deadline,
                        Done<bool> done) override;
 
-  Breaker BreakerOf(const App& app) override;
+  std::vector<Breaker> BreakersOf(const App& app) override;
 
  private:
   // Shared with the calls under way.

@@ -111,7 +111,9 @@ TEST_F(BreakerTest, WithoutWechatSessionsLiveOn) {
   const grpc::Status status =
       server_.admin().GetAppStatus(Within().get(), ask, &app);
   ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(app.breaker().state(), v1::Breaker::STATE_OPEN);
+  ASSERT_EQ(app.breakers_size(), 1);
+  EXPECT_EQ(app.breakers(0).endpoint(), "jscode2session");
+  EXPECT_EQ(app.breakers(0).state(), v1::Breaker::STATE_OPEN);
 }
 
 }  // namespace

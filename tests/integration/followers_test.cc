@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -261,18 +262,57 @@ TEST_F(FollowersTest, OfManyWhoDoesNotFollowKeepsWhatIsStored) {
   EXPECT_EQ(sim().Calls(kBatch), 2);
 }
 
-TEST_F(FollowersTest, AnOpenidThatWechatNoLongerTakesIsExplained) {
-  Follow("jan");
-  const std::vector<v1::LoginResponse> logins = {BaseLogin("jan")};
-  sim().Fault({{"path", kBatch}, {"errcode", 40003}});
+TEST_F(FollowersTest, AnOpenidThatWechatNoLongerTakesFailsAlone) {
+  std::vector<v1::LoginResponse> logins;
+  for (int i = 0; i < 100; ++i) {
+    const std::string user = absl::StrCat("one", i);
+    Follow(user, {{"remark", "here"}});
+    logins.push_back(BaseLogin(user));
+  }
+  // The account has moved, and this person not with it: WeChat knows the
+  // openid no more.
+  v1::LoginResponse& gone = logins[61];
+  sim().Call("users", {{"app_id", kOfficialAccount},
+                       {"user", "one61"},
+                       {"openid", "oAnother00000000000000000000"}});
   v1::BatchGetUsersResponse found;
   const grpc::Status status = Refresh(logins, &found);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(ReasonOf(status), "REQUEST_INVALID");
-  EXPECT_EQ(MetadataOf(status)["errcode"], "40003");
-  EXPECT_NE(status.error_message().find("openids of app"), std::string::npos)
-      << status.error_message();
-  EXPECT_EQ(found.users_size(), 0);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(found.users_size(), 100);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(found.users(i).found()) << i;
+    EXPECT_EQ(found.users(i).has_error(), i == 61) << i;
+    EXPECT_EQ(found.users(i).identities(0).unionid().empty(), i == 61) << i;
+  }
+  const v1::ItemError& error = found.users(61).error();
+  EXPECT_EQ(error.reason(), "REQUEST_INVALID");
+  EXPECT_EQ(error.errcode(), "40003");
+  EXPECT_EQ(error.message().find(gone.identity().openid()), std::string::npos);
+  // All, and two for each of the 7 halvings of a hundred.
+  EXPECT_LE(sim().Calls(kBatch), 15);
+  EXPECT_EQ(Stored(logins[62]).remark(), "here");
+}
+
+TEST_F(FollowersTest, ARefThatCannotBeAnsweredFailsAlone) {
+  const v1::LoginResponse login = BaseLogin("kim");
+  v1::BatchGetUsersRequest request;
+  for (const auto& [app_id, openid] :
+       {std::pair{std::string("wx00000000000000e5"), std::string("o1")},
+        {login.identity().app_id(), login.identity().openid()},
+        {login.identity().app_id(), std::string("no openid")}}) {
+    v1::IdentityRef& ref = *request.add_identity_refs();
+    ref.set_app_id(app_id);
+    ref.set_openid(openid);
+  }
+  v1::BatchGetUsersResponse found;
+  const grpc::Status status =
+      server_.stub().BatchGetUsers(Within().get(), request, &found);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(found.users_size(), 3);
+  EXPECT_EQ(found.users(0).error().reason(), "APP_UNKNOWN");
+  EXPECT_EQ(found.users(1).user().user_id(), login.user().user_id());
+  EXPECT_FALSE(found.users(1).has_error());
+  EXPECT_EQ(found.users(2).error().reason(), "REQUEST_INVALID");
 }
 
 }  // namespace

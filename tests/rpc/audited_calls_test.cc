@@ -293,5 +293,23 @@ TEST_F(AuditedCallsTest, CallersComeAndGoWhileTokensComeAndFilesRotate) {
   tokens.join();
 }
 
+TEST_F(AuditedCallsTest, ARefusedPartOfABatchHasItsLine) {
+  Serve();
+  Policy policy = EverythingAllowed();
+  policy.allow.push_back(
+      {"spiffe://corp/shop", {"BatchGetUsers"}, {std::string(kMini)}});
+  access_.Replace(policy);
+  caller_ = "spiffe://corp/shop";
+  const auto ask = [&](const std::string& app) {
+    return Answer(&Identity::BatchGetUsers, "{\"identity_refs\":[" +
+                                                Ref(kMini, "o_alice") + "," +
+                                                Ref(app, "o_bob") + "]}");
+  };
+  EXPECT_FALSE(ask(kMini).users(1).has_error());
+  EXPECT_EQ(ask(kOfficial).users(1).error().reason(), "CALLER_NOT_ALLOWED");
+  log_.reset();
+  EXPECT_EQ(LinesOf("BatchGetUsers"), 1);
+}
+
 }  // namespace
 }  // namespace wxident

@@ -1,9 +1,12 @@
-// BatchGetUsers with refresh_followers.
+// BatchGetUsers: each thing asked for is answered by itself, also with
+// refresh_followers.
 
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "gmock/gmock.h"
 #include "server/identity/error.h"
 #include "tests/rpc/service_test.h"
@@ -147,30 +150,84 @@ TEST_F(BatchGetUsersTest, ARefusedTokenIsReplacedOnce) {
   EXPECT_THAT(wechat_.used_tokens(), ElementsAre("token_1", "token_2"));
 }
 
-TEST_F(BatchGetUsersTest, AnOpenidThatWechatDoesNotKnowIsExplained) {
-  LogInOnTheWeb("o_alice");
-  LogInOnTheWeb("o_bob");
-  wechat_.FailNextAt(kBatch, Error(Reason::kRequestInvalid, "no")
-                                 .With("errcode", "40003")
-                                 .With("rid", "a-rid")
-                                 .ToStatus());
-  v1::BatchGetUsersResponse response;
-  const grpc::Status status = CallJson(
-      &Identity::BatchGetUsers,
-      Ask({Ref(kOfficial, "o_alice"), Ref(kOfficial, "o_bob")}), &response);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(status.error_message(), HasSubstr("2 openids"));
-  EXPECT_THAT(status.error_message(), HasSubstr(kOfficial));
-  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
-  EXPECT_EQ(info.reason(), "REQUEST_INVALID");
-  EXPECT_EQ(info.metadata().at("errcode"), "40003");
-  EXPECT_EQ(info.metadata().at("rid"), "a-rid");
-  const auto bad = DetailOf<google::rpc::BadRequest>(status);
-  ASSERT_EQ(bad.field_violations_size(), 1);
-  EXPECT_EQ(bad.field_violations(0).field(), "identity_refs");
+TEST_F(BatchGetUsersTest, OneThatWechatRefusesFailsAlone) {
+  std::vector<std::string> refs;
+  for (int i = 0; i < 100; ++i) {
+    const std::string number = std::to_string(i);
+    LogInOnTheWeb("o_" + number, "snsapi_base");
+    Follow("o_" + number, "u_" + number, "r_" + number);
+    refs.push_back(Ref(kOfficial, "o_" + number));
+  }
+  for (const char* stale : {"o_0", "o_50", "o_99"})
+    wechat_.DisownFollower(stale);
+  const v1::BatchGetUsersResponse found = Refresh(refs);
+  ASSERT_EQ(found.users_size(), 100);
+  for (int i = 0; i < 100; ++i) {
+    const bool stale = i == 0 || i == 50 || i == 99;
+    const std::string number = std::to_string(i);
+    const v1::FoundUser& one = found.users(i);
+    // What is stored is answered in either case.
+    ASSERT_TRUE(one.found()) << i;
+    EXPECT_EQ(one.identities(0).openid(), "o_" + number);
+    EXPECT_EQ(one.has_error(), stale) << i;
+    EXPECT_EQ(one.identities(0).unionid(), stale ? "" : "u_" + number);
+    if (!stale) {
+      EXPECT_EQ(StoredRemark("o_" + number), "r_" + number);
+      continue;
+    }
+    EXPECT_EQ(one.error().reason(), "REQUEST_INVALID");
+    EXPECT_EQ(one.error().errcode(), "40003");
+    EXPECT_FALSE(one.error().message().empty());
+  }
+  // 100, and two for each half that was split.
+  EXPECT_LE(wechat_.calls(kBatch), 1 + 3 * 2 * 7);
 }
 
-TEST_F(BatchGetUsersTest, AnErrorEndsItAndWhatWasLearnedStays) {
+TEST_F(BatchGetUsersTest, TheSearchForTheRefusedIsBounded) {
+  std::vector<std::string> refs;
+  for (int i = 0; i < 200; ++i) {
+    const std::string openid = "o_" + std::to_string(1000 + i);
+    LogInOnTheWeb(openid, "snsapi_base");
+    Follow(openid, "u_" + openid);
+    // Each of the first hundred.
+    if (i < 100) wechat_.DisownFollower(openid);
+    refs.push_back(Ref(kOfficial, openid));
+  }
+  const v1::BatchGetUsersResponse found = Refresh(refs);
+  EXPECT_EQ(wechat_.calls(kBatch), 2 + 2 * 50);
+  int together = 0;
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(found.users(i).has_error(), i < 100) << i;
+    EXPECT_EQ(found.users(i).identities(0).unionid().empty(), i < 100) << i;
+    if (i >= 100) continue;
+    EXPECT_EQ(found.users(i).error().errcode(), "40003") << i;
+    together += absl::StrContains(found.users(i).error().message(), "together");
+  }
+  EXPECT_GT(together, 0);
+  EXPECT_LT(together, 100);
+}
+
+TEST_F(BatchGetUsersTest, AnErrorOfOneAppIsNotTheOthers) {
+  LogInOnTheWeb("o_alice");
+  Follow("o_alice", "u_alice");
+  LogInOnTheWeb("o_bob", "snsapi_base", kOrdinary);
+  Follow("o_bob", "u_bob");
+  wechat_.FailNextAt("token", Error(Reason::kAppMisconfigured, "secret")
+                                  .With("errcode", "40125")
+                                  .ToStatus());
+  const auto found =
+      Refresh({Ref(kOfficial, "o_alice"), Ref(kOrdinary, "o_bob")});
+  ASSERT_EQ(found.users_size(), 2);
+  // Whichever app came first.
+  const int failed = found.users(0).has_error() ? 0 : 1;
+  EXPECT_EQ(found.users(failed).error().reason(), "APP_MISCONFIGURED");
+  EXPECT_EQ(found.users(failed).error().errcode(), "40125");
+  EXPECT_EQ(found.users(failed).identities(0).unionid(), "");
+  EXPECT_FALSE(found.users(1 - failed).has_error());
+  EXPECT_NE(found.users(1 - failed).identities(0).unionid(), "");
+}
+
+TEST_F(BatchGetUsersTest, WhatWechatDoesNotAnswerFailsAndTheRestGoesOn) {
   std::vector<std::string> refs;
   for (int i = 100; i < 250; ++i) {
     const std::string openid = "o_" + std::to_string(i);
@@ -178,17 +235,61 @@ TEST_F(BatchGetUsersTest, AnErrorEndsItAndWhatWasLearnedStays) {
     Follow(openid, "", "r");
     refs.push_back(Ref(kOfficial, openid));
   }
-  wechat_.FailNextAt(kBatch, absl::OkStatus());
   wechat_.FailNextAt(kBatch,
                      Error(Reason::kWechatUnreachable, "open").ToStatus());
-  EXPECT_EQ(Refusal(&Identity::BatchGetUsers, Ask(refs)), "WECHAT_UNREACHABLE");
-  EXPECT_EQ(StoredRemark("o_100"), "r");
+  const v1::BatchGetUsersResponse found = Refresh(refs);
+  for (int i = 0; i < 150; ++i)
+    EXPECT_EQ(found.users(i).error().reason(),
+              i < 100 ? "WECHAT_UNREACHABLE" : "")
+        << i;
+  EXPECT_EQ(StoredRemark("o_249"), "r");
   EXPECT_EQ(Refusal(&Identity::GetUserInfo,
-                    "{\"identity_ref\":" + Ref(kOfficial, "o_249") +
+                    "{\"identity_ref\":" + Ref(kOfficial, "o_100") +
                         ",\"stored\":{}}"),
             "PROFILE_NOT_FOUND");
+  // The store's failure is the whole call's.
   profiles_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
   EXPECT_EQ(Refusal(&Identity::BatchGetUsers, Ask(refs)), "STORE_UNAVAILABLE");
+}
+
+TEST_F(BatchGetUsersTest, WhatIsWrongWithOneIsItsOwnError) {
+  LogIn("o_mini");
+  const std::string user_id =
+      Answer(&Identity::GetUser,
+             "{\"identity_ref\":" + Ref(kMini, "o_mini") + "}")
+          .user()
+          .user_id();
+  const auto by_ref =
+      Answer(&Identity::BatchGetUsers,
+             "{\"identity_refs\":[" + Ref("wx9999999999999999", "o_mini") +
+                 "," + Ref(kMini, "o_mini") + "," + Ref(kMini, "a space") +
+                 "," + Ref("", "o_mini") + "," + Ref(kMini, "") + "," +
+                 Ref(kMini, "o_nobody") + "]}");
+  ASSERT_EQ(by_ref.users_size(), 6);
+  EXPECT_EQ(by_ref.users(0).error().reason(), "APP_UNKNOWN");
+  EXPECT_TRUE(by_ref.users(1).found());
+  EXPECT_FALSE(by_ref.users(1).has_error());
+  for (const auto& [at, field] : {std::pair{2, "identity_refs[2].openid"},
+                                  {3, "identity_refs[3].app_id"},
+                                  {4, "identity_refs[4].openid"}}) {
+    EXPECT_EQ(by_ref.users(at).error().reason(), "REQUEST_INVALID") << at;
+    EXPECT_THAT(by_ref.users(at).error().message(), HasSubstr(field));
+    EXPECT_FALSE(by_ref.users(at).found());
+  }
+  EXPECT_FALSE(by_ref.users(5).found());
+  EXPECT_FALSE(by_ref.users(5).has_error());
+
+  const auto by_id = Answer(&Identity::BatchGetUsers,
+                            "{\"user_ids\":[\"7\",\"" + user_id + "\"]}");
+  ASSERT_EQ(by_id.users_size(), 2);
+  EXPECT_EQ(by_id.users(0).error().reason(), "REQUEST_INVALID");
+  EXPECT_TRUE(by_id.users(1).found());
+  // Nothing that could be looked up.
+  EXPECT_EQ(Answer(&Identity::BatchGetUsers, R"({"user_ids":["7"]})")
+                .users(0)
+                .error()
+                .reason(),
+            "REQUEST_INVALID");
 }
 
 TEST_F(BatchGetUsersTest, WhoIsErasedMeanwhileIsNoError) {

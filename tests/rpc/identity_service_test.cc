@@ -319,15 +319,6 @@ TEST_F(IdentityServiceTest, BadFieldsOfSessionsAndBatchesAreNamed) {
   ExpectFieldError(&Stub::RefreshSession,
                    "{" + Text("session_token", long_text) + "}",
                    "session_token");
-  ExpectFieldError(&Stub::BatchGetUsers, R"({"user_ids":["7"]})",
-                   "user_ids[0]");
-  ExpectFieldError(
-      &Stub::BatchGetUsers,
-      R"({"identity_refs":[)" + Ref(kMini, "o") + "," + Ref("", "o") + "]}",
-      "identity_refs[1].app_id");
-  ExpectFieldError(&Stub::BatchGetUsers,
-                   R"({"identity_refs":[)" + Ref(kMini, "") + "]}",
-                   "identity_refs[0].openid");
   const std::string id = "\"01a1fded-d577-7b50-a853-a4fcd5cba19a\"";
   ExpectFieldError(&Stub::BatchGetUsers,
                    R"({"identity_refs":[)" + Ref(kMini, "o") +

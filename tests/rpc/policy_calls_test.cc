@@ -106,12 +106,28 @@ TEST_F(PolicyCallsTest, IdentitiesOfOtherAppsAreLeftOut) {
   EXPECT_FALSE(Answer(&Identity::BatchGetUsers, batch).users(0).found());
 }
 
-TEST_F(PolicyCallsTest, OneForeignRefRefusesABatch) {
+TEST_F(PolicyCallsTest, AForeignRefOfABatchIsRefusedAlone) {
   LogIn("o_alice");
+  LogInOnTheWeb("o_bob");
   BeShop({kMini});
+  const v1::BatchGetUsersResponse users = Answer(
+      &Identity::BatchGetUsers,
+      "{\"identity_refs\":[" + Ref(kOfficial, "o_bob") + "," +
+          Ref(kMini, "o_alice") + "," + Ref("wx9999999999999999", "o") + "]}");
+  ASSERT_EQ(users.users_size(), 3);
+  EXPECT_TRUE(users.users(1).found());
+  EXPECT_FALSE(users.users(1).has_error());
+  // An app that is not there looks the same as one that the shop may not use.
+  for (int foreign : {0, 2}) {
+    EXPECT_FALSE(users.users(foreign).found());
+    EXPECT_FALSE(users.users(foreign).has_user());
+    EXPECT_EQ(users.users(foreign).error().reason(), "CALLER_NOT_ALLOWED");
+  }
+  EXPECT_EQ(users.users(0).error().message(), users.users(2).error().message());
+  // With nothing left that it may ask, the call is refused.
   EXPECT_EQ(Refusal(&Identity::BatchGetUsers,
-                    "{\"identity_refs\":[" + Ref(kMini, "o_alice") + "," +
-                        Ref(kOfficial, "o_bob") + "]}"),
+                    "{\"identity_refs\":[" + Ref(kOfficial, "o_bob") + "," +
+                        Ref(kOfficial, "o_eve") + "]}"),
             "CALLER_NOT_ALLOWED");
 }
 

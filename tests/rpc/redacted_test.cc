@@ -152,6 +152,7 @@ const std::map<std::string, std::string>& Exceptions() {
       {"LoginRequest.session_ttl", "a duration"},
       {"AppInfo.token_mode", "configuration"},
       {"CredentialStatus.failure_errcode", "WeChat's number for an error"},
+      {"ItemError.errcode", "WeChat's number for an error"},
       {"EraseUserResponse.revoked_sessions", "a count"},
       {"RotateKeysResponse.sealing_key_id", "names a key, is none"},
       {"KeyStatus.key_id", "names a key, is none"},

@@ -21,6 +21,7 @@
 #include "server/access/access_control.h"
 #include "server/access/policy.h"
 #include "server/base/metrics.h"
+#include "server/base/wall_clocks.h"
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
 #include "server/crypto/key_ring.h"
@@ -174,6 +175,7 @@ class ServiceTest : public testing::Test {
             .profiles = profiles_,
             .wechat = wechat_,
             .clock = clock_,
+            .wall_clocks = wall_clocks_,
             .random = random_,
             .metrics = metrics_,
             .default_session_ttl = absl::Hours(24),
@@ -318,6 +320,7 @@ class ServiceTest : public testing::Test {
                   TokenMode::kOrdinary}}};
   Metrics metrics_;
   TestCallers callers_;
+  WallClocks wall_clocks_{clock_, metrics_};
   AccessControl access_{EverythingAllowed(), clock_, metrics_};
   std::unique_ptr<KeyRing> key_ring_ = KeyRingOfTests(random_);
   FakeKeyStore keys_{*key_ring_};

@@ -106,7 +106,7 @@ TEST_F(TokenCallsTest, AStatusBeforeTheFirstTokenHasNoTimes) {
     EXPECT_EQ(kept->failures(), 0);
     EXPECT_FALSE(kept->has_retry_time());
   }
-  EXPECT_EQ(status.breaker().state(), v1::Breaker::STATE_CLOSED);
+  EXPECT_EQ(status.breakers_size(), 0);
   EXPECT_FALSE(Answer(&Admin::GetAppStatus, App(kMini)).has_jsapi_ticket());
 }
 
@@ -144,22 +144,28 @@ TEST_F(TokenCallsTest, AStatusTellsWhyATokenDoesNotCome) {
                          .ToStatus());
   EXPECT_EQ(Refusal(&Identity::GetAccessToken, App(kOfficial)),
             "APP_MISCONFIGURED");
-  wechat_.SetBreaker(
-      kOfficial, {WechatApi::Breaker::State::kOpen, absl::Milliseconds(2500)});
-  auto status = Answer(&Admin::GetAppStatus, App(kOfficial));
+  using State = WechatApi::Breaker::State;
+  wechat_.SetBreakers(kOfficial,
+                      {{"getticket", State::kClosed, {}},
+                       {"stable_token", State::kOpen, absl::Milliseconds(2500)},
+                       {"user_info", State::kHalfOpen, {}}});
+  const auto status = Answer(&Admin::GetAppStatus, App(kOfficial));
   const v1::CredentialStatus& token = status.access_token();
   EXPECT_EQ(token.failures(), 1);
   EXPECT_EQ(token.failure_reason(), "APP_MISCONFIGURED");
   EXPECT_EQ(token.failure_errcode(), "40125");
   EXPECT_EQ(token.retry_time().seconds(),
             absl::ToUnixSeconds(clock_.Now() + absl::Seconds(30)));
-  EXPECT_EQ(status.breaker().state(), v1::Breaker::STATE_OPEN);
-  EXPECT_EQ(status.breaker().retry_delay().seconds(), 2);
-  EXPECT_EQ(status.breaker().retry_delay().nanos(), 500'000'000);
-  wechat_.SetBreaker(kOfficial, {WechatApi::Breaker::State::kHalfOpen, {}});
-  status = Answer(&Admin::GetAppStatus, App(kOfficial));
-  EXPECT_EQ(status.breaker().state(), v1::Breaker::STATE_HALF_OPEN);
-  EXPECT_FALSE(status.breaker().has_retry_delay());
+  ASSERT_EQ(status.breakers_size(), 3);
+  EXPECT_EQ(status.breakers(0).endpoint(), "getticket");
+  EXPECT_EQ(status.breakers(0).state(), v1::Breaker::STATE_CLOSED);
+  EXPECT_FALSE(status.breakers(0).has_retry_delay());
+  EXPECT_EQ(status.breakers(1).endpoint(), "stable_token");
+  EXPECT_EQ(status.breakers(1).state(), v1::Breaker::STATE_OPEN);
+  EXPECT_EQ(status.breakers(1).retry_delay().seconds(), 2);
+  EXPECT_EQ(status.breakers(1).retry_delay().nanos(), 500'000'000);
+  EXPECT_EQ(status.breakers(2).state(), v1::Breaker::STATE_HALF_OPEN);
+  EXPECT_FALSE(status.breakers(2).has_retry_delay());
 }
 
 TEST_F(TokenCallsTest, AnOrdinaryTokenHasABudgetOfItsOwn) {

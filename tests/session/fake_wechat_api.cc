@@ -73,6 +73,11 @@ void FakeWechatApi::Unfollow(const std::string& openid) {
   followers_.erase(openid);
 }
 
+void FakeWechatApi::DisownFollower(const std::string& openid) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  disowned_.insert(openid);
+}
+
 void FakeWechatApi::AddPhoneCode(const std::string& code, std::string openid,
                                  Phone phone) {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -100,9 +105,10 @@ void FakeWechatApi::RotateToken() {
   ++tokens_;
 }
 
-void FakeWechatApi::SetBreaker(const std::string& app_id, Breaker breaker) {
+void FakeWechatApi::SetBreakers(const std::string& app_id,
+                                std::vector<Breaker> breakers) {
   std::lock_guard<std::mutex> lock(mutex_);
-  breakers_[app_id] = breaker;
+  breakers_[app_id] = std::move(breakers);
 }
 
 void FakeWechatApi::FailNext(absl::Status error) {
@@ -244,16 +250,9 @@ void FakeWechatApi::GetFollower(const App&, Secret access_token,
 void FakeWechatApi::BatchGetFollowers(const App&, Secret access_token,
                                       std::vector<std::string> openids,
                                       std::string, Deadline,
-                                      Done<std::vector<FetchedProfile>> done) {
-  Answer(WithToken<std::vector<FetchedProfile>>(
-             "user_info_batchget", access_token,
-             [&] {
-               std::vector<FetchedProfile> followers;
-               for (const std::string& openid : openids)
-                 followers.push_back(Follower(openid));
-               batches_.push_back(std::move(openids));
-               return followers;
-             }),
+                                      Done<Followers> done) {
+  Answer(WithToken<Followers>("user_info_batchget", access_token,
+                              [&] { return FollowersOf(std::move(openids)); }),
          std::move(done));
 }
 
@@ -277,10 +276,9 @@ void FakeWechatApi::CheckSessionKey(const App&, Secret access_token,
          std::move(done));
 }
 
-WechatApi::Breaker FakeWechatApi::BreakerOf(const App& app) {
+std::vector<WechatApi::Breaker> FakeWechatApi::BreakersOf(const App& app) {
   std::lock_guard<std::mutex> lock(mutex_);
-  auto found = breakers_.find(app.app_id);
-  return found == breakers_.end() ? Breaker() : found->second;
+  return breakers_[app.app_id];
 }
 
 absl::Status FakeWechatApi::TakeFailure(std::deque<absl::Status>& failures) {
@@ -373,6 +371,20 @@ FetchedProfile FakeWechatApi::Follower(const std::string& openid) const {
   nothing.openid = openid;
   nothing.profile.source = ProfileSource::kFollower;
   return nothing;
+}
+
+absl::StatusOr<WechatApi::Followers> FakeWechatApi::FollowersOf(
+    std::vector<std::string> openids) {
+  Followers followers;
+  bool disowned = false;
+  for (const std::string& openid : openids) {
+    disowned |= disowned_.count(openid) > 0;
+    followers.push_back(Follower(openid));
+  }
+  batches_.push_back(std::move(openids));
+  if (disowned)
+    return Refusal(Reason::kRequestInvalid, "invalid openid", "40003");
+  return followers;
 }
 
 absl::StatusOr<Phone> FakeWechatApi::TakePhone(const std::string& code,

@@ -43,6 +43,8 @@ class FakeWechatApi final : public WechatApi {
   // and after Unfollow: subscribe = false.
   void SetFollower(FetchedProfile profile);
   void Unfollow(const std::string& openid);
+  // batchget answers 40003 to what holds this openid from now on.
+  void DisownFollower(const std::string& openid);
 
   // A phone code of `openid`'s; it works once.
   void AddPhoneCode(const std::string& code, std::string openid, Phone phone);
@@ -56,9 +58,9 @@ class FakeWechatApi final : public WechatApi {
   // stable_token gives a new token from now on.
   void RotateToken();
 
-  // What BreakerOf answers. The calls do not look at it: FailNext makes them
+  // What BreakersOf answers. The calls do not look at it: FailNext makes them
   // fail.
-  void SetBreaker(const std::string& app_id, Breaker breaker);
+  void SetBreakers(const std::string& app_id, std::vector<Breaker> breakers);
 
   // The next call, of any kind, fails and has no effect.
   void FailNext(absl::Status error);
@@ -104,15 +106,14 @@ class FakeWechatApi final : public WechatApi {
                    Done<FetchedProfile> done) override;
   void BatchGetFollowers(const App& app, Secret access_token,
                          std::vector<std::string> openids, std::string language,
-                         Deadline deadline,
-                         Done<std::vector<FetchedProfile>> done) override;
+                         Deadline deadline, Done<Followers> done) override;
   void GetPhoneNumber(const App& app, Secret access_token, Secret code,
                       std::string openid, Deadline deadline,
                       Done<Phone> done) override;
   void CheckSessionKey(const App& app, Secret access_token, std::string openid,
                        Secret session_key, Deadline deadline,
                        Done<bool> done) override;
-  Breaker BreakerOf(const App& app) override;
+  std::vector<Breaker> BreakersOf(const App& app) override;
 
  private:
   // Counts the call, then takes a queued failure or what `answer` gives.
@@ -137,6 +138,7 @@ class FakeWechatApi final : public WechatApi {
   absl::StatusOr<FetchedProfile> UserInfo(const Secret& token,
                                           const std::string& openid);
   FetchedProfile Follower(const std::string& openid) const;
+  absl::StatusOr<Followers> FollowersOf(std::vector<std::string> openids);
   absl::StatusOr<Phone> TakePhone(const std::string& code,
                                   const std::string& openid);
 
@@ -151,12 +153,13 @@ class FakeWechatApi final : public WechatApi {
   int refreshed_tokens_ = 0;
   std::map<std::string, FetchedProfile> oauth_profiles_;
   std::map<std::string, FetchedProfile> followers_;
+  std::set<std::string> disowned_;
   std::vector<std::vector<std::string>> batches_;
   std::map<std::string, std::pair<std::string, Phone>> phone_codes_;
   std::map<std::string, Secret> session_keys_;
   std::set<std::string> refused_tokens_;
   std::vector<std::string> used_tokens_;
-  std::map<std::string, Breaker> breakers_;
+  std::map<std::string, std::vector<Breaker>> breakers_;
   std::deque<absl::Status> failures_;
   std::map<std::string, std::deque<absl::Status>> failures_at_;
   bool hold_ = false;

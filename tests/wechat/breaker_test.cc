@@ -16,24 +16,32 @@ namespace wxident {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Outcome = Breakers::Outcome;
 using Pass = Breakers::Pass;
 using State = WechatApi::Breaker::State;
 
-constexpr char kApp[] = "wx00000000000000aa";
-constexpr char kOther[] = "wx00000000000000bb";
+const Breakers::Of kLogin{"wx00000000000000aa", "jscode2session"};
+const Breakers::Of kPhone{"wx00000000000000aa", "getuserphonenumber"};
+const Breakers::Of kOtherApp{"wx00000000000000bb", "jscode2session"};
 
 class BreakerTest : public ::testing::Test {
  protected:
   Pass Enter() {
-    const absl::StatusOr<Pass> pass = breakers_.Enter(kApp);
+    const absl::StatusOr<Pass> pass = breakers_.Enter(kLogin);
     EXPECT_TRUE(pass.ok()) << pass.status();
     return pass.ok() ? *pass : Pass{};
   }
-  void Call(Outcome outcome) { breakers_.Leave(kApp, Enter(), outcome); }
+  void Leave(Pass pass, Outcome outcome, const Breakers::Of& of = kLogin) {
+    breakers_.Leave(of, pass, outcome,
+                    outcome == Outcome::kAnswered
+                        ? absl::OkStatus()
+                        : Error(Reason::kOutcomeUnknown, "canary").ToStatus());
+  }
+  void Call(Outcome outcome) { Leave(Enter(), outcome); }
   // How long the next call would have to wait; it is refused.
   absl::Duration Refusal() {
-    const absl::Status status = breakers_.Enter(kApp).status();
+    const absl::Status status = breakers_.Enter(kLogin).status();
     EXPECT_TRUE(HasReason(status, Reason::kWechatUnreachable)) << status;
     return DetailsOf(status).retry_after.value_or(absl::ZeroDuration());
   }
@@ -41,12 +49,18 @@ class BreakerTest : public ::testing::Test {
     for (int i = 0; i < 5; ++i) Call(Outcome::kFailed);
     EXPECT_EQ(StateNow(), State::kOpen);
   }
-  void PassTheOpenTime() { clock_.Advance(breakers_.StateOf(kApp).retry_in); }
-  State StateNow() { return breakers_.StateOf(kApp).state; }
+  void PassTheOpenTime() { clock_.Advance(Of(kLogin).retry_in); }
+  // Closed for what has not been asked.
+  WechatApi::Breaker Of(const Breakers::Of& of) {
+    for (const WechatApi::Breaker& breaker : breakers_.StatesOf(of.app_id))
+      if (breaker.endpoint == of.endpoint) return breaker;
+    return {};
+  }
+  State StateNow() { return Of(kLogin).state; }
   void ExpectMetric(const std::string& value) {
     EXPECT_THAT(metrics_.Text(),
-                HasSubstr("wxident_breaker_state{app_id=\"" +
-                          std::string(kApp) + "\"} " + value + "\n"));
+                HasSubstr("wxident_breaker_state{app_id=\"" + kLogin.app_id +
+                          "\",endpoint=\"jscode2session\"} " + value + "\n"));
   }
 
   FakeClock clock_;
@@ -67,13 +81,53 @@ TEST_F(BreakerTest, FiveFailuresInARowOpenIt) {
   Call(Outcome::kFailed);
   EXPECT_EQ(StateNow(), State::kOpen);
   ExpectMetric("1");
-  EXPECT_EQ(Refusal(), breakers_.StateOf(kApp).retry_in);
+  EXPECT_EQ(Refusal(), Of(kLogin).retry_in);
 }
 
-TEST_F(BreakerTest, OtherAppsAreNotHeldBack) {
+TEST_F(BreakerTest, OtherAppsAndEndpointsAreNotHeldBack) {
   Open();
-  EXPECT_TRUE(breakers_.Enter(kOther).ok());
-  EXPECT_EQ(breakers_.StateOf(kOther).state, State::kClosed);
+  for (const Breakers::Of& other : {kPhone, kOtherApp}) {
+    EXPECT_TRUE(breakers_.Enter(other).ok());
+    EXPECT_EQ(Of(other).state, State::kClosed);
+  }
+  // Nor does their answer open it.
+  Leave(*breakers_.Enter(kPhone), Outcome::kAnswered, kPhone);
+  EXPECT_EQ(StateNow(), State::kOpen);
+  // By name, of this app.
+  const std::vector<WechatApi::Breaker> states =
+      breakers_.StatesOf(kLogin.app_id);
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_EQ(states[0].endpoint, "getuserphonenumber");
+  EXPECT_EQ(states[0].state, State::kClosed);
+  EXPECT_EQ(states[1].endpoint, "jscode2session");
+  EXPECT_EQ(states[1].state, State::kOpen);
+  EXPECT_TRUE(breakers_.StatesOf("wx00000000000000a").empty());
+}
+
+TEST_F(BreakerTest, OpeningAndClosingAreLoggedOnce) {
+  testing::internal::CaptureStderr();
+  Open();
+  const std::string opened = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(opened, HasSubstr("breaker_opened"));
+  EXPECT_THAT(opened, HasSubstr(R"("app_id":"wx00000000000000aa")"));
+  EXPECT_THAT(opened, HasSubstr(R"("endpoint":"jscode2session")"));
+  EXPECT_THAT(opened, HasSubstr(R"("cause":"OUTCOME_UNKNOWN")"));
+  EXPECT_THAT(opened, HasSubstr("\"pause\":\""));
+  EXPECT_THAT(opened, Not(HasSubstr("canary")));
+  // Trials in vain say nothing new.
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) {
+    PassTheOpenTime();
+    Call(Outcome::kFailed);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  testing::internal::CaptureStderr();
+  PassTheOpenTime();
+  Call(Outcome::kAnswered);
+  Call(Outcome::kAnswered);
+  const std::string closed = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(closed, HasSubstr("breaker_closed"));
+  EXPECT_EQ(closed.find("breaker_closed"), closed.rfind("breaker_closed"));
 }
 
 TEST_F(BreakerTest, OneCallTriesAndItsAnswerCloses) {
@@ -85,7 +139,7 @@ TEST_F(BreakerTest, OneCallTriesAndItsAnswerCloses) {
   ExpectMetric("2");
   // The others go on waiting.
   EXPECT_EQ(Refusal(), absl::Seconds(1));
-  breakers_.Leave(kApp, trial, Outcome::kAnswered);
+  Leave(trial, Outcome::kAnswered);
   EXPECT_EQ(StateNow(), State::kClosed);
   ExpectMetric("0");
   // It begins anew: five failures, and the first pause.
@@ -98,7 +152,7 @@ TEST_F(BreakerTest, OneCallTriesAndItsAnswerCloses) {
 TEST_F(BreakerTest, EachTimeItStaysOpenTwiceAsLong) {
   Open();
   for (int seconds : {1, 2, 4, 8, 16, 30, 30, 30}) {
-    const absl::Duration pause = breakers_.StateOf(kApp).retry_in;
+    const absl::Duration pause = Of(kLogin).retry_in;
     EXPECT_GE(pause, absl::Seconds(seconds) * 0.5);
     EXPECT_LE(pause, absl::Seconds(seconds) * 1.5);
     clock_.Advance(pause - absl::Milliseconds(1));
@@ -114,7 +168,7 @@ TEST_F(BreakerTest, TheTimeIsByChance) {
   absl::Duration longest;
   for (int i = 0; i < 200; ++i) {
     Open();
-    const absl::Duration pause = breakers_.StateOf(kApp).retry_in;
+    const absl::Duration pause = Of(kLogin).retry_in;
     shortest = std::min(shortest, pause);
     longest = std::max(longest, pause);
     PassTheOpenTime();
@@ -143,28 +197,26 @@ TEST_F(BreakerTest, ATrialThatNeverEndsIsFollowedByAnother) {
   const Pass next = Enter();
   EXPECT_EQ(Refusal(), absl::Seconds(1));
   // The lost one has no say any more.
-  breakers_.Leave(kApp, lost, Outcome::kFailed);
+  Leave(lost, Outcome::kFailed);
   EXPECT_EQ(StateNow(), State::kHalfOpen);
-  breakers_.Leave(kApp, next, Outcome::kAnswered);
+  Leave(next, Outcome::kAnswered);
   EXPECT_EQ(StateNow(), State::kClosed);
 }
 
 TEST_F(BreakerTest, CallsFromBeforeHaveNoSay) {
   std::vector<Pass> early;
   for (int i = 0; i < 20; ++i) early.push_back(Enter());
-  for (int i = 0; i < 5; ++i) breakers_.Leave(kApp, early[i], Outcome::kFailed);
+  for (int i = 0; i < 5; ++i) Leave(early[i], Outcome::kFailed);
   const absl::Duration pause = Refusal();
   EXPECT_LE(pause, absl::Milliseconds(1500));
   // Neither do more failures of the same moment make the pause longer, nor does
   // a late answer end it.
-  for (int i = 5; i < 15; ++i)
-    breakers_.Leave(kApp, early[i], Outcome::kFailed);
-  breakers_.Leave(kApp, early[15], Outcome::kAnswered);
+  for (int i = 5; i < 15; ++i) Leave(early[i], Outcome::kFailed);
+  Leave(early[15], Outcome::kAnswered);
   EXPECT_EQ(Refusal(), pause);
   clock_.Advance(pause);
   Call(Outcome::kAnswered);
-  for (int i = 15; i < 20; ++i)
-    breakers_.Leave(kApp, early[i], Outcome::kFailed);
+  for (int i = 15; i < 20; ++i) Leave(early[i], Outcome::kFailed);
   EXPECT_EQ(StateNow(), State::kClosed);
 }
 
@@ -185,7 +237,7 @@ TEST_F(BreakerTest, ManyThreadsGetOneTrial) {
   for (int i = 0; i < 8; ++i)
     threads.emplace_back([&] {
       for (int j = 0; j < 100; ++j)
-        if (breakers_.Enter(kApp).ok()) ++passed;
+        if (breakers_.Enter(kLogin).ok()) ++passed;
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(passed, 1);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "server/identity/error.h"
@@ -36,45 +37,37 @@ class WechatCallerTest : public ::testing::Test {
         [&](absl::StatusOr<int> answer) { out = answer.status(); });
     return *out;
   }
-  State StateNow() { return caller_->BreakerOf(kApp).state; }
+  WechatApi::Breaker Now() {
+    const std::vector<WechatApi::Breaker> states = caller_->BreakersOf(kApp);
+    return states.empty() ? WechatApi::Breaker() : states.front();
+  }
+  State StateNow() { return Now().state; }
 
   FakeClock clock_;
   FakeRandom random_;
   Metrics metrics_;
+  WallClocks wall_clocks_{clock_, metrics_};
   FakeHttpClient http_;
   std::shared_ptr<WechatCaller> caller_ = std::make_shared<WechatCaller>(
       http_, std::vector<std::string>{"https://a.test", "https://b.test"},
-      clock_, random_, metrics_);
+      clock_, wall_clocks_, random_, metrics_);
 };
 
 TEST_F(WechatCallerTest, WhatOpensTheBreaker) {
-  const absl::StatusOr<HttpResponse> ends[] = {
-      absl::UnavailableError(""),
-      absl::DeadlineExceededError(""),
-      Unsent(absl::StatusCode::kDeadlineExceeded),
-      HttpResponse{200, "<html>a login page</html>"},
-      HttpResponse{404, "{}"},
-      HttpResponse{500, "{}"},
-      HttpResponse{502, "bad gateway"},
-      HttpResponse{302, ""},
-  };
-  for (const auto& end : ends) {
+  for (const absl::Status& end :
+       {absl::UnavailableError(""), absl::DeadlineExceededError("")}) {
     for (int i = 0; i < 5; ++i) {
       EXPECT_EQ(StateNow(), State::kClosed) << i;
-      if (end.ok())
-        http_.Answer(end->status, end->body);
-      else
-        http_.Fail(end.status());
+      http_.Fail(end);
       EXPECT_FALSE(Ask().ok());
     }
-    EXPECT_EQ(StateNow(), State::kOpen) << end.status();
+    EXPECT_EQ(StateNow(), State::kOpen) << end;
     const size_t sent = http_.sent().size();
     const absl::Status refused = Ask();
     EXPECT_TRUE(HasReason(refused, Reason::kWechatUnreachable)) << refused;
-    EXPECT_EQ(DetailsOf(refused).retry_after,
-              caller_->BreakerOf(kApp).retry_in);
+    EXPECT_EQ(DetailsOf(refused).retry_after, Now().retry_in);
     EXPECT_EQ(http_.sent().size(), sent);
-    clock_.Advance(caller_->BreakerOf(kApp).retry_in);
+    clock_.Advance(Now().retry_in);
     http_.Answer("{}");
     EXPECT_TRUE(Ask().ok());
     EXPECT_EQ(StateNow(), State::kClosed);
@@ -106,7 +99,16 @@ TEST_F(WechatCallerTest, WhatIsAnAnswer) {
       HttpResponse{200, R"({"errcode":-1})"},
       HttpResponse{200, R"({"errcode":45009})"},
       HttpResponse{412, ""},
-      absl::DataLossError("too large"),
+      HttpResponse{200, "<html>a login page</html>"},
+      HttpResponse{200, ""},
+      HttpResponse{302, ""},
+      HttpResponse{404, "{}"},
+      HttpResponse{429, "{}"},
+      HttpResponse{500, "{}"},
+      HttpResponse{502, "bad gateway"},
+      HttpResponse{503, ""},
+      HttpResponse{504, ""},
+      absl::DataLossError("too large, or broken off"),
   };
   for (const auto& end : ends) {
     for (int i = 0; i < 20; ++i) {
@@ -128,6 +130,9 @@ TEST_F(WechatCallerTest, WhatSaysNothingOfWechat) {
   for (int i = 0; i < 20; ++i) {
     http_.Fail(Unsent(absl::StatusCode::kResourceExhausted));
     EXPECT_TRUE(HasReason(Ask(), Reason::kOverloaded));
+    // What waited in our own queue until its end.
+    http_.Fail(Unsent(absl::StatusCode::kDeadlineExceeded));
+    EXPECT_TRUE(HasReason(Ask(), Reason::kDeadlinePassed));
     // Callers that leave it less than 2 s.
     http_.Fail(absl::DeadlineExceededError(""));
     EXPECT_TRUE(
@@ -149,7 +154,7 @@ TEST_F(WechatCallerTest, ADeadlineThatPassedIsNoTrial) {
     http_.Fail(absl::UnavailableError(""));
     EXPECT_FALSE(Ask().ok());
   }
-  clock_.Advance(caller_->BreakerOf(kApp).retry_in);
+  clock_.Advance(Now().retry_in);
   EXPECT_TRUE(HasReason(Ask(absl::ZeroDuration()), Reason::kDeadlinePassed));
   EXPECT_EQ(StateNow(), State::kOpen);
   // One that is cut off leaves the next one to try.
@@ -159,6 +164,18 @@ TEST_F(WechatCallerTest, ADeadlineThatPassedIsNoTrial) {
   http_.Answer("{}");
   EXPECT_TRUE(Ask().ok());
   EXPECT_EQ(StateNow(), State::kClosed);
+}
+
+TEST_F(WechatCallerTest, AnswersTellWhatTimeItIsForWechat) {
+  EXPECT_EQ(wall_clocks_.WechatTime(), clock_.Now());
+  http_.Answer(200, "{}");
+  EXPECT_TRUE(Ask().ok());
+  EXPECT_EQ(wall_clocks_.WechatTime(), clock_.Now());
+  // Whatever the answer says.
+  const absl::Time theirs = clock_.Now() + absl::Minutes(10);
+  http_.Answer(HttpResponse{502, "bad gateway", theirs});
+  EXPECT_FALSE(Ask().ok());
+  EXPECT_EQ(wall_clocks_.WechatTime(), theirs);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <string>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/identity/error.h"
@@ -103,28 +105,38 @@ TEST_F(WechatClientTest, FailOverKeepsToTheDeadline) {
   EXPECT_EQ(http_.sent().size(), 1u);
 }
 
-TEST_F(WechatClientTest, OneAppsOpenBreakerHoldsNoOtherAppBack) {
+TEST_F(WechatClientTest, OneOpenBreakerHoldsNothingElseBack) {
   for (int i = 0; i < 5; ++i) {
     http_.Fail(absl::UnavailableError("canary"));
     EXPECT_TRUE(HasReason(Exchange().status(), Reason::kOutcomeUnknown));
   }
-  EXPECT_EQ(client_.BreakerOf(app_).state, WechatApi::Breaker::State::kOpen);
-  EXPECT_GT(client_.BreakerOf(app_).retry_in, absl::ZeroDuration());
-  // Every call of the app; nothing is sent.
+  ASSERT_EQ(client_.BreakersOf(app_).size(), 1u);
+  const WechatApi::Breaker breaker = client_.BreakersOf(app_)[0];
+  EXPECT_EQ(breaker.endpoint, "jscode2session");
+  EXPECT_EQ(breaker.state, WechatApi::Breaker::State::kOpen);
+  EXPECT_GT(breaker.retry_in, absl::ZeroDuration());
+  // Nothing is sent.
   EXPECT_TRUE(HasReason(Exchange().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(Fetch().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(Ticket().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(UserInfo().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(Follower().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(Followers({"o"}).status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(PhoneOf().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(CheckKey().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(ExchangeOauth().status(), Reason::kWechatUnreachable));
-  EXPECT_TRUE(HasReason(Refresh().status(), Reason::kWechatUnreachable));
   EXPECT_EQ(http_.sent().size(), 5u);
+  // All else of the app is asked.
+  const auto ask = [&](const std::string& endpoint, auto call) {
+    http_.Answer(R"({"errcode":-1})");
+    EXPECT_TRUE(HasReason(call().status(), Reason::kWechatBusy)) << endpoint;
+    EXPECT_EQ(http_.sent().back().endpoint, endpoint);
+  };
+  ask("stable_token", [&] { return Fetch(); });
+  ask("getticket", [&] { return Ticket(); });
+  ask("oauth2_access_token", [&] { return ExchangeOauth(); });
+  ask("oauth2_refresh_token", [&] { return Refresh(); });
+  ask("sns_userinfo", [&] { return UserInfo(); });
+  ask("user_info", [&] { return Follower(); });
+  ask("user_info_batchget", [&] { return Followers({"o"}); });
+  ask("getuserphonenumber", [&] { return PhoneOf(); });
+  ask("checksession", [&] { return CheckKey(); });
+  EXPECT_EQ(http_.sent().size(), 14u);
 
   app_.app_id = "wx0000000000000001";
-  EXPECT_EQ(client_.BreakerOf(app_).state, WechatApi::Breaker::State::kClosed);
+  EXPECT_TRUE(client_.BreakersOf(app_).empty());
   http_.Answer(kSessionBody);
   EXPECT_TRUE(Exchange().ok());
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/base/metrics.h"
+#include "server/base/wall_clocks.h"
 #include "server/wechat/wechat_client.h"
 #include "tests/base/fake_clock.h"
 #include "tests/crypto/fake_random.h"
@@ -86,10 +87,10 @@ class WechatClientTest : public testing::Test {
         });
   }
 
-  absl::StatusOr<std::vector<FetchedProfile>> Followers(
+  absl::StatusOr<WechatApi::Followers> Followers(
       const std::vector<std::string>& openids) {
-    return Run<std::vector<FetchedProfile>>(
-        [&](Deadline deadline, Done<std::vector<FetchedProfile>> done) {
+    return Run<WechatApi::Followers>(
+        [&](Deadline deadline, Done<WechatApi::Followers> done) {
           client_.BatchGetFollowers(app_, Secret("canary&at"), openids, "en",
                                     deadline, std::move(done));
         });
@@ -135,12 +136,11 @@ class WechatClientTest : public testing::Test {
   FakeClock clock_;
   FakeRandom random_;
   Metrics metrics_;
+  WallClocks wall_clocks_{clock_, metrics_};
   FakeHttpClient http_;
-  WechatClient client_{http_,
-                       {"https://a.test", "https://b.test:8443"},
-                       clock_,
-                       random_,
-                       metrics_};
+  WechatClient client_{http_,   {"https://a.test", "https://b.test:8443"},
+                       clock_,  wall_clocks_,
+                       random_, metrics_};
 };
 
 }  // namespace wxident

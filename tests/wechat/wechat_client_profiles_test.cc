@@ -110,17 +110,18 @@ TEST_F(WechatClientTest, PostsForManyFollowers) {
   http_.Answer(R"({"user_info_list":[)"
                R"({"subscribe":0,"openid":"o2","tagid_list":[]},)"
                R"({"subscribe":1,"openid":"o1","unionid":" u1"}]})");
-  const absl::StatusOr<std::vector<FetchedProfile>> fetched =
+  const absl::StatusOr<WechatApi::Followers> fetched =
       Followers({"o1", "o2", "o1"});
   ASSERT_TRUE(fetched.ok()) << fetched.status();
   ASSERT_EQ(fetched->size(), 3u);
-  EXPECT_EQ((*fetched)[0].openid, "o1");
-  EXPECT_EQ((*fetched)[0].unionid, "u1");
-  EXPECT_TRUE((*fetched)[0].profile.subscribe);
-  EXPECT_EQ((*fetched)[0].profile.fetched_at, clock_.Now());
-  EXPECT_EQ((*fetched)[1].openid, "o2");
-  EXPECT_FALSE((*fetched)[1].profile.subscribe);
-  EXPECT_EQ((*fetched)[2].unionid, "u1");
+  for (const auto& one : *fetched) ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ((*fetched)[0]->openid, "o1");
+  EXPECT_EQ((*fetched)[0]->unionid, "u1");
+  EXPECT_TRUE((*fetched)[0]->profile.subscribe);
+  EXPECT_EQ((*fetched)[0]->profile.fetched_at, clock_.Now());
+  EXPECT_EQ((*fetched)[1]->openid, "o2");
+  EXPECT_FALSE((*fetched)[1]->profile.subscribe);
+  EXPECT_EQ((*fetched)[2]->unionid, "u1");
   const HttpRequest& request = http_.sent()[0];
   EXPECT_EQ(request.method, HttpRequest::Method::kPost);
   EXPECT_EQ(request.endpoint, "user_info_batchget");
