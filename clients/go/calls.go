@@ -133,9 +133,11 @@ func (c *Client) GetUser(ctx context.Context, request *wxidentv1.GetUserRequest,
 	return call(ctx, c, "GetUser", quickTimeout, c.stub.GetUser, request, opts)
 }
 
-// BatchGetUsers finds many users at once. Who asks for nobody gets nobody.
+// BatchGetUsers finds many users at once. Who asks for nobody gets nobody. What
+// is wrong with one is the Error of its answer, not of the call.
 //
-// Errors: [ErrStoreUnavailable]; with refresh_followers more, see there.
+// Errors: [ErrStoreUnavailable]; [ErrCallerNotAllowed] when the caller may use
+// no app of identity_refs.
 func (c *Client) BatchGetUsers(ctx context.Context, request *wxidentv1.BatchGetUsersRequest, opts ...grpc.CallOption) (*wxidentv1.BatchGetUsersResponse, error) {
 	timeout := batchTimeout
 	if request.GetRefreshFollowers() {

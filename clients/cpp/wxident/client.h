@@ -105,6 +105,7 @@ class Client {
       const CallOptions& options = {});
   absl::StatusOr<v1::GetUserResponse> GetUser(const v1::GetUserRequest& request,
                                               const CallOptions& options = {});
+  // What is wrong with one is the error of its answer, not of the call.
   absl::StatusOr<v1::BatchGetUsersResponse> BatchGetUsers(
       const v1::BatchGetUsersRequest& request, const CallOptions& options = {});
 

@@ -100,4 +100,19 @@ grpc::Status FakeInvalid(const std::string& field, const std::string& what) {
                    absl::StrCat(field, " ", what), details);
 }
 
+v1::ItemError FakeItemError(const grpc::Status& status) {
+  v1::ItemError item;
+  item.set_message(status.error_message());
+  google::rpc::Status wire;
+  google::rpc::ErrorInfo info;
+  if (wire.ParseFromString(status.error_details()))
+    for (const auto& detail : wire.details())
+      if (detail.UnpackTo(&info)) {
+        item.set_reason(info.reason());
+        const auto errcode = info.metadata().find("errcode");
+        if (errcode != info.metadata().end()) item.set_errcode(errcode->second);
+      }
+  return item;
+}
+
 }  // namespace wxident::client

@@ -16,6 +16,9 @@ grpc::Status FakeError(v1::ErrorReason reason, const std::string& message,
 // REQUEST_INVALID of one field.
 grpc::Status FakeInvalid(const std::string& field, const std::string& what);
 
+// What FakeError made, as an answer about several things tells it of one.
+v1::ItemError FakeItemError(const grpc::Status& status);
+
 }  // namespace wxident::client
 
 #endif  // WXIDENT_CLIENTS_CPP_WXIDENT_FAKE_ERRORS_H_

@@ -125,20 +125,26 @@ grpc::Status Answer(FakeWorld& world, const v1::BatchGetUsersRequest& request,
     found.set_found(person != nullptr);
     if (person != nullptr) Describe(*person, found);
   };
+  const auto fail = [&](const grpc::Status& bad) {
+    *response.add_users()->mutable_error() = FakeItemError(bad);
+  };
   for (int i = 0; i < request.identity_refs_size(); ++i) {
     Account* account = nullptr;
-    if (grpc::Status bad =
-            FindIdentity(world, absl::StrCat("identity_refs[", i, "]"),
-                         request.identity_refs(i), &account);
-        !bad.ok())
-      return bad;
-    add(account == nullptr ? nullptr : account->person);
+    const grpc::Status checked =
+        FindIdentity(world, absl::StrCat("identity_refs[", i, "]"),
+                     request.identity_refs(i), &account);
+    if (!checked.ok())
+      fail(checked);
+    else
+      add(account == nullptr ? nullptr : account->person);
   }
   for (int i = 0; i < request.user_ids_size(); ++i) {
-    if (grpc::Status bad =
-            CheckUserId(absl::StrCat("user_ids[", i, "]"), request.user_ids(i));
-        !bad.ok())
-      return bad;
+    const grpc::Status checked =
+        CheckUserId(absl::StrCat("user_ids[", i, "]"), request.user_ids(i));
+    if (!checked.ok()) {
+      fail(checked);
+      continue;
+    }
     add(FindPerson(world, [&](const Person& one) {
       return one.user.user_id() == request.user_ids(i);
     }));

@@ -94,6 +94,18 @@ func invalid(field, what string) error {
 		message: field + " " + what, field: field}.err()
 }
 
+// itemError is an error as an answer about several things tells it of one.
+func itemError(err error) *wxidentv1.ItemError {
+	told := status.Convert(err)
+	item := &wxidentv1.ItemError{Message: told.Message()}
+	for _, detail := range told.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			item.Reason, item.Errcode = info.GetReason(), info.GetMetadata()["errcode"]
+		}
+	}
+	return item
+}
+
 func notActive() error {
 	return failure{reason: wxidentv1.ErrorReason_ERROR_REASON_SESSION_NOT_ACTIVE,
 		message: "the session token is unknown, expired or revoked; log in again"}.err()

@@ -153,29 +153,30 @@ func (v service) BatchGetUsers(_ context.Context, request *wxidentv1.BatchGetUse
 		return nil, invalid("user_ids", "has more than 500")
 	}
 	answer := &wxidentv1.BatchGetUsersResponse{}
-	add := func(p *person) {
-		if p == nil {
-			answer.Users = append(answer.Users, &wxidentv1.FoundUser{})
-			return
+	add := func(p *person, err error) {
+		found := &wxidentv1.FoundUser{}
+		switch {
+		case err != nil:
+			found.Error = itemError(err)
+		case p != nil:
+			found.Found, found.User, found.Identities = true, p.user(), p.seen()
 		}
-		answer.Users = append(answer.Users, &wxidentv1.FoundUser{Found: true, User: p.user(), Identities: p.seen()})
+		answer.Users = append(answer.Users, found)
 	}
 	for i, ref := range refs {
 		one, err := s.lockedIdentity(fmt.Sprintf("identity_refs[%d]", i), ref)
-		if err != nil {
-			return nil, err
-		}
 		if one == nil {
-			add(nil)
+			add(nil, err)
 		} else {
-			add(one.person)
+			add(one.person, nil)
 		}
 	}
 	for i, id := range ids {
 		if !uuidForm.MatchString(id) {
-			return nil, invalid(fmt.Sprintf("user_ids[%d]", i), "must be a UUID in lower-case text form")
+			add(nil, invalid(fmt.Sprintf("user_ids[%d]", i), "must be a UUID in lower-case text form"))
+			continue
 		}
-		add(s.lockedPerson(func(p *person) bool { return p.userID == id }))
+		add(s.lockedPerson(func(p *person) bool { return p.userID == id }), nil)
 	}
 	return answer, nil
 }

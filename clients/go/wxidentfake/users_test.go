@@ -109,9 +109,20 @@ func TestUsers(t *testing.T) {
 	for field, request := range map[string]*wxidentv1.BatchGetUsersRequest{
 		"user_ids":      {IdentityRefs: []*wxidentv1.IdentityRef{ref(alice)}, UserIds: []string{nobody}},
 		"identity_refs": {IdentityRefs: make([]*wxidentv1.IdentityRef, 501)},
-		"user_ids[0]":   {UserIds: []string{"alice"}},
 	} {
 		_, err := fake.Client().BatchGetUsers(t.Context(), request)
 		wantError(t, err, wxident.ErrRequestInvalid, field)
+	}
+	// What is wrong with one is its own error.
+	for _, request := range []*wxidentv1.BatchGetUsersRequest{
+		{IdentityRefs: []*wxidentv1.IdentityRef{{AppId: mini}, ref(alice)}},
+		{UserIds: []string{"alice", alice.ID()}},
+	} {
+		answer, err := fake.Client().BatchGetUsers(t.Context(), request)
+		users := answer.GetUsers()
+		if err != nil || len(users) != 2 || users[0].GetError().GetReason() != "REQUEST_INVALID" ||
+			users[0].GetFound() || !users[1].GetFound() || users[1].GetError() != nil {
+			t.Errorf("%v gave %v, %v", request, answer, err)
+		}
 	}
 }

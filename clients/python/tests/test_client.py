@@ -136,6 +136,13 @@ def test_users(fake, alice, client):
     assert [user.found for user in by_id.users] == [True, True]
     with pytest.raises(TypeError, match="user_ids"):
         client.batch_get_users(user_ids=alice.user_id)
+    elsewhere = IdentityRef(app_id="wx0", openid="o")
+    mixed = client.batch_get_users(identity_refs=[elsewhere, ref(alice)])
+    assert mixed.users[0].error.reason == "APP_UNKNOWN"
+    assert mixed.users[1].found and not mixed.users[1].HasField("error")
+    mixed = client.batch_get_users(user_ids=["7", alice.user_id])
+    assert mixed.users[0].error.reason == "REQUEST_INVALID"
+    assert mixed.users[1].found
 
 
 def test_what_is_missing_is_for_the_server_to_say(fake, client):

@@ -331,7 +331,10 @@ export class Client {
     ]) as Promise<GetUserResult>;
   }
 
-  /** Finds many users at once; the answers stand in the order of the question. */
+  /**
+   * Finds many users at once; the answers stand in the order of the question.
+   * What is wrong with one is its own `error`, and does not throw.
+   */
   async batchGetUsers(
     input: BatchGetUsersInput,
     options: CallOptions = {},

@@ -32,6 +32,7 @@ export {
   type EncryptedData,
   type Identity,
   type IdentityRef,
+  type ItemError,
   type Phone,
   type UnionRef,
   type User,
@@ -238,7 +239,10 @@ export type BatchGetUsersInput = {
   userIds: string[];
 }>;
 
-/** One answer of `batchGetUsers`; `found` false means nobody. */
+/**
+ * What `batchGetUsers` answers, in order. `error` says why one could not be
+ * answered; without it `found` false means nobody.
+ */
 export type BatchGetUsersResult = Omit<BatchGetUsersResponse, 'users'> & {
   users: (
     (FoundUser & { found: true; user: User }) | (FoundUser & { found: false })

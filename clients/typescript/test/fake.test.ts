@@ -83,6 +83,20 @@ test('what does not open, and what was not stored', async (t) => {
   assert.ok((await failureOf(profile)) instanceof ProfileNotFoundError);
 });
 
+test('what is wrong with one of several is its own error', async (t) => {
+  const fake = await startFake(t);
+  const { openid } = fake.addUser(appId, 'alice');
+  const { users } = await fake.client().batchGetUsers({
+    identityRefs: [
+      { appId: 'wx0', openid },
+      { appId, openid },
+    ],
+  });
+  assert.equal(users[0]?.error?.reason, 'APP_UNKNOWN');
+  assert.equal(users[0]?.found, false);
+  assert.equal(users[1]?.error, undefined);
+});
+
 test('failures come in order, and are used up', async (t) => {
   const fake = await startFake(t);
   const client = fake.client();

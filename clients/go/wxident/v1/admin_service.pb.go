@@ -136,8 +136,9 @@ const (
 	Breaker_STATE_UNSPECIFIED Breaker_State = 0
 	// Calls are made.
 	Breaker_STATE_CLOSED Breaker_State = 1
-	// WeChat could not be reached several times in a row; calls fail at once
-	// with WECHAT_UNREACHABLE until retry_delay has passed.
+	// No connection was found, or no answer came in time, several times in a
+	// row; calls fail at once with WECHAT_UNREACHABLE until retry_delay has
+	// passed.
 	Breaker_STATE_OPEN Breaker_State = 2
 	// A call is on its way to see whether WeChat answers again.
 	Breaker_STATE_HALF_OPEN Breaker_State = 3
@@ -453,8 +454,9 @@ type GetAppStatusResponse struct {
 	AccessToken *CredentialStatus      `protobuf:"bytes,2,opt,name=access_token,json=accessToken,proto3" json:"access_token,omitempty"`
 	// Set for an official account.
 	JsapiTicket *CredentialStatus `protobuf:"bytes,3,opt,name=jsapi_ticket,json=jsapiTicket,proto3" json:"jsapi_ticket,omitempty"`
-	// Of calls to WeChat for this app from this replica.
-	Breaker       *Breaker `protobuf:"bytes,4,opt,name=breaker,proto3" json:"breaker,omitempty"`
+	// Of calls to WeChat for this app from this replica: one for each endpoint
+	// that has been asked, by name. While one is open, the others go on.
+	Breakers      []*Breaker `protobuf:"bytes,4,rep,name=breakers,proto3" json:"breakers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -510,9 +512,9 @@ func (x *GetAppStatusResponse) GetJsapiTicket() *CredentialStatus {
 	return nil
 }
 
-func (x *GetAppStatusResponse) GetBreaker() *Breaker {
+func (x *GetAppStatusResponse) GetBreakers() []*Breaker {
 	if x != nil {
-		return x.Breaker
+		return x.Breakers
 	}
 	return nil
 }
@@ -715,12 +717,14 @@ func (x *Budget) GetLimit() int32 {
 	return 0
 }
 
-// Whether calls to WeChat are made at all.
+// Whether calls of one of WeChat's endpoints are made at all.
 type Breaker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	State Breaker_State          `protobuf:"varint,1,opt,name=state,proto3,enum=wxident.v1.Breaker_State" json:"state,omitempty"`
 	// Set while open.
-	RetryDelay    *durationpb.Duration `protobuf:"bytes,2,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
+	RetryDelay *durationpb.Duration `protobuf:"bytes,2,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
+	// The endpoint by its name in metrics and logs, such as "jscode2session".
+	Endpoint      string `protobuf:"bytes,3,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -767,6 +771,13 @@ func (x *Breaker) GetRetryDelay() *durationpb.Duration {
 		return x.RetryDelay
 	}
 	return nil
+}
+
+func (x *Breaker) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
 }
 
 type RefreshAccessTokenRequest struct {
@@ -1593,12 +1604,12 @@ const file_wxident_v1_admin_service_proto_rawDesc = "" +
 	"token_mode\x18\x04 \x01(\x0e2\x15.wxident.v1.TokenModeR\ttokenMode\x12%\n" +
 	"\x0eredirect_hosts\x18\x05 \x03(\tR\rredirectHosts\",\n" +
 	"\x13GetAppStatusRequest\x12\x15\n" +
-	"\x06app_id\x18\x01 \x01(\tR\x05appId\"\xee\x01\n" +
+	"\x06app_id\x18\x01 \x01(\tR\x05appId\"\xf0\x01\n" +
 	"\x14GetAppStatusResponse\x12%\n" +
 	"\x03app\x18\x01 \x01(\v2\x13.wxident.v1.AppInfoR\x03app\x12?\n" +
 	"\faccess_token\x18\x02 \x01(\v2\x1c.wxident.v1.CredentialStatusR\vaccessToken\x12?\n" +
-	"\fjsapi_ticket\x18\x03 \x01(\v2\x1c.wxident.v1.CredentialStatusR\vjsapiTicket\x12-\n" +
-	"\abreaker\x18\x04 \x01(\v2\x13.wxident.v1.BreakerR\abreaker\"\xc6\x04\n" +
+	"\fjsapi_ticket\x18\x03 \x01(\v2\x1c.wxident.v1.CredentialStatusR\vjsapiTicket\x12/\n" +
+	"\bbreakers\x18\x04 \x03(\v2\x13.wxident.v1.BreakerR\bbreakers\"\xc6\x04\n" +
 	"\x10CredentialStatus\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x03R\n" +
@@ -1622,11 +1633,12 @@ const file_wxident_v1_admin_service_proto_rawDesc = "" +
 	"\x0ffailure_errcode\x18\f \x01(\tR\x0efailureErrcode\"2\n" +
 	"\x06Budget\x12\x12\n" +
 	"\x04used\x18\x01 \x01(\x05R\x04used\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\x05R\x05limit\"\xcd\x01\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"\xe9\x01\n" +
 	"\aBreaker\x12/\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x19.wxident.v1.Breaker.StateR\x05state\x12:\n" +
 	"\vretry_delay\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"retryDelay\"U\n" +
+	"retryDelay\x12\x1a\n" +
+	"\bendpoint\x18\x03 \x01(\tR\bendpoint\"U\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_CLOSED\x10\x01\x12\x0e\n" +
@@ -1776,7 +1788,7 @@ var file_wxident_v1_admin_service_proto_depIdxs = []int32{
 	6,  // 3: wxident.v1.GetAppStatusResponse.app:type_name -> wxident.v1.AppInfo
 	9,  // 4: wxident.v1.GetAppStatusResponse.access_token:type_name -> wxident.v1.CredentialStatus
 	9,  // 5: wxident.v1.GetAppStatusResponse.jsapi_ticket:type_name -> wxident.v1.CredentialStatus
-	11, // 6: wxident.v1.GetAppStatusResponse.breaker:type_name -> wxident.v1.Breaker
+	11, // 6: wxident.v1.GetAppStatusResponse.breakers:type_name -> wxident.v1.Breaker
 	26, // 7: wxident.v1.CredentialStatus.fetch_time:type_name -> google.protobuf.Timestamp
 	27, // 8: wxident.v1.CredentialStatus.age:type_name -> google.protobuf.Duration
 	26, // 9: wxident.v1.CredentialStatus.expire_time:type_name -> google.protobuf.Timestamp

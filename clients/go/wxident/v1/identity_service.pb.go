@@ -2064,9 +2064,8 @@ type BatchGetUsersRequest struct {
 	// Optional. First asks WeChat about those identity_refs of official accounts
 	// that are known here, 100 with one call, stores what it tells of followers,
 	// and links unionids that come with it; so a list of followers is brought up
-	// to date with a hundredth of GetUserInfo's calls. Then the call has the
-	// errors of GetUserInfo with source follower, and answers nothing when one
-	// comes; what was learned until then stays. Not with user_ids.
+	// to date with a hundredth of GetUserInfo's calls. Where WeChat does not
+	// tell, FoundUser.error says why. Not with user_ids.
 	RefreshFollowers bool `protobuf:"varint,3,opt,name=refresh_followers,json=refreshFollowers,proto3" json:"refresh_followers,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -2171,11 +2170,14 @@ func (x *BatchGetUsersResponse) GetUsers() []*FoundUser {
 // One answer of BatchGetUsers.
 type FoundUser struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// False: nobody; nothing else is set.
+	// False: nobody, or, with error, not known.
 	Found bool  `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
 	User  *User `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	// Every identity of the user, in the order they appeared.
-	Identities    []*Identity `protobuf:"bytes,3,rep,name=identities,proto3" json:"identities,omitempty"`
+	Identities []*Identity `protobuf:"bytes,3,rep,name=identities,proto3" json:"identities,omitempty"`
+	// Set when this one could not be answered as it was asked. With found = true
+	// only refresh_followers failed, and the rest is what was stored before.
+	Error         *ItemError `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2227,6 +2229,13 @@ func (x *FoundUser) GetUser() *User {
 func (x *FoundUser) GetIdentities() []*Identity {
 	if x != nil {
 		return x.Identities
+	}
+	return nil
+}
+
+func (x *FoundUser) GetError() *ItemError {
+	if x != nil {
+		return x.Error
 	}
 	return nil
 }
@@ -2368,13 +2377,14 @@ const file_wxident_v1_identity_service_proto_rawDesc = "" +
 	"\buser_ids\x18\x02 \x03(\tR\auserIds\x12+\n" +
 	"\x11refresh_followers\x18\x03 \x01(\bR\x10refreshFollowers\"D\n" +
 	"\x15BatchGetUsersResponse\x12+\n" +
-	"\x05users\x18\x01 \x03(\v2\x15.wxident.v1.FoundUserR\x05users\"}\n" +
+	"\x05users\x18\x01 \x03(\v2\x15.wxident.v1.FoundUserR\x05users\"\xaa\x01\n" +
 	"\tFoundUser\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12$\n" +
 	"\x04user\x18\x02 \x01(\v2\x10.wxident.v1.UserR\x04user\x124\n" +
 	"\n" +
 	"identities\x18\x03 \x03(\v2\x14.wxident.v1.IdentityR\n" +
-	"identities2\xc7\t\n" +
+	"identities\x12+\n" +
+	"\x05error\x18\x04 \x01(\v2\x15.wxident.v1.ItemErrorR\x05error2\xc7\t\n" +
 	"\x0fIdentityService\x12<\n" +
 	"\x05Login\x12\x18.wxident.v1.LoginRequest\x1a\x19.wxident.v1.LoginResponse\x12Z\n" +
 	"\x0fValidateSession\x12\".wxident.v1.ValidateSessionRequest\x1a#.wxident.v1.ValidateSessionResponse\x12W\n" +
@@ -2453,6 +2463,7 @@ var file_wxident_v1_identity_service_proto_goTypes = []any{
 	(UserInfoSource)(0),               // 44: wxident.v1.UserInfoSource
 	(AccessTokenKind)(0),              // 45: wxident.v1.AccessTokenKind
 	(*UnionRef)(nil),                  // 46: wxident.v1.UnionRef
+	(*ItemError)(nil),                 // 47: wxident.v1.ItemError
 }
 var file_wxident_v1_identity_service_proto_depIdxs = []int32{
 	34, // 0: wxident.v1.LoginRequest.session_ttl:type_name -> google.protobuf.Duration
@@ -2490,39 +2501,40 @@ var file_wxident_v1_identity_service_proto_depIdxs = []int32{
 	33, // 32: wxident.v1.BatchGetUsersResponse.users:type_name -> wxident.v1.FoundUser
 	36, // 33: wxident.v1.FoundUser.user:type_name -> wxident.v1.User
 	37, // 34: wxident.v1.FoundUser.identities:type_name -> wxident.v1.Identity
-	0,  // 35: wxident.v1.IdentityService.Login:input_type -> wxident.v1.LoginRequest
-	2,  // 36: wxident.v1.IdentityService.ValidateSession:input_type -> wxident.v1.ValidateSessionRequest
-	4,  // 37: wxident.v1.IdentityService.RefreshSession:input_type -> wxident.v1.RefreshSessionRequest
-	6,  // 38: wxident.v1.IdentityService.RevokeSession:input_type -> wxident.v1.RevokeSessionRequest
-	8,  // 39: wxident.v1.IdentityService.CheckSessionKey:input_type -> wxident.v1.CheckSessionKeyRequest
-	10, // 40: wxident.v1.IdentityService.DecryptPhone:input_type -> wxident.v1.DecryptPhoneRequest
-	12, // 41: wxident.v1.IdentityService.DecryptUserData:input_type -> wxident.v1.DecryptUserDataRequest
-	17, // 42: wxident.v1.IdentityService.GetUserInfo:input_type -> wxident.v1.GetUserInfoRequest
-	21, // 43: wxident.v1.IdentityService.GetAccessToken:input_type -> wxident.v1.GetAccessTokenRequest
-	23, // 44: wxident.v1.IdentityService.WatchAccessToken:input_type -> wxident.v1.WatchAccessTokenRequest
-	25, // 45: wxident.v1.IdentityService.GetJsapiSignature:input_type -> wxident.v1.GetJsapiSignatureRequest
-	27, // 46: wxident.v1.IdentityService.GetAuthorizeUrl:input_type -> wxident.v1.GetAuthorizeUrlRequest
-	29, // 47: wxident.v1.IdentityService.GetUser:input_type -> wxident.v1.GetUserRequest
-	31, // 48: wxident.v1.IdentityService.BatchGetUsers:input_type -> wxident.v1.BatchGetUsersRequest
-	1,  // 49: wxident.v1.IdentityService.Login:output_type -> wxident.v1.LoginResponse
-	3,  // 50: wxident.v1.IdentityService.ValidateSession:output_type -> wxident.v1.ValidateSessionResponse
-	5,  // 51: wxident.v1.IdentityService.RefreshSession:output_type -> wxident.v1.RefreshSessionResponse
-	7,  // 52: wxident.v1.IdentityService.RevokeSession:output_type -> wxident.v1.RevokeSessionResponse
-	9,  // 53: wxident.v1.IdentityService.CheckSessionKey:output_type -> wxident.v1.CheckSessionKeyResponse
-	11, // 54: wxident.v1.IdentityService.DecryptPhone:output_type -> wxident.v1.DecryptPhoneResponse
-	13, // 55: wxident.v1.IdentityService.DecryptUserData:output_type -> wxident.v1.DecryptUserDataResponse
-	18, // 56: wxident.v1.IdentityService.GetUserInfo:output_type -> wxident.v1.GetUserInfoResponse
-	22, // 57: wxident.v1.IdentityService.GetAccessToken:output_type -> wxident.v1.GetAccessTokenResponse
-	24, // 58: wxident.v1.IdentityService.WatchAccessToken:output_type -> wxident.v1.WatchAccessTokenResponse
-	26, // 59: wxident.v1.IdentityService.GetJsapiSignature:output_type -> wxident.v1.GetJsapiSignatureResponse
-	28, // 60: wxident.v1.IdentityService.GetAuthorizeUrl:output_type -> wxident.v1.GetAuthorizeUrlResponse
-	30, // 61: wxident.v1.IdentityService.GetUser:output_type -> wxident.v1.GetUserResponse
-	32, // 62: wxident.v1.IdentityService.BatchGetUsers:output_type -> wxident.v1.BatchGetUsersResponse
-	49, // [49:63] is the sub-list for method output_type
-	35, // [35:49] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	47, // 35: wxident.v1.FoundUser.error:type_name -> wxident.v1.ItemError
+	0,  // 36: wxident.v1.IdentityService.Login:input_type -> wxident.v1.LoginRequest
+	2,  // 37: wxident.v1.IdentityService.ValidateSession:input_type -> wxident.v1.ValidateSessionRequest
+	4,  // 38: wxident.v1.IdentityService.RefreshSession:input_type -> wxident.v1.RefreshSessionRequest
+	6,  // 39: wxident.v1.IdentityService.RevokeSession:input_type -> wxident.v1.RevokeSessionRequest
+	8,  // 40: wxident.v1.IdentityService.CheckSessionKey:input_type -> wxident.v1.CheckSessionKeyRequest
+	10, // 41: wxident.v1.IdentityService.DecryptPhone:input_type -> wxident.v1.DecryptPhoneRequest
+	12, // 42: wxident.v1.IdentityService.DecryptUserData:input_type -> wxident.v1.DecryptUserDataRequest
+	17, // 43: wxident.v1.IdentityService.GetUserInfo:input_type -> wxident.v1.GetUserInfoRequest
+	21, // 44: wxident.v1.IdentityService.GetAccessToken:input_type -> wxident.v1.GetAccessTokenRequest
+	23, // 45: wxident.v1.IdentityService.WatchAccessToken:input_type -> wxident.v1.WatchAccessTokenRequest
+	25, // 46: wxident.v1.IdentityService.GetJsapiSignature:input_type -> wxident.v1.GetJsapiSignatureRequest
+	27, // 47: wxident.v1.IdentityService.GetAuthorizeUrl:input_type -> wxident.v1.GetAuthorizeUrlRequest
+	29, // 48: wxident.v1.IdentityService.GetUser:input_type -> wxident.v1.GetUserRequest
+	31, // 49: wxident.v1.IdentityService.BatchGetUsers:input_type -> wxident.v1.BatchGetUsersRequest
+	1,  // 50: wxident.v1.IdentityService.Login:output_type -> wxident.v1.LoginResponse
+	3,  // 51: wxident.v1.IdentityService.ValidateSession:output_type -> wxident.v1.ValidateSessionResponse
+	5,  // 52: wxident.v1.IdentityService.RefreshSession:output_type -> wxident.v1.RefreshSessionResponse
+	7,  // 53: wxident.v1.IdentityService.RevokeSession:output_type -> wxident.v1.RevokeSessionResponse
+	9,  // 54: wxident.v1.IdentityService.CheckSessionKey:output_type -> wxident.v1.CheckSessionKeyResponse
+	11, // 55: wxident.v1.IdentityService.DecryptPhone:output_type -> wxident.v1.DecryptPhoneResponse
+	13, // 56: wxident.v1.IdentityService.DecryptUserData:output_type -> wxident.v1.DecryptUserDataResponse
+	18, // 57: wxident.v1.IdentityService.GetUserInfo:output_type -> wxident.v1.GetUserInfoResponse
+	22, // 58: wxident.v1.IdentityService.GetAccessToken:output_type -> wxident.v1.GetAccessTokenResponse
+	24, // 59: wxident.v1.IdentityService.WatchAccessToken:output_type -> wxident.v1.WatchAccessTokenResponse
+	26, // 60: wxident.v1.IdentityService.GetJsapiSignature:output_type -> wxident.v1.GetJsapiSignatureResponse
+	28, // 61: wxident.v1.IdentityService.GetAuthorizeUrl:output_type -> wxident.v1.GetAuthorizeUrlResponse
+	30, // 62: wxident.v1.IdentityService.GetUser:output_type -> wxident.v1.GetUserResponse
+	32, // 63: wxident.v1.IdentityService.BatchGetUsers:output_type -> wxident.v1.BatchGetUsersResponse
+	50, // [50:64] is the sub-list for method output_type
+	36, // [36:50] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_wxident_v1_identity_service_proto_init() }

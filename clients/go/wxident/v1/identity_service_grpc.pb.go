@@ -121,8 +121,10 @@ type IdentityServiceClient interface {
 	// Finds a user by id, by identity or by unionid.
 	// Errors: USER_NOT_FOUND, STORE_UNAVAILABLE.
 	GetUser(ctx context.Context, in *GetUserRequest, opts ...grpc.CallOption) (*GetUserResponse, error)
-	// Finds many users at once. Who asks for nobody gets nobody.
-	// Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+	// Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+	// for is answered by itself: what is wrong with one is its own error.
+	// Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+	// CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
 	BatchGetUsers(ctx context.Context, in *BatchGetUsersRequest, opts ...grpc.CallOption) (*BatchGetUsersResponse, error)
 }
 
@@ -369,8 +371,10 @@ type IdentityServiceServer interface {
 	// Finds a user by id, by identity or by unionid.
 	// Errors: USER_NOT_FOUND, STORE_UNAVAILABLE.
 	GetUser(context.Context, *GetUserRequest) (*GetUserResponse, error)
-	// Finds many users at once. Who asks for nobody gets nobody.
-	// Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+	// Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+	// for is answered by itself: what is wrong with one is its own error.
+	// Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+	// CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
 	BatchGetUsers(context.Context, *BatchGetUsersRequest) (*BatchGetUsersResponse, error)
 	mustEmbedUnimplementedIdentityServiceServer()
 }

@@ -861,6 +861,72 @@ func (x *UserInfo) GetTagIds() []int64 {
 	return nil
 }
 
+// Why one thing of several that were asked for failed.
+type ItemError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of an ErrorReason, as in ErrorInfo: CALLER_NOT_ALLOWED and
+	// APP_UNKNOWN of its app, REQUEST_INVALID of itself, or what came of asking
+	// WeChat.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What happened and what to do, for people.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// WeChat's, where it gave one.
+	Errcode       string `protobuf:"bytes,3,opt,name=errcode,proto3" json:"errcode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ItemError) Reset() {
+	*x = ItemError{}
+	mi := &file_wxident_v1_types_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ItemError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ItemError) ProtoMessage() {}
+
+func (x *ItemError) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_types_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
+func (*ItemError) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_types_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ItemError) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ItemError) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ItemError) GetErrcode() string {
+	if x != nil {
+		return x.Errcode
+	}
+	return ""
+}
+
 var File_wxident_v1_types_proto protoreflect.FileDescriptor
 
 const file_wxident_v1_types_proto_rawDesc = "" +
@@ -922,7 +988,11 @@ const file_wxident_v1_types_proto_rawDesc = "" +
 	"qrSceneStr\x12\x1c\n" +
 	"\x06remark\x18\x0e \x01(\tB\x04\xc8\xf3\x18\x01R\x06remark\x12\x19\n" +
 	"\bgroup_id\x18\x0f \x01(\x03R\agroupId\x12\x17\n" +
-	"\atag_ids\x18\x10 \x03(\x03R\x06tagIds*D\n" +
+	"\atag_ids\x18\x10 \x03(\x03R\x06tagIds\"W\n" +
+	"\tItemError\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x18\n" +
+	"\aerrcode\x18\x03 \x01(\tR\aerrcode*D\n" +
 	"\x06Gender\x12\x16\n" +
 	"\x12GENDER_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vGENDER_MALE\x10\x01\x12\x11\n" +
@@ -951,7 +1021,7 @@ func file_wxident_v1_types_proto_rawDescGZIP() []byte {
 }
 
 var file_wxident_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_wxident_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_wxident_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_wxident_v1_types_proto_goTypes = []any{
 	(Gender)(0),                   // 0: wxident.v1.Gender
 	(UserInfoSource)(0),           // 1: wxident.v1.UserInfoSource
@@ -965,16 +1035,17 @@ var file_wxident_v1_types_proto_goTypes = []any{
 	(*EncryptedProfile)(nil),      // 9: wxident.v1.EncryptedProfile
 	(*Phone)(nil),                 // 10: wxident.v1.Phone
 	(*UserInfo)(nil),              // 11: wxident.v1.UserInfo
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*ItemError)(nil),             // 12: wxident.v1.ItemError
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_wxident_v1_types_proto_depIdxs = []int32{
-	12, // 0: wxident.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	13, // 0: wxident.v1.User.create_time:type_name -> google.protobuf.Timestamp
 	3,  // 1: wxident.v1.Session.user:type_name -> wxident.v1.User
 	4,  // 2: wxident.v1.Session.identity:type_name -> wxident.v1.Identity
-	12, // 3: wxident.v1.Session.create_time:type_name -> google.protobuf.Timestamp
-	12, // 4: wxident.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 3: wxident.v1.Session.create_time:type_name -> google.protobuf.Timestamp
+	13, // 4: wxident.v1.Session.expire_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: wxident.v1.UserInfo.gender:type_name -> wxident.v1.Gender
-	12, // 6: wxident.v1.UserInfo.subscribe_time:type_name -> google.protobuf.Timestamp
+	13, // 6: wxident.v1.UserInfo.subscribe_time:type_name -> google.protobuf.Timestamp
 	7,  // [7:7] is the sub-list for method output_type
 	7,  // [7:7] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
@@ -994,7 +1065,7 @@ func file_wxident_v1_types_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wxident_v1_types_proto_rawDesc), len(file_wxident_v1_types_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

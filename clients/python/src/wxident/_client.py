@@ -275,7 +275,8 @@ class Client(BaseClient):
         timeout: Timeout = None,
     ) -> pb.BatchGetUsersResponse:
         """Finds up to 500 users, by identity or by id; the answers come in
-        order, absent ones marked."""
+        order, absent ones marked. What is wrong with one is the error of its
+        answer (user.HasField("error")), and raises nothing."""
         return self._unary(
             _calls.batch_get_users(identity_refs, user_ids, refresh_followers),
             timeout,

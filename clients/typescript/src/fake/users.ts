@@ -5,7 +5,9 @@ import type {
   IdentityServiceServer,
 } from '../gen/wxident/v1/identity_service.js';
 import { UserInfoSource } from '../types.js';
-import { fail, required } from './refusal.js';
+import type { ItemError } from '../gen/wxident/v1/types.js';
+import { defaultMessage, type Failure } from './failures.js';
+import { fail, Refusal, required } from './refusal.js';
 import type { Traffic } from './traffic.js';
 import { emptyProfile, never, same, type Person, type World } from './world.js';
 
@@ -61,25 +63,46 @@ export function userCalls(
     batchGetUsers: traffic.unary(
       'BatchGetUsers',
       ({ identityRefs, userIds }) => {
-        const answer = (person: Person | undefined): FoundUser =>
-          person
-            ? {
-                found: true,
-                user: person.user,
-                identities: person.identities,
-              }
-            : { found: false, user: undefined, identities: [] };
+        // What is wrong with one of several is its own error.
+        const alone = (look: () => Person | undefined): FoundUser => {
+          try {
+            return found(look());
+          } catch (error) {
+            if (!(error instanceof Refusal)) throw error;
+            return { ...found(undefined), error: itemError(error.failure) };
+          }
+        };
         return {
           users: [
             ...identityRefs.map((ref) =>
-              answer(world.find(never, (one) => same(one, ref))),
+              alone(() => {
+                world.known(ref.appId);
+                return world.find(never, (one) => same(one, ref));
+              }),
             ),
             ...userIds.map((id) =>
-              answer(world.find((one) => one.user.userId === id, never)),
+              alone(() => world.find((one) => one.user.userId === id, never)),
             ),
           ],
         };
       },
     ),
+  };
+}
+
+function found(person: Person | undefined): FoundUser {
+  return {
+    found: person !== undefined,
+    user: person?.user,
+    identities: person?.identities ?? [],
+    error: undefined,
+  };
+}
+
+function itemError({ reason, message, errcode }: Failure): ItemError {
+  return {
+    reason,
+    message: message ?? defaultMessage(reason),
+    errcode: errcode ?? '',
   };
 }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from wxident.errors import Reason
 from wxident.fake._faults import Fault, invalid
 from wxident.fake._traffic import Calls, answering
+from wxident.fake._world import Person
 from wxident.v1 import identity_service_pb2 as pb
 from wxident.v1 import types_pb2 as types
 
@@ -105,17 +109,32 @@ class UserCalls(Calls):
             raise invalid("user_ids", "has more than 500 entries")
         if request.identity_refs and request.user_ids:
             raise invalid("user_ids", "must be empty when identity_refs is not")
-        people = [
-            world.find_identity(ref, f"identity_refs[{index}]")
-            for index, ref in enumerate(request.identity_refs)
-        ] + [
-            world.find_user(user_id, f"user_ids[{index}]")
-            for index, user_id in enumerate(request.user_ids)
-        ]
         answer = pb.BatchGetUsersResponse()
-        for person in people:
-            found = answer.users.add(found=person is not None)
-            if person is not None:
-                found.user.CopyFrom(person.user)
-                found.identities.extend(person.identities.values())
+        for index, ref in enumerate(request.identity_refs):
+            with _one_of(answer) as found:
+                person = world.find_identity(ref, f"identity_refs[{index}]")
+                _fill(found, person)
+        for index, user_id in enumerate(request.user_ids):
+            with _one_of(answer) as found:
+                _fill(found, world.find_user(user_id, f"user_ids[{index}]"))
         return answer
+
+
+@contextlib.contextmanager
+def _one_of(answer: pb.BatchGetUsersResponse) -> Iterator[pb.FoundUser]:
+    """One more user of an answer; a fault is this one's alone."""
+    found = answer.users.add()
+    try:
+        yield found
+    except Fault as fault:
+        found.error.reason = fault.reason.value
+        found.error.message = fault.message
+        found.error.errcode = fault.errcode or ""
+
+
+def _fill(found: pb.FoundUser, person: Person | None) -> None:
+    if person is None:
+        return
+    found.found = True
+    found.user.CopyFrom(person.user)
+    found.identities.extend(person.identities.values())

@@ -162,7 +162,7 @@ class GetAppStatusResponse(_message.Message):
     APP_FIELD_NUMBER: _builtins.int
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     JSAPI_TICKET_FIELD_NUMBER: _builtins.int
-    BREAKER_FIELD_NUMBER: _builtins.int
+    BREAKERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def app(self) -> Global___AppInfo: ...
     @_builtins.property
@@ -172,8 +172,10 @@ class GetAppStatusResponse(_message.Message):
         """Set for an official account."""
 
     @_builtins.property
-    def breaker(self) -> Global___Breaker:
-        """Of calls to WeChat for this app from this replica."""
+    def breakers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Breaker]:
+        """Of calls to WeChat for this app from this replica: one for each endpoint
+        that has been asked, by name. While one is open, the others go on.
+        """
 
     def __init__(
         self,
@@ -181,11 +183,11 @@ class GetAppStatusResponse(_message.Message):
         app: Global___AppInfo | None = ...,
         access_token: Global___CredentialStatus | None = ...,
         jsapi_ticket: Global___CredentialStatus | None = ...,
-        breaker: Global___Breaker | None = ...,
+        breakers: _abc.Iterable[Global___Breaker] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "app", b"app", "breaker", b"breaker", "jsapi_ticket", b"jsapi_ticket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "app", b"app", "jsapi_ticket", b"jsapi_ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "app", b"app", "breaker", b"breaker", "jsapi_ticket", b"jsapi_ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "app", b"app", "breakers", b"breakers", "jsapi_ticket", b"jsapi_ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -297,7 +299,7 @@ Global___Budget: _TypeAlias = Budget  # noqa: Y015
 
 @_typing.final
 class Breaker(_message.Message):
-    """Whether calls to WeChat are made at all."""
+    """Whether calls of one of WeChat's endpoints are made at all."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -311,8 +313,9 @@ class Breaker(_message.Message):
         STATE_CLOSED: Breaker._State.ValueType  # 1
         """Calls are made."""
         STATE_OPEN: Breaker._State.ValueType  # 2
-        """WeChat could not be reached several times in a row; calls fail at once
-        with WECHAT_UNREACHABLE until retry_delay has passed.
+        """No connection was found, or no answer came in time, several times in a
+        row; calls fail at once with WECHAT_UNREACHABLE until retry_delay has
+        passed.
         """
         STATE_HALF_OPEN: Breaker._State.ValueType  # 3
         """A call is on its way to see whether WeChat answers again."""
@@ -322,15 +325,19 @@ class Breaker(_message.Message):
     STATE_CLOSED: Breaker.State.ValueType  # 1
     """Calls are made."""
     STATE_OPEN: Breaker.State.ValueType  # 2
-    """WeChat could not be reached several times in a row; calls fail at once
-    with WECHAT_UNREACHABLE until retry_delay has passed.
+    """No connection was found, or no answer came in time, several times in a
+    row; calls fail at once with WECHAT_UNREACHABLE until retry_delay has
+    passed.
     """
     STATE_HALF_OPEN: Breaker.State.ValueType  # 3
     """A call is on its way to see whether WeChat answers again."""
 
     STATE_FIELD_NUMBER: _builtins.int
     RETRY_DELAY_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
     state: Global___Breaker.State.ValueType
+    endpoint: _builtins.str
+    """The endpoint by its name in metrics and logs, such as "jscode2session"."""
     @_builtins.property
     def retry_delay(self) -> _duration_pb2.Duration:
         """Set while open."""
@@ -340,10 +347,11 @@ class Breaker(_message.Message):
         *,
         state: Global___Breaker.State.ValueType = ...,
         retry_delay: _duration_pb2.Duration | None = ...,
+        endpoint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry_delay", b"retry_delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["retry_delay", b"retry_delay", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "retry_delay", b"retry_delay", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -910,9 +910,8 @@ class BatchGetUsersRequest(_message.Message):
     """Optional. First asks WeChat about those identity_refs of official accounts
     that are known here, 100 with one call, stores what it tells of followers,
     and links unionids that come with it; so a list of followers is brought up
-    to date with a hundredth of GetUserInfo's calls. Then the call has the
-    errors of GetUserInfo with source follower, and answers nothing when one
-    comes; what was learned until then stays. Not with user_ids.
+    to date with a hundredth of GetUserInfo's calls. Where WeChat does not
+    tell, FoundUser.error says why. Not with user_ids.
     """
     @_builtins.property
     def identity_refs(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.IdentityRef]:
@@ -968,13 +967,20 @@ class FoundUser(_message.Message):
     FOUND_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     IDENTITIES_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     found: _builtins.bool
-    """False: nobody; nothing else is set."""
+    """False: nobody, or, with error, not known."""
     @_builtins.property
     def user(self) -> _types_pb2.User: ...
     @_builtins.property
     def identities(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Identity]:
         """Every identity of the user, in the order they appeared."""
+
+    @_builtins.property
+    def error(self) -> _types_pb2.ItemError:
+        """Set when this one could not be answered as it was asked. With found = true
+        only refresh_followers failed, and the rest is what was stored before.
+        """
 
     def __init__(
         self,
@@ -982,10 +988,11 @@ class FoundUser(_message.Message):
         found: _builtins.bool = ...,
         user: _types_pb2.User | None = ...,
         identities: _abc.Iterable[_types_pb2.Identity] | None = ...,
+        error: _types_pb2.ItemError | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "identities", b"identities", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "found", b"found", "identities", b"identities", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

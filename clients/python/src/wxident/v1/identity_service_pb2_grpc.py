@@ -259,8 +259,10 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetUsers(self, request, context):
-        """Finds many users at once. Who asks for nobody gets nobody.
-        Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+        """Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+        for is answered by itself: what is wrong with one is its own error.
+        Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+        CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

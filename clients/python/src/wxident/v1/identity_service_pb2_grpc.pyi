@@ -128,8 +128,10 @@ class IdentityServiceStub:
     Errors: USER_NOT_FOUND, STORE_UNAVAILABLE.
     """
     BatchGetUsers: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.BatchGetUsersRequest, _identity_service_pb2.BatchGetUsersResponse]
-    """Finds many users at once. Who asks for nobody gets nobody.
-    Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+    """Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+    for is answered by itself: what is wrong with one is its own error.
+    Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+    CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
     """
 
 @_typing.type_check_only
@@ -232,8 +234,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Errors: USER_NOT_FOUND, STORE_UNAVAILABLE.
     """
     BatchGetUsers: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.BatchGetUsersRequest, _identity_service_pb2.BatchGetUsersResponse]  # type: ignore[assignment]
-    """Finds many users at once. Who asks for nobody gets nobody.
-    Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+    """Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+    for is answered by itself: what is wrong with one is its own error.
+    Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+    CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
     """
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -417,8 +421,10 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.BatchGetUsersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.BatchGetUsersResponse, _abc.Awaitable[_identity_service_pb2.BatchGetUsersResponse]]:
-        """Finds many users at once. Who asks for nobody gets nobody.
-        Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+        """Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+        for is answered by itself: what is wrong with one is its own error.
+        Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+        CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
         """
 
 def add_IdentityServiceServicer_to_server(servicer: IdentityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -422,3 +422,36 @@ class UserInfo(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UserInfo: _TypeAlias = UserInfo  # noqa: Y015
+
+@_typing.final
+class ItemError(_message.Message):
+    """Why one thing of several that were asked for failed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ERRCODE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """The name of an ErrorReason, as in ErrorInfo: CALLER_NOT_ALLOWED and
+    APP_UNKNOWN of its app, REQUEST_INVALID of itself, or what came of asking
+    WeChat.
+    """
+    message: _builtins.str
+    """What happened and what to do, for people."""
+    errcode: _builtins.str
+    """WeChat's, where it gave one."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        errcode: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errcode", b"errcode", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemError: _TypeAlias = ItemError  # noqa: Y015

@@ -15,6 +15,7 @@ import {
   EncryptedProfile,
   Identity,
   IdentityRef,
+  ItemError,
   Phone,
   Session,
   UnionRef,
@@ -347,9 +348,8 @@ export interface BatchGetUsersRequest {
    * Optional. First asks WeChat about those identity_refs of official accounts
    * that are known here, 100 with one call, stores what it tells of followers,
    * and links unionids that come with it; so a list of followers is brought up
-   * to date with a hundredth of GetUserInfo's calls. Then the call has the
-   * errors of GetUserInfo with source follower, and answers nothing when one
-   * comes; what was learned until then stays. Not with user_ids.
+   * to date with a hundredth of GetUserInfo's calls. Where WeChat does not
+   * tell, FoundUser.error says why. Not with user_ids.
    */
   refreshFollowers: boolean;
 }
@@ -361,13 +361,18 @@ export interface BatchGetUsersResponse {
 
 /** One answer of BatchGetUsers. */
 export interface FoundUser {
-  /** False: nobody; nothing else is set. */
+  /** False: nobody, or, with error, not known. */
   found: boolean;
   user:
     | User
     | undefined;
   /** Every identity of the user, in the order they appeared. */
   identities: Identity[];
+  /**
+   * Set when this one could not be answered as it was asked. With found = true
+   * only refresh_followers failed, and the rest is what was stored before.
+   */
+  error: ItemError | undefined;
 }
 
 function createBaseLoginRequest(): LoginRequest {
@@ -3581,7 +3586,7 @@ export const BatchGetUsersResponse: MessageFns<BatchGetUsersResponse> = {
 };
 
 function createBaseFoundUser(): FoundUser {
-  return { found: false, user: undefined, identities: [] };
+  return { found: false, user: undefined, identities: [], error: undefined };
 }
 
 export const FoundUser: MessageFns<FoundUser> = {
@@ -3594,6 +3599,9 @@ export const FoundUser: MessageFns<FoundUser> = {
     }
     for (const v of message.identities) {
       Identity.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.error !== undefined) {
+      ItemError.encode(message.error, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -3635,6 +3643,14 @@ export const FoundUser: MessageFns<FoundUser> = {
             message.identities.push(Identity.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = ItemError.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3654,6 +3670,7 @@ export const FoundUser: MessageFns<FoundUser> = {
       identities: globalThis.Array.isArray(object?.identities)
         ? object.identities.map((e: any) => Identity.fromJSON(e))
         : [],
+      error: isSet(object.error) ? ItemError.fromJSON(object.error) : undefined,
     };
   },
 
@@ -3668,6 +3685,9 @@ export const FoundUser: MessageFns<FoundUser> = {
     if (message.identities?.length) {
       obj.identities = message.identities.map((e) => Identity.toJSON(e));
     }
+    if (message.error !== undefined) {
+      obj.error = ItemError.toJSON(message.error);
+    }
     return obj;
   },
 
@@ -3679,6 +3699,9 @@ export const FoundUser: MessageFns<FoundUser> = {
     message.found = object.found ?? false;
     message.user = (object.user !== undefined && object.user !== null) ? User.fromPartial(object.user) : undefined;
     message.identities = object.identities?.map((e) => Identity.fromPartial(e)) || [];
+    message.error = (object.error !== undefined && object.error !== null)
+      ? ItemError.fromPartial(object.error)
+      : undefined;
     return message;
   },
 };
@@ -3917,8 +3940,10 @@ export const IdentityServiceService = {
     responseDeserialize: (value: Buffer): GetUserResponse => GetUserResponse.decode(value),
   },
   /**
-   * Finds many users at once. Who asks for nobody gets nobody.
-   * Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+   * Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+   * for is answered by itself: what is wrong with one is its own error.
+   * Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+   * CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
    */
   batchGetUsers: {
     path: "/wxident.v1.IdentityService/BatchGetUsers" as const,
@@ -4038,8 +4063,10 @@ export interface IdentityServiceServer extends UntypedServiceImplementation {
    */
   getUser: handleUnaryCall<GetUserRequest, GetUserResponse>;
   /**
-   * Finds many users at once. Who asks for nobody gets nobody.
-   * Errors: STORE_UNAVAILABLE; with refresh_followers more, see there.
+   * Finds many users at once. Who asks for nobody gets nobody. Each thing asked
+   * for is answered by itself: what is wrong with one is its own error.
+   * Errors: REQUEST_INVALID (too many, or of both kinds), STORE_UNAVAILABLE;
+   * CALLER_NOT_ALLOWED when the caller may use no app of identity_refs.
    */
   batchGetUsers: handleUnaryCall<BatchGetUsersRequest, BatchGetUsersResponse>;
 }

@@ -339,6 +339,20 @@ export interface UserInfo {
   tagIds: bigint[];
 }
 
+/** Why one thing of several that were asked for failed. */
+export interface ItemError {
+  /**
+   * The name of an ErrorReason, as in ErrorInfo: CALLER_NOT_ALLOWED and
+   * APP_UNKNOWN of its app, REQUEST_INVALID of itself, or what came of asking
+   * WeChat.
+   */
+  reason: string;
+  /** What happened and what to do, for people. */
+  message: string;
+  /** WeChat's, where it gave one. */
+  errcode: string;
+}
+
 function createBaseUser(): User {
   return { userId: "", createTime: undefined, phoneLinked: false };
 }
@@ -1556,6 +1570,107 @@ export const UserInfo: MessageFns<UserInfo> = {
     message.remark = object.remark ?? "";
     message.groupId = (object.groupId !== undefined && object.groupId !== null) ? BigInt(object.groupId) : 0n;
     message.tagIds = object.tagIds?.map((e) => BigInt(e)) || [];
+    return message;
+  },
+};
+
+function createBaseItemError(): ItemError {
+  return { reason: "", message: "", errcode: "" };
+}
+
+export const ItemError: MessageFns<ItemError> = {
+  encode(message: ItemError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.errcode !== "") {
+      writer.uint32(26).string(message.errcode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ItemError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseItemError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.errcode = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ItemError {
+    return {
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      errcode: isSet(object.errcode) ? globalThis.String(object.errcode) : "",
+    };
+  },
+
+  toJSON(message: ItemError): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.errcode !== "") {
+      obj.errcode = message.errcode;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ItemError>): ItemError {
+    return ItemError.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ItemError>): ItemError {
+    const message = createBaseItemError();
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
+    message.errcode = object.errcode ?? "";
     return message;
   },
 };

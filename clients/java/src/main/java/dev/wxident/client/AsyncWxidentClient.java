@@ -224,7 +224,8 @@ public final class AsyncWxidentClient {
   }
 
   /**
-   * Finds many users at once. Who asks for nobody gets nobody.
+   * Finds many users at once. Who asks for nobody gets nobody. What is wrong with one is the
+   * {@code error} of its answer, not of the call.
    *
    * <p>Default deadline: 3 s, and 10 s with refresh_followers.
    *

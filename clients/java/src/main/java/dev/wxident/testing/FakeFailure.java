@@ -2,10 +2,12 @@ package dev.wxident.testing;
 
 import com.google.protobuf.Any;
 import com.google.protobuf.Duration;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import dev.wxident.client.Reason;
+import dev.wxident.v1.ItemError;
 import io.grpc.Metadata;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
@@ -56,6 +58,24 @@ final class FakeFailure {
                   .build());
     }
     return make(reason, "as the test asked for; " + reason.advice(), metadata, wait, "-1");
+  }
+
+  /** A failure as an answer about several things tells it of one. */
+  static ItemError item(StatusRuntimeException failure) {
+    com.google.rpc.Status status = StatusProto.fromThrowable(failure);
+    ItemError.Builder item = ItemError.newBuilder().setMessage(status.getMessage());
+    for (Any detail : status.getDetailsList()) {
+      if (detail.is(ErrorInfo.class)) {
+        try {
+          ErrorInfo info = detail.unpack(ErrorInfo.class);
+          item.setReason(info.getReason());
+          item.setErrcode(info.getMetadataOrDefault("errcode", ""));
+        } catch (InvalidProtocolBufferException e) {
+          throw new IllegalStateException("this class packed it", e);
+        }
+      }
+    }
+    return item.build();
   }
 
   private static StatusRuntimeException make(

@@ -22,6 +22,7 @@ import dev.wxident.v1.GetUserInfoResponse;
 import dev.wxident.v1.GetUserRequest;
 import dev.wxident.v1.GetUserResponse;
 import dev.wxident.v1.Identity;
+import dev.wxident.v1.IdentityRef;
 import dev.wxident.v1.IdentityServiceGrpc;
 import dev.wxident.v1.LoginRequest;
 import dev.wxident.v1.LoginResponse;
@@ -461,15 +462,28 @@ final class FakeIdentityService extends IdentityServiceGrpc.IdentityServiceImplB
         observer,
         () -> {
           BatchGetUsersResponse.Builder response = BatchGetUsersResponse.newBuilder();
-          request.getIdentityRefsList().forEach(ref -> requireApp(ref.getAppId()));
-          request
-              .getIdentityRefsList()
-              .forEach(ref -> response.addUsers(found(fake.people().byIdentity(ref))));
-          request
-              .getUserIdsList()
-              .forEach(id -> response.addUsers(found(fake.people().byUserId(uuid(id)))));
+          for (IdentityRef ref : request.getIdentityRefsList()) {
+            response.addUsers(
+                foundAlone(
+                    () -> {
+                      requireApp(ref.getAppId());
+                      return fake.people().byIdentity(ref);
+                    }));
+          }
+          for (String id : request.getUserIdsList()) {
+            response.addUsers(foundAlone(() -> fake.people().byUserId(uuid(id))));
+          }
           return response.build();
         });
+  }
+
+  /** What is wrong with one of several is its own error. */
+  private FoundUser foundAlone(Supplier<Optional<FakePeople.Person>> look) {
+    try {
+      return found(look.get());
+    } catch (StatusRuntimeException e) {
+      return FoundUser.newBuilder().setError(FakeFailure.item(e)).build();
+    }
   }
 
   private FoundUser found(Optional<FakePeople.Person> person) {

@@ -267,11 +267,21 @@ class FakeWxidentTest {
                 .build());
     assertFalse(found.getUsers(0).getFound());
     assertEquals(alice.userId(), found.getUsers(1).getUser().getUserId());
-    assertEquals(
-        Reason.REQUEST_INVALID,
-        refused(
-            () ->
-                client.batchGetUsers(BatchGetUsersRequest.newBuilder().addUserIds("x").build())));
+  }
+
+  @Test
+  void whatIsWrongWithOneIsItsOwnError() {
+    login(alice);
+    BatchGetUsersResponse found =
+        client.batchGetUsers(
+            BatchGetUsersRequest.newBuilder()
+                .addUserIds("x")
+                .addUserIds(alice.userId())
+                .build());
+    assertFalse(found.getUsers(0).getFound());
+    assertEquals("REQUEST_INVALID", found.getUsers(0).getError().getReason());
+    assertTrue(found.getUsers(1).getFound());
+    assertFalse(found.getUsers(1).hasError());
   }
 
   @Test
