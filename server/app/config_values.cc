@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "server/store/postgres/pg_link.h"
+#include "server/store/postgres/pg_url.h"
 
 namespace wxident {
 namespace {
@@ -234,7 +234,7 @@ std::string DatabaseUrlProblem(absl::string_view url) {
 }
 
 std::string DatabaseLinkProblem(const std::string& url) {
-  const absl::StatusOr<PgLink> link = ParsePgLink(url);
+  const absl::StatusOr<PgUrl> link = ParsePgUrl(url);
   if (!link.ok()) return std::string(link.status().message());
   if (!link->service.empty())
     return "names a service, whose file could change the rest; write all of it "
@@ -249,7 +249,7 @@ std::string DatabaseLinkProblem(const std::string& url) {
 }
 
 std::string DatabaseCaFile(const std::string& url) {
-  const absl::StatusOr<PgLink> link = ParsePgLink(url);
+  const absl::StatusOr<PgUrl> link = ParsePgUrl(url);
   return link.ok() ? link->ssl_root_cert : "";
 }
 

@@ -23,7 +23,7 @@ absl::Status ReadTimes(SqlSession& session,
 }  // namespace
 
 PgClock::PgClock(PgPool& pool)
-    : read_(AddPgOperation<Nothing, absl::Time>(pool, "read_clock",
+    : read_(AddPgOperation<Nothing, absl::Time>(pool, PgPool::Access::kRead, "read_clock",
                                                 &ReadTimes)) {}
 
 void PgClock::Read(Deadline deadline, Done<absl::Time> done) {

@@ -1,4 +1,4 @@
-#include "server/store/postgres/pg_link.h"
+#include "server/store/postgres/pg_url.h"
 
 #include <postgresql/libpq-fe.h>
 
@@ -10,7 +10,7 @@
 
 namespace wxident {
 
-absl::StatusOr<PgLink> ParsePgLink(const std::string& url) {
+absl::StatusOr<PgUrl> ParsePgUrl(const std::string& url) {
   PQconninfoOption* parsed = PQconninfoParse(url.c_str(), nullptr);
   if (parsed == nullptr)
     return absl::InvalidArgumentError(
@@ -20,7 +20,7 @@ absl::StatusOr<PgLink> ParsePgLink(const std::string& url) {
     if (o->val != nullptr) settings[o->keyword] = o->val;
   PQconninfoFree(parsed);
 
-  PgLink link{.hosts = absl::StrSplit(settings["host"], ','),
+  PgUrl link{.hosts = absl::StrSplit(settings["host"], ','),
               .ssl_mode = settings["sslmode"],
               .ssl_root_cert = settings["sslrootcert"],
               .service = settings["service"]};

@@ -1,4 +1,4 @@
-#include "server/store/postgres/pg_link.h"
+#include "server/store/postgres/pg_url.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,12 +15,12 @@ namespace {
 using ::testing::ElementsAre;
 
 std::vector<std::string> HostsOf(const std::string& url) {
-  const absl::StatusOr<PgLink> link = ParsePgLink(url);
+  const absl::StatusOr<PgUrl> link = ParsePgUrl(url);
   EXPECT_TRUE(link.ok()) << url;
   return link.ok() ? link->hosts : std::vector<std::string>();
 }
 
-TEST(PgLinkTest, KnowsEachServerThatMayBeTried) {
+TEST(PgUrlTest, KnowsEachServerThatMayBeTried) {
   EXPECT_THAT(HostsOf("postgresql://u@db.example:5432/d"),
               ElementsAre("db.example"));
   EXPECT_THAT(HostsOf("postgres://u@[::1]/d"), ElementsAre("::1"));
@@ -42,8 +42,8 @@ TEST(PgLinkTest, KnowsEachServerThatMayBeTried) {
               ElementsAre("192.0.2.1", "192.0.2.2"));
 }
 
-TEST(PgLinkTest, KnowsHowItIsProtected) {
-  const absl::StatusOr<PgLink> link = ParsePgLink(
+TEST(PgUrlTest, KnowsHowItIsProtected) {
+  const absl::StatusOr<PgUrl> link = ParsePgUrl(
       "postgresql://u@a/d?sslmode=verify-full&sslrootcert=/etc/ca.crt&"
       "service=s");
   ASSERT_TRUE(link.ok()) << link.status();
@@ -51,16 +51,16 @@ TEST(PgLinkTest, KnowsHowItIsProtected) {
   EXPECT_EQ(link->ssl_root_cert, "/etc/ca.crt");
   EXPECT_EQ(link->service, "s");
   // The last one holds.
-  EXPECT_EQ(ParsePgLink("postgresql://a/d?sslmode=verify-full&sslmode=prefer")
+  EXPECT_EQ(ParsePgUrl("postgresql://a/d?sslmode=verify-full&sslmode=prefer")
                 ->ssl_mode,
             "prefer");
 }
 
-TEST(PgLinkTest, TheEnvironmentSaysNothing) {
+TEST(PgUrlTest, TheEnvironmentSaysNothing) {
   for (const char* name :
        {"PGHOST", "PGHOSTADDR", "PGSSLMODE", "PGSSLROOTCERT", "PGSERVICE"})
     setenv(name, "verify-full", 1);
-  const absl::StatusOr<PgLink> link = ParsePgLink("postgresql:///d");
+  const absl::StatusOr<PgUrl> link = ParsePgUrl("postgresql:///d");
   ASSERT_TRUE(link.ok()) << link.status();
   EXPECT_THAT(link->hosts, ElementsAre(""));
   EXPECT_EQ(link->ssl_mode, "");
@@ -68,9 +68,9 @@ TEST(PgLinkTest, TheEnvironmentSaysNothing) {
   EXPECT_EQ(link->service, "");
 }
 
-TEST(PgLinkTest, WhatLibpqCannotReadIsNotRepeated) {
+TEST(PgUrlTest, WhatLibpqCannotReadIsNotRepeated) {
   const absl::Status status =
-      ParsePgLink("postgresql://u@a/d?canary=hunter2").status();
+      ParsePgUrl("postgresql://u@a/d?canary=hunter2").status();
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(
       std::string(status.message()),

@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_STORE_POSTGRES_PG_LINK_H_
-#define WXIDENT_SERVER_STORE_POSTGRES_PG_LINK_H_
+#ifndef WXIDENT_SERVER_STORE_POSTGRES_PG_URL_H_
+#define WXIDENT_SERVER_STORE_POSTGRES_PG_URL_H_
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@ namespace wxident {
 
 // Where a connection URI leads, as libpq reads it, and how it is protected.
 // What the URI does not say is empty.
-struct PgLink {
+struct PgUrl {
   // One for each server that may be tried: an address or a name, the folder of
   // a Unix socket ("/...", "@..."), or "" for the one that libpq knows.
   std::vector<std::string> hosts;
@@ -23,8 +23,8 @@ struct PgLink {
 
 // Errors: kInvalidArgument, without a word of the URI, when libpq cannot read
 // it.
-absl::StatusOr<PgLink> ParsePgLink(const std::string& url);
+absl::StatusOr<PgUrl> ParsePgUrl(const std::string& url);
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_STORE_POSTGRES_PG_LINK_H_
+#endif  // WXIDENT_SERVER_STORE_POSTGRES_PG_URL_H_
