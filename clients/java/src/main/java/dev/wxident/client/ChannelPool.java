@@ -141,6 +141,9 @@ final class ChannelPool extends Channel {
 
     @Override
     public void start(Listener<A> listener, Metadata headers) {
+      if (call != null) {
+        throw new IllegalStateException("the call has started already");
+      }
       Member member = take();
       try {
         call = member.channel.newCall(method, options);
