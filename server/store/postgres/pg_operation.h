@@ -22,7 +22,7 @@ struct Nothing {};
 
 inline Done<Nothing> WithNothing(DoneStatus done) {
   return [done = std::move(done)](absl::StatusOr<Nothing> result) mutable {
-    std::move(done)(result.status());
+    std::move(done)(std::move(result).status());
   };
 }
 
@@ -37,7 +37,9 @@ struct PgItem final : PgPool::Job {
     std::move(done)(std::move(out));
     return status;
   }
-  void Fail(absl::Status status) override { std::move(done)(status); }
+  void Fail(absl::Status status) override {
+    std::move(done)(std::move(status));
+  }
 
   In in;
   // An item that a run forgets must not look like success.

@@ -186,7 +186,9 @@ TEST_F(HangingWritesTest, ADatabaseThatWasAwayIsAnotherOne) {
   Op& lost = AddRead(*pool_, [](SqlSession&, const Items&) {
     return absl::UnavailableError("lost");
   });
-  EXPECT_FALSE(Ask(lost).ok());
+  do {
+    EXPECT_FALSE(Ask(lost).ok());
+  } while (database_.open > 3);
   database_.reachable = true;
   clock_.Advance(absl::Seconds(1));
   EXPECT_TRUE(Ask(*read_).ok());

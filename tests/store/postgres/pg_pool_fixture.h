@@ -144,7 +144,10 @@ class PgPoolTest : public ::testing::Test {
   absl::Status AskPing(PgPool& pool) {
     Answers one;
     pool.Ping(Soon(), [done = one.Next()](absl::Status status) mutable {
-      std::move(done)(status.ok() ? absl::StatusOr<int>(1) : status);
+      if (status.ok())
+        std::move(done)(1);
+      else
+        std::move(done)(std::move(status));
     });
     return one.Await(1)[0].status();
   }
