@@ -21,7 +21,7 @@ constexpr int kLooks = 20;
 
 // Erasing takes locks in no order that the others keep, so it is the one that
 // gives way: it waits far less than the others do (lock_timeout in
-// pg_connector.cc), and then lets everything go and begins again.
+// docs/database-roles.sql), and then lets everything go and begins again.
 constexpr char kGiveWay[] = "SET LOCAL lock_timeout = '30ms'";
 
 // As in merge_users.cc, FOR UPDATE makes whoever would add something wait, or

@@ -1,9 +1,9 @@
 // How a PgPool runs a batch, and what it learns of the database thereby.
 
-#include <algorithm>
-#include <chrono>
-#include <optional>
 #include <random>
+#include <string>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
@@ -14,8 +14,9 @@ namespace wxident {
 namespace {
 
 constexpr int kConflictRuns = 3;
-// How long a batch that meets others' locks may occupy its worker.
-constexpr absl::Duration kConflictsFor = absl::Seconds(2);
+// How long a batch that must run one by one may occupy its worker, until those
+// that are left fail: each may wait for a lock.
+constexpr absl::Duration kOneByOneFor = absl::Seconds(2);
 
 const char* NameOf(PgPool::Access access) {
   return access == PgPool::Access::kRead ? "reads" : "writes";
@@ -48,10 +49,12 @@ void PgPool::Serve(Batch batch) {
         jobs.size() > 1 &&
         (absl::IsInvalidArgument(status) || absl::IsAborted(status));
     for (Job* job : jobs) {
-      const bool again =
-          one_by_one && (absl::IsInvalidArgument(status) ||
-                         clock_.Monotonic() - began < kConflictsFor);
-      Finish(operation, *job, again ? Run(batch, {job}) : status);
+      if (!one_by_one)
+        Finish(operation, *job, status);
+      else if (clock_.Monotonic() - began < kOneByOneFor)
+        Finish(operation, *job, Run(batch, {job}));
+      else
+        Fail(operation, *job, StoreUnavailable());
     }
   }
   std::lock_guard<std::mutex> lock(mutex_);
@@ -152,6 +155,7 @@ void PgPool::ProbeWritable(std::unique_lock<std::mutex>& lock) {
     if (writable.ok()) {
       const bool back = read_only_;
       read_only_ = false;
+      writable_.Succeed();
       links_.Renew();
       link.age = links_.age();
       links_.GiveBack(std::move(link), clock_.Monotonic());

@@ -83,6 +83,27 @@ TEST_F(PgPoolTest, WhatIsNotNeededForAMinuteIsClosedButForOne) {
   EXPECT_EQ(database_.connects, 4);
 }
 
+// A locked table, where each run waits for its lock_timeout.
+TEST_F(PgPoolTest, ABatchThatMeetsLocksHoldsItsWorkerForSecondsOnly) {
+  Gate gate;
+  std::atomic<int> runs = 0;
+  auto pool = MakePool(1);
+  Op& op = AddRead(*pool, [&](SqlSession&, const Items&) -> absl::Status {
+    if (runs++ == 0) gate.Pass();
+    clock_.Advance(absl::Milliseconds(200));
+    return absl::AbortedError("55P03");
+  });
+  const Deadline late = Deadline::After(absl::Minutes(1), clock_);
+  op.Submit(0, late, answers_.Next());
+  gate.AwaitWaiters(1);
+  for (int i = 0; i < 64; ++i) op.Submit(i, late, answers_.Next());
+  gate.Open();
+  for (const auto& answer : answers_.Await(65))
+    EXPECT_TRUE(IsStoreUnavailable(answer.status()));
+  // 0.8 s for the first, 0.8 s for all others together, then two of them.
+  EXPECT_EQ(runs, 4 + 4 + 2 * 4);
+}
+
 TEST_F(PgPoolTest, WhoseDeadlinePassesInTheQueueIsToldSoThen) {
   Gate gate;
   auto pool = MakePool(1);
