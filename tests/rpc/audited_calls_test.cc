@@ -13,6 +13,7 @@
 #include <future>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -122,12 +123,22 @@ TEST_F(AuditedCallsTest, EachTokenOfAStreamHasItsLine) {
   EXPECT_EQ(LinesOf("WatchAccessToken"), 2);
 }
 
-TEST_F(AuditedCallsTest, EveryMethodOfTheListExists) {
+// Whoever adds a method says whether it is audited.
+TEST_F(AuditedCallsTest, TheListNamesEveryMethodOnceAndNoOther) {
+  std::multiset<std::string> listed;
   int audited = 0;
-  for (const std::string& method : AllMethods())
-    audited += AuditedAs(method) != Audited::kNo;
+  for (const auto& [name, as] : AuditedMethods()) {
+    listed.insert(std::string(name));
+    EXPECT_EQ(AuditedAs(name), as) << name;
+    audited += as != Audited::kNo;
+  }
+  const std::set<std::string> methods = AllMethods();
+  EXPECT_EQ(listed, std::multiset<std::string>(methods.begin(), methods.end()));
   EXPECT_EQ(audited, 12);
-  EXPECT_EQ(AuditedAs("ValidateSession"), Audited::kNo);
+}
+
+TEST_F(AuditedCallsTest, WhatIsNotListedIsAudited) {
+  EXPECT_EQ(AuditedAs("ExportEverything"), Audited::kBeforeTheAnswer);
 }
 
 // A log whose file hangs until the test reads it.
