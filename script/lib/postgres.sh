@@ -3,7 +3,7 @@
 # benchmarks. Never the machine's own cluster.
 #
 #   script/lib/postgres.sh start DIR [--fast] [--owner PID]
-#   script/lib/postgres.sh migrate DIR
+#   script/lib/postgres.sh migrate DIR [VERSION]
 #   script/lib/postgres.sh superuser DIR SQL
 #   script/lib/postgres.sh standby DIR NEW_DIR [--owner PID]
 #   script/lib/postgres.sh promote DIR
@@ -16,7 +16,8 @@
 #          it ended.
 # migrate  applies migrations/ with $WXIDENT_TOOLS_DIR/bin/dbmate, as the owner,
 #          and then docs/database-roles.sql; DIR/server_url is then the
-#          connection URI of the server's role.
+#          connection URI of the server's role. With VERSION no migration after
+#          it, and no roles, which are for the whole schema.
 # superuser  runs statements in the database wxident as the superuser, each on
 #          its own.
 # standby  makes a hot standby of DIR's cluster, application_name "standby". Its
@@ -176,14 +177,27 @@ wx_pg_make_home() {
 }
 
 wx_pg_migrate() {
-  local dir=$1 url root dbmate
+  local dir=$1 version=${2:-} url root dbmate migrations file name
   root=$(wx_pg_root)
   dbmate=${WXIDENT_TOOLS_DIR:-$root/.tools}/bin/dbmate
   [[ -x $dbmate ]] ||
     wx_pg_fail "no dbmate at $dbmate: run script/bootstrap" || return 1
   url=$(cat "$dir/url") || return 1
-  "$dbmate" --url "$url" --no-dump-schema --migrations-dir "$root/migrations" \
+  migrations=$root/migrations
+  if [[ -n $version ]]; then
+    migrations=$dir/migrations
+    mkdir "$migrations" || return 1
+    for file in "$root"/migrations/*.sql; do
+      name=$(basename "$file")
+      [[ ${name%%_*} > $version ]] || cp "$file" "$migrations/" || return 1
+    done
+  fi
+  "$dbmate" --url "$url" --no-dump-schema --migrations-dir "$migrations" \
     migrate || return 1
+  if [[ -n $version ]]; then
+    rm -r "$migrations"
+    return 0
+  fi
   # From here, for the superuser may not be able to read it.
   wx_pg_superuser "$dir" wxident <"$root/docs/database-roles.sql" || return 1
   echo "${url/wxident@/wxident_server@}" >"$dir/server_url"

@@ -43,6 +43,22 @@ std::vector<pid_t> ChildrenOf(pid_t parent) {
 
 absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::Start(
     Durability durability) {
+  WX_ASSIGN_OR_RETURN(std::unique_ptr<PrivatePostgres> made,
+                      StartEmpty(durability));
+  WX_RETURN_IF_ERROR(made->Migrate());
+  return made;
+}
+
+absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::StartAt(
+    const std::string& version) {
+  WX_ASSIGN_OR_RETURN(std::unique_ptr<PrivatePostgres> made,
+                      StartEmpty(Durability::kNone));
+  WX_RETURN_IF_ERROR(made->Run({"migrate", made->folder_, version}));
+  return made;
+}
+
+absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::StartEmpty(
+    Durability durability) {
   const char* base = getenv("TEST_TMPDIR");
   std::string folder =
       absl::StrCat(base != nullptr ? base : "/tmp", "/postgres.XXXXXX");
@@ -53,7 +69,6 @@ absl::StatusOr<std::unique_ptr<PrivatePostgres>> PrivatePostgres::Start(
                                     absl::StrCat(getpid())};
   if (durability == Durability::kNone) start.push_back("--fast");
   WX_RETURN_IF_ERROR(made->Run(start));
-  WX_RETURN_IF_ERROR(made->Run({"migrate", folder}));
   WX_RETURN_IF_ERROR(made->ReadFiles());
   return made;
 }
@@ -70,12 +85,18 @@ PrivatePostgres::StartStandby() {
 
 absl::Status PrivatePostgres::ReadFiles() {
   std::ifstream owner(folder_ + "/url");
-  std::ifstream server(folder_ + "/server_url");
   std::ifstream port(folder_ + "/port");
-  if (!std::getline(owner, url_) || !std::getline(server, server_url_) ||
-      !(port >> port_))
+  if (!std::getline(owner, url_) || !(port >> port_))
     return absl::InternalError("the cluster has no url or no port");
+  // None while there is no schema.
+  std::ifstream server(folder_ + "/server_url");
+  std::getline(server, server_url_);
   return absl::OkStatus();
+}
+
+absl::Status PrivatePostgres::Migrate() {
+  WX_RETURN_IF_ERROR(Run({"migrate", folder_}));
+  return ReadFiles();
 }
 
 absl::Status PrivatePostgres::Superuser(const std::string& sql) {

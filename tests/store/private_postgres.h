@@ -22,6 +22,11 @@ class PrivatePostgres {
   // Starts it and applies migrations/.
   static absl::StatusOr<std::unique_ptr<PrivatePostgres>> Start(
       Durability durability = Durability::kNone);
+  // Starts it with the schema as it was after the migration `version`. The
+  // server's role comes with the rest: Migrate.
+  static absl::StatusOr<std::unique_ptr<PrivatePostgres>> StartAt(
+      const std::string& version);
+  absl::Status Migrate();
   ~PrivatePostgres();
 
   // Connection URIs for libpq: of the role that owns the schema, and of the
@@ -55,6 +60,9 @@ class PrivatePostgres {
 
  private:
   explicit PrivatePostgres(std::string folder) : folder_(std::move(folder)) {}
+  // A running cluster without a schema.
+  static absl::StatusOr<std::unique_ptr<PrivatePostgres>> StartEmpty(
+      Durability durability);
   absl::Status Run(const std::vector<std::string>& arguments);
   absl::Status ReadFiles();
   std::string Home() const;
