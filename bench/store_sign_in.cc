@@ -22,6 +22,7 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/identity/ids.h"
+#include "server/identity/session_token.h"
 #include "server/store/postgres/pg_connector.h"
 #include "server/store/postgres/pg_identity_store.h"
 #include "server/store/postgres/pg_pool.h"
@@ -50,8 +51,9 @@ SignIn Login(int64_t person) {
                  absl::StrCat("unionid", person)};
   in.open_platform_account = "account";
   in.new_user_id = NewUserId(SystemClock().Now(), SystemRandom());
-  in.session_token = NewSessionToken(SystemRandom());
-  in.session_token_hash = *SessionTokenHash(in.session_token.Expose());
+  in.token_salt = NewTokenSalt(SystemRandom());
+  in.session_token_hash =
+      *SessionTokenHash(LoginToken(in.token_salt, Secret("a code")).Expose());
   in.code_hash = SystemRandom().Bytes(32);
   in.session_ttl = absl::Hours(1);
   in.session_key = Secret("0123456789abcdef0123456=");

@@ -77,8 +77,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 -- What has happened stays, and is for others to read; a key's canary stays.
 GRANT INSERT ON user_events TO wxident_server;
 GRANT SELECT, INSERT, UPDATE ON key_canaries TO wxident_server;
--- dbmate's: which migrations have been applied.
-GRANT SELECT ON schema_migrations TO wxident_server;
+-- dbmate's: which migrations have been applied. And which servers those allow.
+GRANT SELECT ON schema_migrations, schema_compatibility TO wxident_server;
 
 -- Tables of later migrations, until this file is run again: a server of the
 -- next release may start the moment they are there.

@@ -64,8 +64,9 @@ LAYERS = {
 
 # What single files, by their names without .h or .cc, may include on top.
 FILES = {
-    # Ids are random and tokens are kept as hashes.
-    "server/identity/ids": ["server/crypto"],
+    # Ids are random, tokens are derived and kept as hashes.
+    "server/identity/ids": ["server/crypto/random.h"],
+    "server/identity/session_token": ["server/crypto"],
     # It is about keys.
     "server/store/key_store": ["server/crypto/key_ring.h"],
 }

@@ -5,17 +5,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "server/crypto/base64.h"
-#include "server/crypto/hash.h"
 
 namespace wxident {
-namespace {
-
-constexpr absl::string_view kTokenPrefix = "wxs1_";
-constexpr size_t kTokenBytes = 32;
-constexpr size_t kTokenSize = 48;
-
-}  // namespace
 
 std::string NewUserId(absl::Time now, Random& random) {
   std::string bytes = random.Bytes(16);
@@ -39,19 +30,6 @@ bool IsUuid(absl::string_view text) {
       return false;
   }
   return true;
-}
-
-Secret NewSessionToken(Random& random) {
-  return Secret(
-      absl::StrCat(kTokenPrefix, Base64UrlEncode(random.Bytes(kTokenBytes))));
-}
-
-std::optional<std::string> SessionTokenHash(absl::string_view token) {
-  if (token.size() != kTokenSize ||
-      token.substr(0, kTokenPrefix.size()) != kTokenPrefix ||
-      !IsWechatId(token, kTokenSize))
-    return std::nullopt;
-  return Sha256(token);
 }
 
 bool IsWechatId(absl::string_view text, size_t max_size) {

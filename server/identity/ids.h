@@ -1,13 +1,11 @@
 #ifndef WXIDENT_SERVER_IDENTITY_IDS_H_
 #define WXIDENT_SERVER_IDENTITY_IDS_H_
 
-#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/crypto/random.h"
-#include "server/crypto/secret.h"
 
 namespace wxident {
 
@@ -17,14 +15,6 @@ std::string NewUserId(absl::Time now, Random& random);
 
 // Whether `text` is a UUID in lower-case text form, of any version.
 bool IsUuid(absl::string_view text);
-
-// A new session token: "wxs1_" and 32 random bytes in base64url, 48 characters
-// in all.
-Secret NewSessionToken(Random& random);
-
-// The SHA-256 of a token, 32 raw bytes: the only form in which it is stored.
-// nullopt for what cannot be a token of ours.
-std::optional<std::string> SessionTokenHash(absl::string_view token);
 
 // WeChat's alphabet for ids and codes: A-Z, a-z, 0-9, '_' and '-'; 1 to
 // `max_size` characters.

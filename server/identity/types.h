@@ -2,6 +2,7 @@
 #define WXIDENT_SERVER_IDENTITY_TYPES_H_
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct User {
   // A UUID, lower case.
   std::string user_id;
   absl::Time created_at;
+  // Whether a phone is stored of one of the identities that this comes with:
+  // those that are listed, or the user's in the app of a session or identity.
+  // What one app has learned is no other app's to know.
   bool phone_linked = false;
 };
 
@@ -30,6 +34,8 @@ struct UserWithIdentities {
   User user;
   // In the order they appeared.
   std::vector<Identity> identities;
+  // Those in whose apps a phone of the user is stored.
+  std::set<std::string> apps_with_phone;
 };
 
 // A login state of ours.

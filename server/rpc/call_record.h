@@ -34,6 +34,9 @@ class CallRecord {
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return deadline_; }
 
+  // Who calls (Callers::Identify), once admitted.
+  const std::string& caller() const { return caller_; }
+
   // Whether the caller may call this method at all; to be asked first, once.
   // Errors: CALLER_UNAUTHENTICATED and those of AccessControl::Admit.
   absl::Status Admit();

@@ -53,7 +53,6 @@ class EraseUserCall final : public UnaryCall {
   void OnErased(absl::StatusOr<std::optional<Erased>> erased) {
     // Also after a failure, which may hide that it took effect.
     services_.session_checks.ForgetAll();
-    services_.logins.ForgetAnswers();
     if (!erased.ok()) return Fail(erased.status());
     if (!erased->has_value()) return Fail(UserUnknownError());
     Log(LogLevel::kInfo, "user erased", {{"user_id", (*erased)->user_id}});

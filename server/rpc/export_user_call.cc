@@ -22,6 +22,7 @@ void FillExported(const ExportedIdentity& identity,
     Fill(session.created_at, *exported.mutable_create_time());
     Fill(session.expires_at, *exported.mutable_expire_time());
   }
+  message.set_session_count(identity.session_count);
 }
 
 class ExportUserCall final : public UnaryCall {

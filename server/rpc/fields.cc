@@ -10,6 +10,7 @@
 #include "server/crypto/base64.h"
 #include "server/identity/error.h"
 #include "server/identity/ids.h"
+#include "server/identity/session_token.h"
 
 namespace wxident {
 namespace {
@@ -122,7 +123,11 @@ void KeepAllowed(CallRecord& call, std::optional<UserWithIdentities>& found) {
                                     return !call.Allows(identity.app_id);
                                   }),
                    identities.end());
-  if (identities.empty()) found.reset();
+  if (identities.empty()) return found.reset();
+  found->user.phone_linked = std::any_of(
+      identities.begin(), identities.end(), [&](const Identity& identity) {
+        return found->apps_with_phone.count(identity.app_id) > 0;
+      });
 }
 
 absl::StatusOr<std::string> Base64Field(absl::string_view path,

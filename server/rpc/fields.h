@@ -58,7 +58,8 @@ absl::StatusOr<const App*> MiniProgramOf(CallRecord& call,
                                          const std::optional<Session>& session);
 
 // Takes out of `found` what the caller may not see: identities of apps that it
-// may not call the method for, and a user who is left with none.
+// may not call the method for, that a phone is stored of one of those, and a
+// user who is left with none.
 void KeepAllowed(CallRecord& call, std::optional<UserWithIdentities>& found);
 
 // Base64 text of at least 1 and at most `max_size` characters, decoded.

@@ -28,7 +28,8 @@ class LoginCall final : public UnaryCall {
     if (!code.ok()) return Fail(code.status());
     absl::StatusOr<absl::Duration> ttl = SessionTtl();
     if (!ttl.ok()) return Fail(ttl.status());
-    services_.logins.Login(**app, *std::move(code), *ttl, deadline(),
+    services_.logins.Login(**app, record_.caller(), *std::move(code), *ttl,
+                           deadline(),
                            [this](absl::StatusOr<CodeLogins::Answer> answer) {
                              OnLoggedIn(std::move(answer));
                            });

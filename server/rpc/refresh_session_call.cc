@@ -2,7 +2,7 @@
 #include <string>
 #include <utility>
 
-#include "server/identity/ids.h"
+#include "server/identity/session_token.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
@@ -46,12 +46,10 @@ class RefreshSessionCall final : public UnaryCall {
   }
 
   void Refresh() {
-    Secret token = NewSessionToken(services_.random);
-    std::string new_hash = *SessionTokenHash(token.Expose());
     services_.session_checks.Refresh(
-        {.token_hash = std::move(hash_),
-         .new_token = std::move(token),
-         .new_token_hash = std::move(new_hash),
+        {.token = Secret(request_.session_token()),
+         .token_hash = std::move(hash_),
+         .salt = NewTokenSalt(services_.random),
          .overlap = services_.session_refresh_overlap,
          .max_age = services_.session_max_age},
         deadline(),

@@ -10,6 +10,7 @@
 #include "server/crypto/hash.h"
 #include "server/identity/error.h"
 #include "server/identity/ids.h"
+#include "server/identity/session_token.h"
 
 namespace wxident {
 namespace {
@@ -17,8 +18,8 @@ namespace {
 // How long WeChat's codes live; after that WeChat itself refuses a code.
 constexpr absl::Duration kMemory = absl::Minutes(5);
 
-// About 100 MB of answers. Beyond it the oldest are forgotten first; WeChat
-// then says that they have been used, and the store has their answers.
+// About 60 MB. Beyond it the oldest are forgotten first; WeChat then says that
+// they have been used, and the store has their answers.
 constexpr size_t kMaxExchanges = 200'000;
 
 // Between looks for another replica's answer: it is stored as soon as that
@@ -52,12 +53,22 @@ bool OutcomeIsLost(const absl::Status& error) {
          absl::IsResourceExhausted(error);
 }
 
-absl::Status LostOutcomeError() {
-  return Error(
-             Reason::kLoginCodeConsumed,
-             "this code was sent to WeChat before and its outcome is no longer "
-             "known; get a new one")
+// The caller last: the others have no line break.
+std::string CodeHash(const App& app, absl::string_view caller,
+                     const Secret& code) {
+  const Secret text(
+      absl::StrCat(app.app_id, "\n", code.Expose(), "\n", caller));
+  return Sha256(text.Expose());
+}
+
+absl::Status ConsumedError(absl::string_view why) {
+  return Error(Reason::kLoginCodeConsumed,
+               absl::StrCat("this code was ", why, "; get a new one"))
       .ToStatus();
+}
+// Once a code has been answered, the store alone says whether it is again.
+absl::Status EndedError() {
+  return ConsumedError("used before and the session that it opened has ended");
 }
 
 }  // namespace
@@ -70,7 +81,7 @@ struct CodeLogins::Exchange {
   };
 
   // In the order of time. A busy exchange (AtWechat, AtStore, Looking) has
-  // waiters; the others have none.
+  // waiters and their code; the others have neither.
   struct AtWechat {};
   struct AtStore {
     SignIn sign_in;
@@ -79,23 +90,40 @@ struct CodeLogins::Exchange {
   struct Unrecorded {
     SignIn sign_in;
   };
-  // Another replica may have the answer.
+  // The store may have an answer that still holds. `error` is what the callers
+  // hear if it has none.
   struct Looking {
     absl::Status error;
   };
-  // It had none yet: the next call looks once.
+  // Answered, or without an answer so far: the next call looks once.
   struct Spent {
     absl::Status error;
   };
-  struct Answered {
-    absl::StatusOr<Answer> answer;
+  // WeChat's final no.
+  struct Refused {
+    absl::Status error;
   };
 
   std::string app_id;
   std::string key;
   absl::Duration session_ttl;
-  std::variant<AtWechat, AtStore, Unrecorded, Looking, Spent, Answered> state;
+  Secret code;
+  std::variant<AtWechat, AtStore, Unrecorded, Looking, Spent, Refused> state;
   std::vector<Waiter> waiters;
+
+  // Becomes busy for a call with `code`.
+  template <typename Busy>
+  void Begin(Secret with_code, Busy busy) {
+    code = std::move(with_code);
+    state = std::move(busy);
+  }
+  // Is busy no more; those who waited.
+  template <typename Idle>
+  std::vector<Waiter> End(Idle idle) {
+    code = Secret();
+    state = std::move(idle);
+    return std::exchange(waiters, {});
+  }
 };
 
 CodeLogins::CodeLogins(WechatApi& wechat, IdentityStore& store, Timer& timer,
@@ -106,9 +134,10 @@ CodeLogins::CodeLogins(WechatApi& wechat, IdentityStore& store, Timer& timer,
       clock_(clock),
       random_(random) {}
 
-void CodeLogins::Login(const App& app, Secret code, absl::Duration session_ttl,
-                       Deadline deadline, Done<Answer> done) {
-  std::string key = Sha256(absl::StrCat(app.app_id, "\n", code.Expose()));
+void CodeLogins::Login(const App& app, absl::string_view caller, Secret code,
+                       absl::Duration session_ttl, Deadline deadline,
+                       Done<Answer> done) {
+  std::string key = CodeHash(app, caller, code);
   ExchangePtr exchange;
   {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -116,21 +145,22 @@ void CodeLogins::Login(const App& app, Secret code, absl::Duration session_ttl,
     ExchangePtr& known = exchanges_[key];
     if (known != nullptr) {
       exchange = known;
-      if (auto* answered = std::get_if<Exchange::Answered>(&exchange->state)) {
-        absl::StatusOr<Answer> answer = answered->answer;
+      if (auto* refused = std::get_if<Exchange::Refused>(&exchange->state)) {
+        absl::Status error = refused->error;
         lock.unlock();
-        return std::move(done)(std::move(answer));
+        return std::move(done)(std::move(error));
       }
       exchange->waiters.push_back({deadline, std::move(done)});
       if (auto* spent = std::get_if<Exchange::Spent>(&exchange->state)) {
-        exchange->state = Exchange::Looking{absl::Status(spent->error)};
+        exchange->Begin(std::move(code),
+                        Exchange::Looking{std::move(spent->error)});
         lock.unlock();
         return Look(std::move(exchange), kNoMorePauses);
       }
       auto* unrecorded = std::get_if<Exchange::Unrecorded>(&exchange->state);
       if (unrecorded == nullptr) return;
       SignIn sign_in = std::move(unrecorded->sign_in);
-      exchange->state = Exchange::AtStore{sign_in};
+      exchange->Begin(std::move(code), Exchange::AtStore{sign_in});
       lock.unlock();
       return Record(std::move(exchange), std::move(sign_in), deadline);
     }
@@ -138,6 +168,7 @@ void CodeLogins::Login(const App& app, Secret code, absl::Duration session_ttl,
     exchange->app_id = app.app_id;
     exchange->key = std::move(key);
     exchange->session_ttl = session_ttl;
+    exchange->Begin(code, Exchange::AtWechat{});
     exchange->waiters.push_back({deadline, std::move(done)});
     ages_.emplace_back(clock_.Monotonic(), exchange);
   }
@@ -197,13 +228,12 @@ void CodeLogins::OnRefused(ExchangePtr exchange, const absl::Status& error) {
       lock.unlock();
       return Look(std::move(exchange), 0);
     }
-    waiters.swap(exchange->waiters);
-    if (CodeIsUnused(error))
-      exchanges_.erase(exchange->key);
-    else if (OutcomeIsLost(error))
-      exchange->state = Exchange::Spent{LostOutcomeError()};
+    if (CodeIsUnused(error)) exchanges_.erase(exchange->key);
+    if (OutcomeIsLost(error))
+      waiters = exchange->End(Exchange::Spent{ConsumedError(
+          "sent to WeChat before and its outcome is no longer known")});
     else
-      exchange->state = Exchange::Answered{error};
+      waiters = exchange->End(Exchange::Refused{error});
   }
   for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(error);
 }
@@ -213,13 +243,13 @@ void CodeLogins::OnConfirmed(const App& app, ExchangePtr exchange,
   const absl::Time now = clock_.Now();
   sign_in.open_platform_account = app.open_platform_account;
   sign_in.new_user_id = NewUserId(now, random_);
-  sign_in.session_token = NewSessionToken(random_);
-  sign_in.session_token_hash =
-      *SessionTokenHash(sign_in.session_token.Expose());
+  sign_in.token_salt = NewTokenSalt(random_);
   sign_in.session_ttl = exchange->session_ttl;
   sign_in.code_hash = exchange->key;
   sign_in.exchanged_at = now;
   std::unique_lock<std::mutex> lock(mutex_);
+  sign_in.session_token_hash = *SessionTokenHash(
+      LoginToken(sign_in.token_salt, exchange->code).Expose());
   exchange->state = Exchange::AtStore{sign_in};
   const Deadline deadline = LatestDeadline(*exchange);
   lock.unlock();
@@ -241,15 +271,15 @@ void CodeLogins::OnRecorded(ExchangePtr exchange,
   absl::StatusOr<Answer> result = absl::UnknownError("");
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    waiters.swap(exchange->waiters);
     SignIn sign_in =
         std::move(std::get<Exchange::AtStore>(exchange->state).sign_in);
     if (answer.ok()) {
-      result = Answer{std::move(sign_in.session_token), *std::move(answer)};
-      exchange->state = Exchange::Answered{result};
+      result = Answer{LoginToken(sign_in.token_salt, exchange->code),
+                      *std::move(answer)};
+      waiters = exchange->End(Exchange::Spent{EndedError()});
     } else {
       result = answer.status();
-      exchange->state = Exchange::Unrecorded{std::move(sign_in)};
+      waiters = exchange->End(Exchange::Unrecorded{std::move(sign_in)});
     }
   }
   for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(result);
@@ -281,28 +311,20 @@ void CodeLogins::OnLooked(ExchangePtr exchange, size_t pause, Found found) {
         Look(std::move(exchange), pause + 1);
       });
     }
-    waiters.swap(exchange->waiters);
+    absl::Status error =
+        std::move(std::get<Exchange::Looking>(exchange->state).error);
     if (is_there) {
-      result = **std::move(found);
-      exchange->state = Exchange::Answered{result};
+      StoredAnswer& stored = **found;
+      result = Answer{LoginToken(stored.token_salt, exchange->code),
+                      std::move(stored.signed_in)};
+      error = EndedError();
     } else {
-      absl::Status error =
-          std::move(std::get<Exchange::Looking>(exchange->state).error);
       // A store that could not be asked has not said that there is nothing.
       result = found.ok() ? error : found.status();
-      exchange->state = Exchange::Spent{std::move(error)};
     }
+    waiters = exchange->End(Exchange::Spent{std::move(error)});
   }
   for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(result);
-}
-
-void CodeLogins::ForgetAnswers() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  for (auto& [key, exchange] : exchanges_) {
-    auto* answered = std::get_if<Exchange::Answered>(&exchange->state);
-    if (answered != nullptr && answered->answer.ok())
-      exchange->state = Exchange::Spent{LostOutcomeError()};
-  }
 }
 
 Deadline CodeLogins::LatestDeadline(const Exchange& exchange) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
@@ -26,14 +27,17 @@ namespace wxident {
 
 // Turns one-time codes into sessions, each code once: a mini program's codes of
 // wx.login, and every other app's codes of a web page. WeChat takes a code one
-// single time, while callers retry and race; so everything that is learned of
-// a code is remembered for 5 minutes, the code's own life (wechat-api: codes
-// live 5 min):
+// single time, while callers retry and race; so what becomes of a code is
+// remembered for 5 minutes, the code's own life (wechat-api: codes live 5 min):
 //  - calls that meet a code on its way join it and get the same answer;
-//  - a call that comes later gets the answer again, or WeChat's final no;
+//  - a call that comes later gets the answer again as long as the session that
+//    it gave is active, which the store says, or WeChat's final no;
 //  - once WeChat has answered, a failing store is asked again with what WeChat
 //    said, and WeChat is not.
-// A code is sent a second time only if nothing of it left the first time.
+// All that is for the caller who presented the code first: another caller's use
+// of it is the use of a spent code. A code is sent a second time only by
+// another caller, or if nothing of it left the first time. A code that has been
+// answered leaves no token and no code in memory.
 //
 // The same holds between replicas. One that hears that the code has been used
 // (40163) looks for the answer that the replica which used it stored, at once
@@ -45,26 +49,26 @@ namespace wxident {
 // Thread-safe. Must outlive every call it was given.
 class CodeLogins {
  public:
-  using Answer = LoginAnswer;
+  struct Answer {
+    Secret session_token;
+    SignedIn signed_in;
+  };
 
   CodeLogins(WechatApi& wechat, IdentityStore& store, Timer& timer,
              Clock& clock, Random& random);
 
   // `app` must outlive the call; its kind says what kind of code this is.
-  // `session_ttl` counts for the first call with a code. Errors: those of
-  // WechatApi::ExchangeCode or ExchangeOauthCode and of the store, and
-  // LOGIN_CODE_CONSUMED for a code whose outcome was lost before.
-  void Login(const App& app, Secret code, absl::Duration session_ttl,
-             Deadline deadline, Done<Answer> done);
-
-  // Remembers sessions no more, only that their codes are spent: calls that
-  // come with them ask the store. For when a person was erased there.
-  void ForgetAnswers();
+  // `caller` is who calls, by certificate. `session_ttl` counts for the first
+  // call with a code. Errors: those of WechatApi::ExchangeCode or
+  // ExchangeOauthCode and of the store, and LOGIN_CODE_CONSUMED for a code
+  // whose outcome was lost before, or whose session has ended.
+  void Login(const App& app, absl::string_view caller, Secret code,
+             absl::Duration session_ttl, Deadline deadline, Done<Answer> done);
 
  private:
   struct Exchange;
   using ExchangePtr = std::shared_ptr<Exchange>;
-  using Found = absl::StatusOr<std::optional<LoginAnswer>>;
+  using Found = absl::StatusOr<std::optional<StoredAnswer>>;
 
   void Send(const App& app, Secret code, Deadline deadline,
             ExchangePtr exchange);
@@ -77,7 +81,7 @@ class CodeLogins {
   void Record(ExchangePtr exchange, SignIn sign_in, Deadline deadline);
   void OnRecorded(ExchangePtr exchange, absl::StatusOr<SignedIn> answer);
 
-  // Looks for another replica's answer, and once more after each of the pauses
+  // Looks for the stored answer, and once more after each of the pauses
   // from number `pause` on.
   void Look(ExchangePtr exchange, size_t pause);
   void OnLooked(ExchangePtr exchange, size_t pause, Found found);
@@ -94,7 +98,7 @@ class CodeLogins {
   // Guards what follows and the state of every Exchange; never held while
   // something is called.
   std::mutex mutex_;
-  // By SHA-256 of app id and code: the codes themselves are not kept.
+  // By SHA-256 of app id, code and caller.
   std::unordered_map<std::string, ExchangePtr> exchanges_;
   // Since when each is known, oldest first.
   std::deque<std::pair<absl::Duration, ExchangePtr>> ages_;

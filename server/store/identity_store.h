@@ -30,9 +30,11 @@ struct SignIn {
   // SHA-256 of the session token, 32 raw bytes.
   std::string session_token_hash;
   absl::Duration session_ttl;
-  // The token itself, for the answer that other replicas may have to give.
-  Secret session_token;
-  // SHA-256 of the app id and the code, 32 raw bytes: finds that answer.
+  // What the token was made of beside the code: LoginToken. For the answer that
+  // may have to be given again.
+  Secret token_salt;
+  // SHA-256 of the app id, the code and who presented it, 32 raw bytes: finds
+  // that answer.
   std::string code_hash;
   // Exactly one of the two is set: a mini program's session_key, or a web
   // grant. A grant of snsapi_base does not replace one that still lives and has
@@ -48,9 +50,9 @@ struct SignedIn {
   bool new_user;
 };
 
-// What a login was answered.
-struct LoginAnswer {
-  Secret session_token;
+// What a login was answered, as far as it is stored.
+struct StoredAnswer {
+  Secret token_salt;
   SignedIn signed_in;
 };
 
@@ -62,6 +64,9 @@ struct Erased {
   int sessions = 0;
 };
 
+// Of an identity. More would not fit into an answer.
+inline constexpr int kExportedSessions = 1000;
+
 // Everything stored of one identity, for the person.
 struct ExportedIdentity {
   Identity identity;
@@ -72,7 +77,9 @@ struct ExportedIdentity {
     absl::Time created_at;
     absl::Time expires_at;
   };
+  // The newest kExportedSessions at most, oldest first; and how many there are.
   std::vector<ActiveSession> sessions;
+  int session_count = 0;
 };
 struct ExportedUser {
   User user;
@@ -109,11 +116,11 @@ class IdentityStore {
   virtual void RecordSignIn(SignIn sign_in, Deadline deadline,
                             Done<SignedIn> done) = 0;
 
-  // What RecordSignIn, on any replica, stored for a code in the last 5 min.
-  // nullopt: nothing, or not yet.
+  // What RecordSignIn, on any replica, stored for a code in the last 5 min, if
+  // the token that it made still works. nullopt: nothing, or not yet.
   virtual void FindLoginAnswer(std::string app_id, std::string code_hash,
                                Deadline deadline,
-                               Done<std::optional<LoginAnswer>> done) = 0;
+                               Done<std::optional<StoredAnswer>> done) = 0;
 
   // nullopt: nobody. A merged user's old id finds the survivor.
   virtual void FindUser(UserQuery query, Deadline deadline,
@@ -126,7 +133,9 @@ class IdentityStore {
 
   // Takes away everything of a person in one transaction: identities, unionids,
   // sessions, keys, profiles, phones, grants, login answers, forwards. An event
-  // row without personal data stays. nullopt: nobody.
+  // row without personal data stays. Of somebody with thousands of sessions
+  // these go first, in parts: after a failure what has gone stays gone, and a
+  // repetition goes on. nullopt: nobody.
   virtual void EraseUser(UserQuery query, Deadline deadline,
                          Done<std::optional<Erased>> done) = 0;
 

@@ -23,20 +23,21 @@ struct SessionWithKeys {
   bool older_key_dropped = false;
 };
 
-// A session token's succession.
+// A session token's succession: the new one is RefreshedToken of the salt and
+// the old one.
 struct SessionRefresh {
+  // The old token, which is not stored, and its SHA-256.
+  Secret token;
   std::string token_hash;
-  // What the new token shall be, and its SHA-256.
-  Secret new_token;
-  std::string new_token_hash;
+  Secret salt;
   // How long the old token goes on working.
   absl::Duration overlap;
   // The session's absolute end, counted from its login.
   absl::Duration max_age;
 };
 struct RefreshedSession {
-  // new_token; or, when the old token was refreshed before and the overlap is
-  // not over, the token that was made then.
+  // The new token; or, when the old one was refreshed before and the overlap is
+  // not over, the one that was made then.
   Secret token;
   absl::Time expires_at;
 };
@@ -72,12 +73,16 @@ class SessionStore {
   virtual void RevokeSession(std::string token_hash, Deadline deadline,
                              Done<int> done) = 0;
 
-  // Ends all sessions of a user, also by a merged user's old id.
+  // Ends all sessions of a user that were there before, also by a merged user's
+  // old id; of one that is opened meanwhile it is open. There may be more than
+  // one transaction takes: then they end in parts, and after a failure or a
+  // passed deadline those that ended stay ended, and a repetition goes on.
   virtual void RevokeUserSessions(std::string user_id, Deadline deadline,
                                   Done<int> done) = 0;
 
-  // Deletes up to `limit` rows that are of no more use: sessions a day past
-  // their end, login answers past 5 min. The number deleted.
+  // Takes away what is of no more use, in up to `limit` rows: sessions a day
+  // past their end, login answers past 5 min, and the salts of refreshed tokens
+  // whose overlap is over. The number of rows.
   virtual void Sweep(int limit, Deadline deadline, Done<int> done) = 0;
 };
 

@@ -34,8 +34,7 @@ class FakeGrantStore final : public GrantStore, public FakeFailure {
     std::lock_guard<std::mutex> lock(data_.mutex);
     const auto key = data_.FindIdentity(query);
     if (!key.has_value()) return std::nullopt;
-    StoredGrant found{data_.UserOf(data_.identities.at(*key).user_id),
-                      data_.IdentityOf(*key), std::nullopt};
+    StoredGrant found{data_.UserOf(*key), data_.IdentityOf(*key), std::nullopt};
     const auto kept = data_.grants.find(*key);
     if (kept != data_.grants.end()) found.grant = kept->second.grant;
     return found;

@@ -38,7 +38,7 @@ class FakeIdentityStore final : public IdentityStore, public FakeFailure {
 
   void FindLoginAnswer(std::string app_id, std::string code_hash,
                        Deadline deadline,
-                       Done<std::optional<LoginAnswer>> done) override {
+                       Done<std::optional<StoredAnswer>> done) override {
     const absl::Status refusal = Refusal(deadline, data_.clock);
     if (!refusal.ok()) return std::move(done)(refusal);
     std::move(done)(FindAnswer({app_id, code_hash}));
@@ -97,17 +97,19 @@ class FakeIdentityStore final : public IdentityStore, public FakeFailure {
 
     const auto& session =
         data_.sessions
-            .try_emplace(in.session_token_hash,
-                         FakeStoreData::SessionRow{
-                             key, now, now + in.session_ttl, false,
-                             in.session_ttl, "", std::nullopt, std::nullopt})
+            .try_emplace(
+                in.session_token_hash,
+                FakeStoreData::SessionRow{.identity = key,
+                                          .created_at = now,
+                                          .expires_at = now + in.session_ttl,
+                                          .ttl = in.session_ttl})
             .first->second;
     const bool new_user = data_.identities.at(key).user_id == in.new_user_id;
     const FakeStoreData::AnswerKey answer(key.first, in.code_hash);
     const auto known = data_.answers.find(answer);
     if (known == data_.answers.end() || IsOld(known->second))
-      data_.answers[answer] = {in.session_token_hash, in.session_token,
-                               new_user, now};
+      data_.answers[answer] = {in.session_token_hash, in.token_salt, new_user,
+                               now};
     return {data_.SessionOf(session), new_user};
   }
 
@@ -145,22 +147,30 @@ class FakeIdentityStore final : public IdentityStore, public FakeFailure {
     if (replaces) row = {*in.grant, in.exchanged_at};
   }
 
-  std::optional<LoginAnswer> FindAnswer(const FakeStoreData::AnswerKey& key) {
+  std::optional<StoredAnswer> FindAnswer(const FakeStoreData::AnswerKey& key) {
     std::lock_guard<std::mutex> lock(data_.mutex);
     const auto found = data_.answers.find(key);
     if (found == data_.answers.end() || IsOld(found->second))
       return std::nullopt;
     const FakeStoreData::AnswerRow& row = found->second;
-    return LoginAnswer{
-        row.session_token,
-        {data_.SessionOf(data_.sessions.at(row.token_hash)), row.new_user}};
+    const auto* session = data_.Active(row.token_hash);
+    if (session == nullptr) return std::nullopt;
+    return StoredAnswer{row.token_salt,
+                        {data_.SessionOf(*session), row.new_user}};
+  }
+
+  // With all identities.
+  User WholeUser(const std::string& user_id) {
+    return {user_id, data_.users.at(user_id),
+            !data_.AppsWithPhone(user_id).empty()};
   }
 
   std::optional<UserWithIdentities> Find(const UserQuery& query) {
     std::lock_guard<std::mutex> lock(data_.mutex);
     const std::string user_id = data_.Find(query);
     if (user_id.empty()) return std::nullopt;
-    UserWithIdentities found{data_.UserOf(user_id), {}};
+    UserWithIdentities found{
+        WholeUser(user_id), {}, data_.AppsWithPhone(user_id)};
     for (const auto& key : data_.IdentitiesOf(user_id))
       found.identities.push_back(data_.IdentityOf(key));
     return found;
@@ -200,7 +210,7 @@ class FakeIdentityStore final : public IdentityStore, public FakeFailure {
     std::lock_guard<std::mutex> lock(data_.mutex);
     const std::string user_id = data_.Find(ByUserId{id});
     if (user_id.empty()) return std::nullopt;
-    ExportedUser user{data_.UserOf(user_id), {}, {}};
+    ExportedUser user{WholeUser(user_id), {}, {}};
     for (const auto& key : data_.IdentitiesOf(user_id)) {
       ExportedIdentity identity;
       identity.identity = data_.IdentityOf(key);
@@ -218,6 +228,10 @@ class FakeIdentityStore final : public IdentityStore, public FakeFailure {
                   return std::pair(a.created_at, a.expires_at) <
                          std::pair(b.created_at, b.expires_at);
                 });
+      identity.session_count = static_cast<int>(identity.sessions.size());
+      if (identity.session_count > kExportedSessions)
+        identity.sessions.erase(identity.sessions.begin(),
+                                identity.sessions.end() - kExportedSessions);
       user.identities.push_back(std::move(identity));
     }
     for (const auto& [merged, survivor] : data_.forwards)

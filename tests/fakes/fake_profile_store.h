@@ -71,15 +71,15 @@ class FakeProfileStore final : public ProfileStore, public FakeFailure {
     if (found == data_.profiles.end() ||
         (tells && profile.fetched_at >= found->second.fetched_at))
       data_.profiles[key] = std::move(profile);
-    return data_.UserOf(data_.identities.at(key).user_id);
+    return data_.UserOf(key);
   }
 
   std::optional<StoredProfile> Find(const ProfileQuery& query) {
     std::lock_guard<std::mutex> lock(data_.mutex);
     const auto key = data_.FindIdentity(query);
     if (!key.has_value()) return std::nullopt;
-    StoredProfile found{data_.UserOf(data_.identities.at(*key).user_id),
-                        data_.IdentityOf(*key), std::nullopt};
+    StoredProfile found{data_.UserOf(*key), data_.IdentityOf(*key),
+                        std::nullopt};
     const auto profile = data_.profiles.find(*key);
     if (profile != data_.profiles.end()) found.profile = profile->second;
     return found;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/identity/session_token.h"
 #include "server/store/session_store.h"
 #include "tests/fakes/fake_store_data.h"
 
@@ -105,9 +106,12 @@ class FakeSessionStore final : public SessionStore, public FakeFailure {
     FakeStoreData::SessionRow& login = data_.LoginOf(row);
     const absl::Time now = data_.clock.Now();
     const absl::Time last = row.created_at + refresh.max_age;
-    if (row.next.has_value() && row.expires_at <= now) login.revoked = true;
+    const bool replaced = row.next_expires_at.has_value();
+    if (replaced && row.expires_at <= now) login.revoked = true;
     if (login.revoked || row.expires_at <= now) return std::nullopt;
-    if (row.next.has_value()) return row.next;
+    if (replaced)
+      return RefreshedSession{RefreshedToken(*row.next_salt, refresh.token),
+                              *row.next_expires_at};
     if (last <= now) return std::nullopt;
 
     FakeStoreData::SessionRow made = row;
@@ -115,11 +119,13 @@ class FakeSessionStore final : public SessionStore, public FakeFailure {
     made.expires_at = std::min(now + *made.ttl, last);
     made.family = row.family.empty() ? refresh.token_hash : row.family;
     made.family_ends_at.reset();
-    row.next = RefreshedSession{refresh.new_token, made.expires_at};
+    row.next_expires_at = made.expires_at;
+    row.next_salt = refresh.salt;
     row.expires_at = std::min(now + refresh.overlap, last);
     login.family_ends_at = made.expires_at;
-    data_.sessions[refresh.new_token_hash] = made;
-    return row.next;
+    Secret token = RefreshedToken(refresh.salt, refresh.token);
+    data_.sessions[*SessionTokenHash(token.Expose())] = made;
+    return RefreshedSession{std::move(token), made.expires_at};
   }
 
   int Revoke(const std::string& token_hash) {
@@ -157,6 +163,12 @@ class FakeSessionStore final : public SessionStore, public FakeFailure {
         continue;
       }
       at = data_.answers.erase(at);
+      ++swept;
+    }
+    for (auto& [hash, row] : data_.sessions) {
+      if (!row.next_salt.has_value() || row.expires_at > now) continue;
+      if (swept == limit) return swept;
+      row.next_salt.reset();
       ++swept;
     }
     // A login's first token goes last: it says when the others may go.

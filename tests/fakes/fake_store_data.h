@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -50,8 +51,10 @@ struct FakeStoreData {
     std::optional<absl::Duration> ttl;
     // The hash of the login's first token; empty in that one's own row.
     std::string family;
-    // Set once the token was replaced.
-    std::optional<RefreshedSession> next;
+    // Set once the token was replaced: by RefreshedToken of the salt, which is
+    // kept for the overlap.
+    std::optional<absl::Time> next_expires_at;
+    std::optional<Secret> next_salt;
     // In the first token's row: the end of the login's last token.
     std::optional<absl::Time> family_ends_at;
   };
@@ -70,7 +73,7 @@ struct FakeStoreData {
   using AnswerKey = std::pair<std::string, std::string>;
   struct AnswerRow {
     std::string token_hash;
-    Secret session_token;
+    Secret token_salt;
     bool new_user;
     absl::Time created_at;
   };
@@ -106,12 +109,18 @@ struct FakeStoreData {
     return found == forwards.end() ? user_id : found->second;
   }
 
-  User UserOf(const std::string& user_id) const {
-    User user{user_id, users.at(user_id), false};
+  // The user of an identity, by whose app User::phone_linked goes.
+  User UserOf(const IdentityKey& of) const {
+    const std::string& user_id = identities.at(of).user_id;
+    return {user_id, users.at(user_id),
+            AppsWithPhone(user_id).count(of.first) > 0};
+  }
+  std::set<std::string> AppsWithPhone(const std::string& user_id) const {
+    std::set<std::string> apps;
     for (const auto& [key, row] : identities)
       if (row.user_id == user_id && phones.count(key) > 0)
-        user.phone_linked = true;
-    return user;
+        apps.insert(key.first);
+    return apps;
   }
 
   // Makes one user of the two; the older survives.
@@ -174,8 +183,8 @@ struct FakeStoreData {
   }
 
   Session SessionOf(const SessionRow& row) const {
-    return {UserOf(identities.at(row.identity).user_id),
-            IdentityOf(row.identity), row.created_at, row.expires_at};
+    return {UserOf(row.identity), IdentityOf(row.identity), row.created_at,
+            row.expires_at};
   }
 
   // The session if its token is active, or nullptr.

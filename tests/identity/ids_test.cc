@@ -4,7 +4,6 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "server/crypto/hash.h"
 #include "tests/crypto/fake_random.h"
 
 namespace wxident {
@@ -50,29 +49,6 @@ TEST(UuidTest, TakesLowerCaseTextOnly) {
     bad[i] = bad[i] == '-' ? '0' : '-';
     EXPECT_FALSE(IsUuid(bad)) << bad;
   }
-}
-
-TEST(SessionTokenTest, HasItsFormAndHash) {
-  FakeRandom random;
-  std::set<std::string> seen;
-  for (int i = 0; i < 100; ++i) {
-    const Secret token = NewSessionToken(random);
-    EXPECT_EQ(token.size(), 48u);
-    EXPECT_EQ(token.Expose().substr(0, 5), "wxs1_");
-    EXPECT_TRUE(IsWechatId(token.Expose(), 48));
-    EXPECT_EQ(SessionTokenHash(token.Expose()), Sha256(token.Expose()));
-    EXPECT_TRUE(seen.insert(token.Expose()).second);
-  }
-}
-
-TEST(SessionTokenTest, WhatCannotBeATokenHasNoHash) {
-  FakeRandom random;
-  const std::string token = NewSessionToken(random).Expose();
-  for (const std::string& bad :
-       {std::string(), token.substr(1), token + "A", "wxs2_" + token.substr(5),
-        "WXS1_" + token.substr(5), token.substr(0, 47) + "=",
-        token.substr(0, 47) + " ", token.substr(0, 47) + std::string(1, '\0')})
-    EXPECT_FALSE(SessionTokenHash(bad).has_value()) << bad;
 }
 
 TEST(WechatIdTest, KnowsTheAlphabetAndSize) {

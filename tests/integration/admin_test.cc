@@ -94,6 +94,7 @@ TEST_F(AdminTest, AnExportHoldsWhatIsStored) {
   EXPECT_EQ(mini.identity().openid(), person.mini.identity().openid());
   EXPECT_EQ(mini.phone().phone_number(), "13580006666");
   ASSERT_EQ(mini.sessions_size(), 1);
+  EXPECT_EQ(mini.session_count(), 1);
   EXPECT_EQ(mini.sessions(0).expire_time().seconds(),
             person.mini.expire_time().seconds());
   const v1::ExportedIdentity& account = all.identities(1);

@@ -84,9 +84,22 @@ TEST_F(PolicyCallsTest, IdentitiesOfOtherAppsAreLeftOut) {
   EXPECT_EQ(Answer(&Identity::BatchGetUsers, batch).users(0).identities_size(),
             2);
 
+  // A phone that the account has learned is none of the shop's business.
+  const auto phone_of = [&](const char* app, const char* openid) {
+    profiles_.SavePhone({app, openid, ""}, "main",
+                        {Secret("1"), Secret("1"), "86", clock_.Now()},
+                        Deadline::After(absl::Seconds(3), clock_),
+                        [](absl::Status saved) { ASSERT_TRUE(saved.ok()); });
+  };
+  phone_of(kOfficial, "o_web");
+  EXPECT_TRUE(Answer(&Identity::GetUser, by_id).user().phone_linked());
+  EXPECT_TRUE(
+      Answer(&Identity::BatchGetUsers, batch).users(0).user().phone_linked());
+
   BeShop({kMini});
   for (const std::string& request : {by_id, by_union}) {
     const v1::GetUserResponse user = Answer(&Identity::GetUser, request);
+    EXPECT_FALSE(user.user().phone_linked());
     EXPECT_EQ(user.user().user_id(), user_id);
     ASSERT_EQ(user.identities_size(), 1);
     EXPECT_EQ(user.identities(0).app_id(), kMini);
@@ -95,6 +108,9 @@ TEST_F(PolicyCallsTest, IdentitiesOfOtherAppsAreLeftOut) {
       Answer(&Identity::BatchGetUsers, batch);
   ASSERT_EQ(users.users(0).identities_size(), 1);
   EXPECT_EQ(users.users(0).identities(0).openid(), "o_mini");
+  EXPECT_FALSE(users.users(0).user().phone_linked());
+  phone_of(kMini, "o_mini");
+  EXPECT_TRUE(Answer(&Identity::GetUser, by_id).user().phone_linked());
 
   // Of this one there is nothing that the shop may see.
   BeShop({kWebsite});

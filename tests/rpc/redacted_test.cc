@@ -154,6 +154,7 @@ const std::map<std::string, std::string>& Exceptions() {
       {"CredentialStatus.failure_errcode", "WeChat's number for an error"},
       {"ItemError.errcode", "WeChat's number for an error"},
       {"EraseUserResponse.revoked_sessions", "a count"},
+      {"ExportedIdentity.session_count", "a count"},
       {"RotateKeysResponse.sealing_key_id", "names a key, is none"},
       {"KeyStatus.key_id", "names a key, is none"},
       {"GetJsapiSignatureResponse.signature", "made to be shown in a page"},

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/identity/ids.h"
+#include "server/identity/session_token.h"
 #include "tests/rpc/service_test.h"
 
 namespace wxident {
@@ -52,8 +53,9 @@ class WaysTest : public ServiceTest {
     in.identity = {app, "o_" + name, "u_" + name};
     in.open_platform_account = apps_.Find(app)->open_platform_account;
     in.new_user_id = NewUserId(clock_.Now(), random_);
-    in.session_token = NewSessionToken(random_);
-    in.session_token_hash = *SessionTokenHash(in.session_token.Expose());
+    in.token_salt = NewTokenSalt(random_);
+    const Secret token = LoginToken(in.token_salt, Secret("a code"));
+    in.session_token_hash = *SessionTokenHash(token.Expose());
     in.session_ttl = absl::Hours(1);
     in.code_hash = random_.Bytes(32);
     in.exchanged_at = clock_.Now();
@@ -74,7 +76,7 @@ class WaysTest : public ServiceTest {
       wechat_.SetSessionKey(in.identity.openid, Secret(kSessionKey));
     }
     Person person{app, in.identity.openid, in.identity.unionid, "",
-                  in.session_token.Expose()};
+                  token.Expose()};
     identities_.RecordSignIn(std::move(in),
                              Deadline::After(absl::Minutes(1), clock_),
                              [&](absl::StatusOr<SignedIn> made) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/crypto/hash.h"
 #include "server/identity/error.h"
 #include "tests/base/fake_clock.h"
 #include "tests/base/fake_timer.h"
@@ -24,6 +24,7 @@ namespace {
 class CodeLoginsTest : public testing::Test {
  protected:
   using Answer = absl::StatusOr<CodeLogins::Answer>;
+  static constexpr char kCaller[] = "spiffe://caller";
 
   void AddCode(const std::string& code, const std::string& openid = "o_alice") {
     wechat_.AddCode(code, {openid, "u_alice", Secret("key")});
@@ -31,18 +32,28 @@ class CodeLoginsTest : public testing::Test {
 
   using AnswerPtr = std::shared_ptr<std::optional<Answer>>;
   AnswerPtr Begin(CodeLogins& logins, const App& app, const std::string& code,
-                  absl::Duration left = absl::Seconds(3)) {
+                  absl::Duration left = absl::Seconds(3),
+                  const std::string& caller = kCaller) {
     auto answer = std::make_shared<std::optional<Answer>>();
-    logins.Login(app, Secret(code), absl::Hours(1),
+    logins.Login(app, caller, Secret(code), absl::Hours(1),
                  Deadline::After(left, clock_),
                  [answer](Answer given) { *answer = std::move(given); });
     return answer;
+  }
+  // The same of another caller.
+  AnswerPtr BeginAsOther(CodeLogins& logins, const std::string& code) {
+    return Begin(logins, app_, code, absl::Seconds(3), "spiffe://other");
   }
 
   // The answer if it came inline.
   std::optional<Answer> Login(const std::string& code,
                               absl::Duration left = absl::Seconds(3)) {
     return *Begin(logins_, app_, code, left);
+  }
+
+  FakeStoreData::SessionRow& OnlySession() {
+    EXPECT_EQ(data_.sessions.size(), 1u);
+    return data_.sessions.begin()->second;
   }
 
   FakeClock clock_;
@@ -71,17 +82,17 @@ TEST_F(CodeLoginsTest, MakesASession) {
   EXPECT_EQ(data_.sessions.size(), 1u);
 }
 
-TEST_F(CodeLoginsTest, RemembersTheAnswerForFiveMinutes) {
+TEST_F(CodeLoginsTest, GivesTheAnswerAgainForFiveMinutes) {
   AddCode("code");
   const std::optional<Answer> first = Login("code");
-  clock_.Advance(absl::Minutes(5));
+  clock_.Advance(absl::Minutes(5) - absl::Seconds(1));
   const std::optional<Answer> again = Login("code");
   ASSERT_TRUE(again.has_value() && again->ok());
   EXPECT_EQ((*again)->session_token, (*first)->session_token);
   EXPECT_TRUE((*again)->signed_in.new_user);
   EXPECT_EQ(wechat_.exchanges(), 1);
 
-  clock_.Advance(absl::Seconds(1));
+  clock_.Advance(absl::Seconds(2));
   const AnswerPtr late = Begin(logins_, app_, "code");
   timer_.RunAll();
   EXPECT_TRUE(HasReason((*late)->status(), Reason::kLoginCodeConsumed));
@@ -109,7 +120,7 @@ TEST_F(CodeLoginsTest, CallsAtOnceShareOneExchange) {
   std::vector<std::thread> callers;
   for (std::string& token : tokens)
     callers.emplace_back([&] {
-      logins_.Login(app_, Secret("code"), absl::Hours(1),
+      logins_.Login(app_, kCaller, Secret("code"), absl::Hours(1),
                     Deadline::After(absl::Seconds(3), clock_),
                     [&](Answer given) {
                       ASSERT_TRUE(given.ok());
@@ -135,8 +146,8 @@ TEST_F(CodeLoginsTest, ManyRacersWithManyCodes) {
   for (int racer = 0; racer < 8; ++racer)
     racers.emplace_back([&] {
       for (int i = 0; i < kCodes; ++i)
-        logins_.Login(app_, Secret(absl::StrCat("code", i)), absl::Hours(1),
-                      Deadline::After(absl::Seconds(3), clock_),
+        logins_.Login(app_, kCaller, Secret(absl::StrCat("code", i)),
+                      absl::Hours(1), Deadline::After(absl::Seconds(3), clock_),
                       [&](Answer given) { failed += given.ok() ? 0 : 1; });
     });
   for (std::thread& racer : racers) racer.join();
@@ -196,10 +207,10 @@ TEST_F(CodeLoginsTest, TheLatestDeadlineOfAllWhoWaitCountsForTheStore) {
   wechat_.Hold();
   std::optional<Answer> impatient;
   std::optional<Answer> patient;
-  logins_.Login(app_, Secret("code"), absl::Hours(1),
+  logins_.Login(app_, kCaller, Secret("code"), absl::Hours(1),
                 Deadline::After(absl::Seconds(1), clock_),
                 [&](Answer given) { impatient = std::move(given); });
-  logins_.Login(app_, Secret("code"), absl::Hours(1),
+  logins_.Login(app_, kCaller, Secret("code"), absl::Hours(1),
                 Deadline::After(absl::Seconds(9), clock_),
                 [&](Answer given) { patient = std::move(given); });
   clock_.Advance(absl::Seconds(2));
@@ -265,9 +276,9 @@ TEST_F(CodeLoginsTest, AReplicaAnswersWhatTheOtherAnswered) {
   EXPECT_EQ(data_.sessions.size(), 1u);
   EXPECT_EQ(wechat_.exchanges(), 2);
   EXPECT_TRUE(timer_.delays().empty());
-  // And remembers it.
-  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  // And knows that WeChat need not be asked again.
   EXPECT_TRUE((*Begin(other_, app_, "code"))->ok());
+  EXPECT_EQ(wechat_.exchanges(), 2);
 }
 
 TEST_F(CodeLoginsTest, AnAnswerThatIsNotThereYetIsWaitedFor) {
@@ -357,18 +368,86 @@ TEST_F(CodeLoginsTest, AStoreThatCannotBeAskedIsNotANo) {
   EXPECT_EQ((**again)->session_token, (*first)->session_token);
 }
 
-TEST_F(CodeLoginsTest, ForgottenAnswersAreAskedOfTheStore) {
-  AddCode("erased", "o_erased");
-  AddCode("other", "o_other");
-  const std::optional<Answer> erased = Login("erased");
-  const std::optional<Answer> other = Login("other");
-  data_.answers.erase(data_.answers.find(
-      {app_.app_id, Sha256(absl::StrCat(app_.app_id, "\nerased"))}));
-  logins_.ForgetAnswers();
-  EXPECT_TRUE(HasReason(Login("erased")->status(), Reason::kLoginCodeConsumed));
-  const std::optional<Answer> again = Login("other");
+// What has been answered is the store's to give again.
+
+TEST_F(CodeLoginsTest, AnAnswerIsGivenAgainAsLongAsItsSessionIsActive) {
+  int number = 0;
+  const std::function<void()> ends[] = {
+      [&] { OnlySession().revoked = true; },
+      [&] { OnlySession().expires_at = clock_.Now(); },
+      [&] {
+        data_.answers.clear();  // as erasing does
+        data_.sessions.clear();
+      },
+  };
+  for (const auto& end : ends) {
+    const std::string code = absl::StrCat("code", ++number);
+    AddCode(code);
+    const std::optional<Answer> first = Login(code);
+    ASSERT_TRUE(first->ok());
+    for (CodeLogins* replica : {&logins_, &other_, &logins_}) {
+      const AnswerPtr again = Begin(*replica, app_, code);
+      ASSERT_TRUE((*again)->ok()) << (*again)->status();
+      EXPECT_EQ((**again)->session_token, (*first)->session_token);
+    }
+    end();
+    const int exchanges = wechat_.exchanges();
+    for (CodeLogins* replica : {&logins_, &other_, &logins_}) {
+      const AnswerPtr again = Begin(*replica, app_, code);
+      timer_.RunAll();
+      ASSERT_TRUE(again->has_value());
+      EXPECT_TRUE(HasReason((*again)->status(), Reason::kLoginCodeConsumed));
+    }
+    EXPECT_EQ(wechat_.exchanges(), exchanges);
+    data_.sessions.clear();
+    data_.answers.clear();
+  }
+}
+
+TEST_F(CodeLoginsTest, WhileTheStoreCannotBeAskedNoAnswerIsGivenAgain) {
+  AddCode("code");
+  const std::optional<Answer> first = Login("code");
+  store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
+  EXPECT_TRUE(HasReason(Login("code")->status(), Reason::kStoreUnavailable));
+  store_.FailWith(absl::OkStatus());
+  const std::optional<Answer> again = Login("code");
   ASSERT_TRUE(again->ok());
-  EXPECT_EQ((*again)->session_token, (*other)->session_token);
+  EXPECT_EQ((*again)->session_token, (*first)->session_token);
+  EXPECT_EQ(wechat_.exchanges(), 1);
+}
+
+// A code is its first presenter's.
+
+TEST_F(CodeLoginsTest, AnotherCallersUseIsThatOfASpentCode) {
+  AddCode("code");
+  const std::optional<Answer> first = Login("code");
+  ASSERT_TRUE(first->ok());
+  for (CodeLogins* replica : {&logins_, &other_, &logins_}) {
+    const AnswerPtr stolen = BeginAsOther(*replica, "code");
+    timer_.RunAll();
+    ASSERT_TRUE(stolen->has_value());
+    EXPECT_TRUE(HasReason((*stolen)->status(), Reason::kLoginCodeConsumed));
+    EXPECT_EQ(DetailsOf((*stolen)->status()).Fact("errcode"), "40163");
+  }
+  EXPECT_EQ(data_.sessions.size(), 1u);
+  // The first one's answer is what it was.
+  const std::optional<Answer> again = Login("code");
+  ASSERT_TRUE(again->ok());
+  EXPECT_EQ((*again)->session_token, (*first)->session_token);
+}
+
+TEST_F(CodeLoginsTest, AnotherCallerDoesNotJoin) {
+  AddCode("code");
+  wechat_.Hold();
+  const AnswerPtr first = Begin(logins_, app_, "code");
+  const AnswerPtr stolen = BeginAsOther(logins_, "code");
+  const AnswerPtr joined = Begin(logins_, app_, "code");
+  wechat_.Release();
+  timer_.RunAll();
+  ASSERT_TRUE((*first)->ok());
+  ASSERT_TRUE((*joined)->ok());
+  EXPECT_EQ((**joined)->session_token, (**first)->session_token);
+  EXPECT_TRUE(HasReason((*stolen)->status(), Reason::kLoginCodeConsumed));
   EXPECT_EQ(wechat_.exchanges(), 2);
 }
 
@@ -384,8 +463,8 @@ TEST_F(CodeLoginsTest, RacersOverTwoReplicasGetOneAnswerForEachCode) {
     racers.emplace_back([&, racer] {
       for (int i = 0; i < kCodes; ++i)
         (racer % 2 == 0 ? logins_ : other_)
-            .Login(app_, Secret(absl::StrCat("code", i)), absl::Hours(1),
-                   Deadline::After(absl::Seconds(3), clock_),
+            .Login(app_, kCaller, Secret(absl::StrCat("code", i)),
+                   absl::Hours(1), Deadline::After(absl::Seconds(3), clock_),
                    [&, racer, i](Answer given) {
                      tokens[racer][i] = given.ok()
                                             ? given->session_token.Expose()

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "server/identity/error.h"
+#include "server/identity/session_token.h"
 #include "tests/base/fake_clock.h"
+#include "tests/crypto/fake_random.h"
 #include "tests/fakes/fake_session_store.h"
 #include "tests/fakes/forwarding_session_store.h"
 
@@ -67,23 +69,24 @@ class SessionChecksTest : public testing::Test {
     return active.value();
   }
 
-  // The new token, or "" when the answer is no.
-  std::string Refresh(const std::string& hash, const std::string& new_hash) {
-    std::string token;
+  // The hash of what a token is refreshed to, or "" when the answer is no.
+  std::string Refresh(const std::string& hash) {
+    std::string made;
     checks_.Refresh(
-        {.token_hash = hash,
-         .new_token = Secret("token of " + new_hash),
-         .new_token_hash = new_hash,
+        {.token = Secret("token of " + hash),
+         .token_hash = hash,
+         .salt = NewTokenSalt(random_),
          .overlap = absl::Seconds(30),
          .max_age = absl::Hours(24)},
         Soon(), [&](absl::StatusOr<std::optional<RefreshedSession>> refreshed) {
           if (refreshed.ok() && refreshed->has_value())
-            token = (*refreshed)->token.Expose();
+            made = *SessionTokenHash((*refreshed)->token.Expose());
         });
-    return token;
+    return made;
   }
 
   FakeClock clock_;
+  FakeRandom random_;
   FakeStoreData data_{clock_};
   FakeSessionStore fake_{data_};
   HoldingStore store_{fake_};
@@ -151,33 +154,32 @@ TEST_F(SessionChecksTest, AnAnswerFromBeforeARevocationIsNotRemembered) {
 TEST_F(SessionChecksTest, ARefreshedTokenIsNotAnsweredFromMemory) {
   AddSession("a");
   EXPECT_TRUE(Active("a"));
-  EXPECT_EQ(Refresh("a", "b"), "token of b");
+  const std::string made = Refresh("a");
   const int finds = store_.finds;
   EXPECT_TRUE(Active("a"));
   EXPECT_EQ(store_.finds, finds + 1);
-  EXPECT_TRUE(Active("b"));
+  EXPECT_TRUE(Active(made));
   // Within the overlap, a lost answer is given again.
-  EXPECT_EQ(Refresh("a", "c"), "token of b");
-  EXPECT_FALSE(Active("c"));
+  EXPECT_EQ(Refresh("a"), made);
 }
 
 TEST_F(SessionChecksTest, AReusedTokenEndsItsFamilyInMemoryToo) {
   AddSession("a");
-  EXPECT_EQ(Refresh("a", "b"), "token of b");
+  const std::string made = Refresh("a");
   clock_.Advance(absl::Seconds(31));
-  EXPECT_TRUE(Active("b"));
-  EXPECT_EQ(Refresh("a", "c"), "");
-  EXPECT_FALSE(Active("b"));
+  EXPECT_TRUE(Active(made));
+  EXPECT_EQ(Refresh("a"), "");
+  EXPECT_FALSE(Active(made));
 }
 
 TEST_F(SessionChecksTest, RevokingOneTokenEndsItsFamilyInMemoryToo) {
   AddSession("a");
-  EXPECT_EQ(Refresh("a", "b"), "token of b");
+  const std::string made = Refresh("a");
   EXPECT_TRUE(Active("a"));
-  EXPECT_TRUE(Active("b"));
+  EXPECT_TRUE(Active(made));
   checks_.Revoke("a", Soon(), [](absl::StatusOr<int>) {});
   EXPECT_FALSE(Active("a"));
-  EXPECT_FALSE(Active("b"));
+  EXPECT_FALSE(Active(made));
 }
 
 TEST_F(SessionChecksTest, RevokingNothingLeavesTheOthersInMemory) {

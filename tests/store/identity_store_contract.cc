@@ -199,7 +199,7 @@ TEST_P(IdentityStoreContract, WhatALoginWasAnsweredIsFoundForFiveMinutes) {
     const SignedIn made = MustRecord(in);
     const auto answer = FindAnswer(in);
     ASSERT_TRUE(answer.has_value());
-    EXPECT_TRUE(answer->session_token == in.session_token);
+    EXPECT_TRUE(answer->token_salt == in.token_salt);
     EXPECT_TRUE(answer->signed_in.new_user);
     const Session& session = answer->signed_in.session;
     EXPECT_EQ(session.user.user_id, made.session.user.user_id);
@@ -220,18 +220,54 @@ TEST_P(IdentityStoreContract, WhatALoginWasAnsweredIsFoundForFiveMinutes) {
   EXPECT_FALSE(FindAnswer(returning));
 }
 
+TEST_P(IdentityStoreContract, AnAnswerIsFoundWhileItsTokenWorks) {
+  const SignIn revoked = Login("wx1", "o1");
+  MustRecord(revoked);
+  ASSERT_TRUE(FindAnswer(revoked));
+  Revoke(revoked.session_token_hash);
+  EXPECT_FALSE(FindAnswer(revoked));
+
+  const SignIn ended = Login("wx1", "o2");
+  RevokeUser(MustRecord(ended).session.user.user_id);
+  EXPECT_FALSE(FindAnswer(ended));
+
+  SignIn expired = Login("wx1", "o3");
+  expired.session_ttl = absl::Minutes(1);
+  MustRecord(expired);
+  harness_->PassTime(absl::Seconds(59));
+  EXPECT_TRUE(FindAnswer(expired));
+  harness_->PassTime(absl::Seconds(1));
+  EXPECT_FALSE(FindAnswer(expired));
+
+  // A token that was refreshed works for the overlap, and has leaked when it is
+  // used after that.
+  const SignIn refreshed = Login("wx1", "o4");
+  MustRecord(refreshed);
+  ASSERT_TRUE(Refresh(RefreshOf(refreshed.session_token_hash)));
+  const auto answer = FindAnswer(refreshed);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->token_salt == refreshed.token_salt);
+  harness_->PassTime(absl::Seconds(30));
+  EXPECT_FALSE(FindAnswer(refreshed));
+
+  const SignIn erased = Login("wx1", "o5");
+  MustRecord(erased);
+  ASSERT_TRUE(Erase(ByOpenid{"wx1", "o5"}));
+  EXPECT_FALSE(FindAnswer(erased));
+}
+
 TEST_P(IdentityStoreContract, TheFirstAnswerOfACodeStands) {
   const SignIn first = Login("wx1", "o1");
   SignIn second = Login("wx1", "o1");
   second.code_hash = first.code_hash;
   MustRecord(first);
   MustRecord(second);
-  EXPECT_TRUE(FindAnswer(second)->session_token == first.session_token);
+  EXPECT_TRUE(FindAnswer(second)->token_salt == first.token_salt);
   harness_->PassTime(absl::Minutes(5));
   SignIn third = Login("wx1", "o1");
   third.code_hash = first.code_hash;
   MustRecord(third);
-  EXPECT_TRUE(FindAnswer(third)->session_token == third.session_token);
+  EXPECT_TRUE(FindAnswer(third)->token_salt == third.token_salt);
 }
 
 TEST_P(IdentityStoreContract, NobodyIsNullopt) {

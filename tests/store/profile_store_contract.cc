@@ -140,16 +140,53 @@ TEST_P(ProfileStoreContract, RacingProfilesOfManyAppsEndWithOneUser) {
             static_cast<size_t>(kApps));
 }
 
-TEST_P(ProfileStoreContract, APhoneMarksItsUserInEveryApp) {
-  const SignIn in = Login("wx2", "o2", "u1");
+// Whoever is told of one identity is not told what another app knows.
+TEST_P(ProfileStoreContract, APhoneMarksItsUserInItsAppAlone) {
+  for (const char* app : {"wx1", "wx2"}) {
+    const std::string openid = absl::StrCat("o of ", app);
+    MustRecord(Login(app, openid, "u1"));
+    MustRecord(WebLogin(app, openid, "u1"));
+  }
+  const auto nobody = FindUser(ByUnionid{"account", "u1"});
+  EXPECT_FALSE(nobody->user.phone_linked);
+  EXPECT_TRUE(nobody->apps_with_phone.empty());
+  ASSERT_TRUE(SavePhone({"wx1", "o of wx1", ""}, fetched_at_).ok());
+  for (const char* app : {"wx1", "wx2"}) {
+    const bool linked = std::string(app) == "wx1";
+    const std::string openid = absl::StrCat("o of ", app);
+    const SignIn in = Login(app, openid);
+    EXPECT_EQ(MustRecord(in).session.user.phone_linked, linked);
+    EXPECT_EQ(FindAnswer(in)->signed_in.session.user.phone_linked, linked);
+    EXPECT_EQ(FindSession(in.session_token_hash)->user.phone_linked, linked);
+    EXPECT_EQ(Must<std::optional<SessionWithKeys>>([&](auto done) {
+                harness_->sessions().FindSessionWithKeys(
+                    in.session_token_hash, Soon(), std::move(done));
+              })->session.user.phone_linked,
+              linked);
+    for (const ProfileQuery& query :
+         {ProfileQuery(BySession{in.session_token_hash}),
+          ProfileQuery(ByOpenid{app, openid})}) {
+      EXPECT_EQ(FindProfile(query)->user.phone_linked, linked);
+      EXPECT_EQ(FindGrant(query)->user.phone_linked, linked);
+    }
+    EXPECT_EQ(SaveProfile({app, openid, ""}, ProfileOf("x"))->phone_linked,
+              linked);
+    // Whoever gets all identities is told which.
+    const auto user = FindUser(ByOpenid{app, openid});
+    EXPECT_TRUE(user->user.phone_linked);
+    EXPECT_EQ(user->apps_with_phone, std::set<std::string>({"wx1"}));
+  }
+}
+
+// After a change of an app's owner a person may have two openids there.
+TEST_P(ProfileStoreContract, APhoneCountsForAllOpenidsInItsApp) {
   MustRecord(Login("wx1", "o1", "u1"));
-  MustRecord(in);
-  EXPECT_FALSE(FindUser(ByOpenid{"wx2", "o2"})->user.phone_linked);
+  const SignIn second = Login("wx1", "o2", "u1");
+  MustRecord(second);
   ASSERT_TRUE(SavePhone({"wx1", "o1", ""}, fetched_at_).ok());
-  EXPECT_TRUE(FindUser(ByOpenid{"wx2", "o2"})->user.phone_linked);
-  EXPECT_TRUE(FindSession(in.session_token_hash)->user.phone_linked);
-  EXPECT_TRUE(FindProfile(ByOpenid{"wx2", "o2"})->user.phone_linked);
-  EXPECT_TRUE(MustRecord(Login("wx2", "o2")).session.user.phone_linked);
+  EXPECT_TRUE(FindSession(second.session_token_hash)->user.phone_linked);
+  EXPECT_TRUE(FindProfile(ByOpenid{"wx1", "o2"})->user.phone_linked);
+  EXPECT_TRUE(MustRecord(Login("wx1", "o2")).session.user.phone_linked);
 }
 
 TEST_P(ProfileStoreContract, HostileTextIsKeptAsItIs) {

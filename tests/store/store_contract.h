@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/identity/ids.h"
+#include "server/identity/session_token.h"
 #include "server/store/credential_store.h"
 #include "server/store/grant_store.h"
 #include "server/store/identity_store.h"
@@ -102,8 +104,9 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
     in.identity = {app_id, openid, unionid};
     in.open_platform_account = "account";
     in.new_user_id = NewUserId(harness_->clock().Now(), random_);
-    in.session_token = NewSessionToken(random_);
-    in.session_token_hash = *SessionTokenHash(in.session_token.Expose());
+    in.token_salt = NewTokenSalt(random_);
+    in.session_token_hash =
+        Remember(LoginToken(in.token_salt, Secret("a code")));
     in.code_hash = random_.Bytes(32);
     in.session_ttl = absl::Hours(1);
     in.session_key = Secret("key of " + openid);
@@ -214,8 +217,8 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
     return answer.ok() ? *std::move(answer) : T();
   }
 
-  std::optional<LoginAnswer> FindAnswer(const SignIn& in) {
-    return Must<std::optional<LoginAnswer>>([&](auto done) {
+  std::optional<StoredAnswer> FindAnswer(const SignIn& in) {
+    return Must<std::optional<StoredAnswer>>([&](auto done) {
       harness_->identities().FindLoginAnswer(in.identity.app_id, in.code_hash,
                                              Soon(), std::move(done));
     });
@@ -250,12 +253,20 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
     });
   }
 
-  // A new token for what `token_hash` names: 30 s of overlap, 90 days at most.
-  SessionRefresh RefreshOf(const std::string& token_hash) {
-    SessionRefresh refresh;
+  // What a refresh makes, if it is the first of its token.
+  struct NewToken : SessionRefresh {
+    Secret new_token;
+    std::string new_token_hash;
+  };
+  // A new token for what `token_hash` names, of Login or of this: 30 s of
+  // overlap, 90 days at most.
+  NewToken RefreshOf(const std::string& token_hash) {
+    NewToken refresh;
+    refresh.token = tokens_[token_hash];
     refresh.token_hash = token_hash;
-    refresh.new_token = NewSessionToken(random_);
-    refresh.new_token_hash = *SessionTokenHash(refresh.new_token.Expose());
+    refresh.salt = NewTokenSalt(random_);
+    refresh.new_token = RefreshedToken(refresh.salt, refresh.token);
+    refresh.new_token_hash = Remember(refresh.new_token);
     refresh.overlap = absl::Seconds(30);
     refresh.max_age = absl::Hours(90 * 24);
     return refresh;
@@ -287,6 +298,17 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
 
   std::unique_ptr<StoreHarness> harness_;
   FakeRandom random_;
+
+ private:
+  // A token's hash.
+  std::string Remember(const Secret& token) {
+    std::string hash = *SessionTokenHash(token.Expose());
+    tokens_[hash] = token;
+    return hash;
+  }
+
+  // By hash. Made by the test's own thread alone.
+  std::map<std::string, Secret> tokens_;
 };
 
 class IdentityStoreContract : public StoreContract {};

@@ -22,7 +22,7 @@ TEST_P(UserDataContract, ErasingTakesAllOfAPersonAndNothingElse) {
   MustRecord(stranger);
   const SignIn merging = Login("wx1", "o1", "u1");
   MustRecord(merging);
-  const SessionRefresh refresh = RefreshOf(mini.session_token_hash);
+  const NewToken refresh = RefreshOf(mini.session_token_hash);
   ASSERT_TRUE(Refresh(refresh));
   for (const Identity& identity : {Identity{"wx1", "o1"}, {"wx1", "o3"}}) {
     ASSERT_TRUE(SaveProfile(identity, NamedProfile("x")).ok());
@@ -83,7 +83,7 @@ TEST_P(UserDataContract, ErasingRacesLoginsMergesAndRefreshes) {
     for (int i = 0; i < 12; ++i)
       logins.push_back(Login(absl::StrCat("wx", i % 3 + 1), openid,
                              i % 2 == 0 ? unionid : ""));
-    std::vector<SessionRefresh> refreshes;
+    std::vector<NewToken> refreshes;
     for (int i = 0; i < 4; ++i)
       refreshes.push_back(RefreshOf(first.session_token_hash));
     OnThreads(20, [&](int i) {
@@ -131,7 +131,7 @@ TEST_P(UserDataContract, AnExportHasEverythingOfAPerson) {
   const SignIn revoked = Login("wx1", "o1");
   MustRecord(revoked);
   Revoke(revoked.session_token_hash);
-  const SessionRefresh refresh = RefreshOf(mini.session_token_hash);
+  const NewToken refresh = RefreshOf(mini.session_token_hash);
   const auto refreshed = Refresh(refresh);
   ASSERT_TRUE(refreshed.has_value());
   ASSERT_TRUE(SaveProfile({"wx2", "o2", ""}, NamedProfile("Band")).ok());

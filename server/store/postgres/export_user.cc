@@ -15,24 +15,13 @@ namespace {
 
 using Item = PgItem<std::string, std::optional<ExportedUser>>;
 
-// A row per identity; its active logins as two arrays in one order.
+// A row per identity; its newest active logins as two arrays in one order.
 const char* ExportSql() {
   static const std::string& sql = *new std::string(absl::StrCat(R"sql(
 WITH wanted AS (
   SELECT input.n, coalesce(f.merged_into, input.user_id) AS user_id
   FROM unnest($1::uuid[]) WITH ORDINALITY AS input (user_id, n)
   LEFT JOIN user_forwards f ON f.user_id = input.user_id
-), active AS (
-  SELECT w.n, s.app_id, s.openid, s.token_hash,
-    (extract(epoch FROM s.created_at) * 1000000)::bigint AS created_us,
-    (extract(epoch FROM coalesce(s.family_ends_at, s.expires_at))
-      * 1000000)::bigint AS ends_us
-  FROM wanted w
-  JOIN identities i ON i.user_id = w.user_id
-  JOIN sessions s ON s.app_id = i.app_id AND s.openid = i.openid
-  WHERE )sql",
-                                                                kLoginIsActive,
-                                                                R"sql(
 )
 SELECT w.n, u.user_id, (extract(epoch FROM u.created_at) * 1000000)::bigint,
   EXISTS (SELECT 1 FROM identities o
@@ -42,12 +31,11 @@ SELECT w.n, u.user_id, (extract(epoch FROM u.created_at) * 1000000)::bigint,
         ORDER BY m.merged_at, m.user_id),
   i.app_id, i.openid, i.unionid,
   (extract(epoch FROM i.created_at) * 1000000)::bigint,
-  ARRAY(SELECT created_us FROM active a
-        WHERE a.n = w.n AND a.app_id = i.app_id AND a.openid = i.openid
-        ORDER BY created_us, ends_us, token_hash),
-  ARRAY(SELECT ends_us FROM active a
-        WHERE a.n = w.n AND a.app_id = i.app_id AND a.openid = i.openid
-        ORDER BY created_us, ends_us, token_hash),
+  coalesce(logins.created, '{}'), coalesce(logins.ends, '{}'),
+  (SELECT count(*) FROM sessions s
+   WHERE s.app_id = i.app_id AND s.openid = i.openid AND )sql",
+                                                                kLoginIsActive,
+                                                                R"sql(),
   encode(p.phone_number, 'hex'), encode(p.pure_phone_number, 'hex'),
   encode(p.country_code, 'hex'),
   (extract(epoch FROM p.watermark_at) * 1000000)::bigint,)sql",
@@ -56,14 +44,30 @@ SELECT w.n, u.user_id, (extract(epoch FROM u.created_at) * 1000000)::bigint,
 FROM wanted w
 JOIN users u ON u.user_id = w.user_id
 JOIN identities i ON i.user_id = u.user_id
+CROSS JOIN LATERAL (
+  SELECT array_agg(created_us ORDER BY created_us, ends_us, token_hash)
+      AS created,
+    array_agg(ends_us ORDER BY created_us, ends_us, token_hash) AS ends
+  FROM (
+    SELECT s.token_hash,
+      (extract(epoch FROM s.created_at) * 1000000)::bigint AS created_us,
+      (extract(epoch FROM coalesce(s.family_ends_at, s.expires_at))
+        * 1000000)::bigint AS ends_us
+    FROM sessions s
+    WHERE s.app_id = i.app_id AND s.openid = i.openid AND )sql",
+                                                                kLoginIsActive,
+                                                                R"sql(
+    ORDER BY s.created_at DESC, s.token_hash
+    LIMIT $2::bigint) newest
+) logins
 LEFT JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
 LEFT JOIN profiles f ON f.app_id = i.app_id AND f.openid = i.openid
 ORDER BY w.n, i.created_at, i.app_id, i.openid)sql"));
   return sql.c_str();
 }
 
-constexpr size_t kPhone = 11;
-constexpr size_t kProfile = 15;
+constexpr size_t kPhone = 12;
+constexpr size_t kProfile = 16;
 
 absl::StatusOr<Phone> PhoneAt(const SqlRow& row, const Identity& identity,
                               Aead& aead) {
@@ -91,6 +95,7 @@ absl::StatusOr<ExportedIdentity> IdentityAt(const SqlRow& row, Aead& aead) {
     return absl::InternalError("a session without its end");
   for (size_t i = 0; i < created.size(); ++i)
     exported.sessions.push_back({TimeOf(created[i]), TimeOf(ends[i])});
+  exported.session_count = static_cast<int>(NumberOf(row[11]));
   if (row[kPhone].has_value()) {
     WX_ASSIGN_OR_RETURN(exported.phone, PhoneAt(row, exported.identity, aead));
   }
@@ -120,8 +125,10 @@ absl::Status ExportUsers(
     Aead& aead) {
   PgArray ids;
   for (const auto* item : items) ids.AddText(item->in);
-  WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(ExportSql(), {ids.Literal()}));
+  WX_ASSIGN_OR_RETURN(
+      const SqlRows rows,
+      session.Execute(ExportSql(),
+                      {ids.Literal(), absl::StrCat(kExportedSessions)}));
   for (auto* item : items) item->out = std::optional<ExportedUser>();
   for (const SqlRow& row : rows) {
     auto* item = ItemNumbered(items, NumberOf(row[0]));

@@ -11,12 +11,12 @@
 namespace wxident {
 namespace {
 
-using Found = std::optional<LoginAnswer>;
+using Found = std::optional<StoredAnswer>;
 
 const char* FindSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
-      "SELECT input.n, encode(a.session_token, 'hex'), a.new_user,",
-      kSessionColumns, R"sql(
+  static const std::string& sql = *new std::string(
+      absl::StrCat("SELECT input.n, encode(a.token_salt, 'hex'), a.new_user,",
+                   kOwnerColumns, kSessionTimes, R"sql(
 FROM unnest($1::text[], $2::bytea[])
   WITH ORDINALITY AS input (app_id, code_hash, n)
 JOIN login_answers a ON a.app_id = input.app_id
@@ -24,16 +24,18 @@ JOIN login_answers a ON a.app_id = input.app_id
   AND a.created_at > now() - interval '5 minutes'
 JOIN sessions s ON s.token_hash = a.token_hash
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
-JOIN users u ON u.user_id = i.user_id)sql"));
+JOIN users u ON u.user_id = i.user_id
+WHERE a.token_salt IS NOT NULL AND )sql",
+                   kTokenIsActive));
   return sql.c_str();
 }
 
 absl::StatusOr<Found> Answer(const LoginCode& code, const SqlRow& row,
                              Aead& aead) {
   WX_ASSIGN_OR_RETURN(
-      Secret token,
+      Secret salt,
       OpenSealed(aead, row[1], LoginAnswerPlace(code.app_id, code.code_hash)));
-  return LoginAnswer{std::move(token), {SessionAt(row, 3), IsTrue(row[2])}};
+  return StoredAnswer{std::move(salt), {SessionAt(row, 3), IsTrue(row[2])}};
 }
 
 }  // namespace

@@ -17,16 +17,16 @@ struct LoginCode {
   std::string code_hash;
 };
 
-// Where the token of a login answer is sealed.
+// Where the salt of a login answer's token is sealed.
 inline Place LoginAnswerPlace(absl::string_view app_id,
                               absl::string_view code_hash) {
-  return {"login_answers", "session_token", {app_id, code_hash}};
+  return {"login_answers", "token_salt", {app_id, code_hash}};
 }
 
 // IdentityStore::FindLoginAnswer over a batch.
 absl::Status FindLoginAnswers(
     SqlSession& session,
-    const PgItems<LoginCode, std::optional<LoginAnswer>>& items, Aead& aead);
+    const PgItems<LoginCode, std::optional<StoredAnswer>>& items, Aead& aead);
 
 }  // namespace wxident
 

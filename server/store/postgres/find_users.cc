@@ -38,13 +38,11 @@ WITH input AS (
     AND u.unionid = input.unionid
 )
 SELECT w.n, u.user_id, (extract(epoch FROM u.created_at) * 1000000)::bigint,
-  EXISTS (SELECT 1 FROM identities i
-          JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
-          WHERE i.user_id = u.user_id),
-  i.app_id, i.openid, i.unionid
+  i.app_id, i.openid, i.unionid, p.app_id IS NOT NULL
 FROM wanted w
 JOIN users u ON u.user_id = w.user_id
 LEFT JOIN identities i ON i.user_id = u.user_id
+LEFT JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
 ORDER BY w.n, i.created_at, i.app_id, i.openid)sql";
 
 }  // namespace
@@ -91,10 +89,14 @@ absl::StatusOr<std::vector<FoundUser>> FindUsers(
     FoundUser& found = answers[number - 1];
     if (!found.has_value())
       found = UserWithIdentities{
-          User{TextOf(row[1]), TimeOf(row[2]), IsTrue(row[3])}, {}};
-    if (row[4].has_value())
-      found->identities.push_back(
-          Identity{TextOf(row[4]), TextOf(row[5]), TextOf(row[6])});
+          User{TextOf(row[1]), TimeOf(row[2]), false}, {}, {}};
+    if (!row[3].has_value()) continue;
+    found->identities.push_back(
+        Identity{TextOf(row[3]), TextOf(row[4]), TextOf(row[5])});
+    if (IsTrue(row[6])) {
+      found->user.phone_linked = true;
+      found->apps_with_phone.insert(TextOf(row[3]));
+    }
   }
   return answers;
 }

@@ -19,13 +19,7 @@ namespace {
 
 using Found = std::optional<StoredGrant>;
 
-constexpr char kColumns[] = R"sql(
-SELECT input.n, u.user_id,
-  (extract(epoch FROM u.created_at) * 1000000)::bigint,
-  EXISTS (SELECT 1 FROM identities o
-          JOIN phones p ON p.app_id = o.app_id AND p.openid = o.openid
-          WHERE o.user_id = u.user_id),
-  i.app_id, i.openid, i.unionid,
+constexpr char kGrantColumns[] = R"sql(,
   encode(g.access_token, 'hex'),
   (extract(epoch FROM g.access_expires_at) * 1000000)::bigint,
   encode(g.refresh_token, 'hex'),
@@ -38,24 +32,25 @@ LEFT JOIN oauth_grants g ON g.app_id = i.app_id AND g.openid = i.openid
 )sql";
 
 const char* BySessionSql() {
-  static const std::string& sql =
-      *new std::string(absl::StrCat(kColumns, R"sql(
+  static const std::string& sql = *new std::string(
+      absl::StrCat("SELECT input.n,", kOwnerColumns, kGrantColumns, R"sql(
 FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
 JOIN sessions s ON s.token_hash = input.token_hash AND)sql",
-                                    kTokenIsActive, R"sql(
+                   kTokenIsActive, R"sql(
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 )sql",
-                                    kOfIdentities));
+                   kOfIdentities));
   return sql.c_str();
 }
 
 const char* ByOpenidSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(kColumns, R"sql(
+  static const std::string& sql = *new std::string(
+      absl::StrCat("SELECT input.n,", kOwnerColumns, kGrantColumns, R"sql(
 FROM unnest($1::text[], $2::text[])
   WITH ORDINALITY AS input (app_id, openid, n)
 JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
 )sql",
-                                                                kOfIdentities));
+                   kOfIdentities));
   return sql.c_str();
 }
 

@@ -9,6 +9,7 @@
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
 #include "server/identity/ids.h"
+#include "server/store/postgres/end_sessions.h"
 #include "server/store/postgres/erase_user.h"
 #include "server/store/postgres/export_user.h"
 #include "server/store/postgres/record_sign_in.h"
@@ -46,6 +47,32 @@ absl::Status CheckQuery(const UserQuery& query) {
   return absl::OkStatus();
 }
 
+// Takes sessions away part by part while there are too many, then the user. The
+// operations are the pool's, which may outlive the store.
+void EraseParts(PgOperation<UserQuery, EndedPart>& erase_sessions,
+                PgOperation<UserQuery, std::optional<Erased>>& erase,
+                UserQuery query, int ended, Deadline deadline,
+                Done<std::optional<Erased>> done) {
+  UserQuery part_of = query;
+  erase_sessions.Submit(
+      std::move(part_of), deadline,
+      [&erase_sessions, &erase, query = std::move(query), ended, deadline,
+       done = std::move(done)](absl::StatusOr<EndedPart> part) mutable {
+        if (!part.ok()) return std::move(done)(part.status());
+        ended += part->ended;
+        if (part->more)
+          return EraseParts(erase_sessions, erase, std::move(query), ended,
+                            deadline, std::move(done));
+        erase.Submit(std::move(query), deadline,
+                     [ended, done = std::move(done)](
+                         absl::StatusOr<std::optional<Erased>> erased) mutable {
+                       if (erased.ok() && erased->has_value())
+                         (*erased)->sessions += ended;
+                       std::move(done)(std::move(erased));
+                     });
+      });
+}
+
 }  // namespace
 
 PgIdentityStore::PgIdentityStore(PgPool& pool, Aead& aead,
@@ -56,13 +83,15 @@ PgIdentityStore::PgIdentityStore(PgPool& pool, Aead& aead,
                                const PgItems<SignIn, SignedIn>& items) {
             return RecordSignIns(session, items, aead, key_digest);
           })),
-      find_answer_(AddPgOperation<LoginCode, std::optional<LoginAnswer>>(
+      find_answer_(AddPgOperation<LoginCode, std::optional<StoredAnswer>>(
           pool, PgPool::Access::kRead, "find_login_answer",
           [&aead](SqlSession& session, const auto& items) {
             return FindLoginAnswers(session, items, aead);
           })),
       find_(AddPgOperation<std::vector<UserQuery>, std::vector<FoundUser>>(
           pool, PgPool::Access::kRead, "find_users", FindUsersBatch)),
+      erase_sessions_(AddPgOperation<UserQuery, EndedPart>(
+          pool, PgPool::Access::kWrite, "erase_sessions", EraseSessionsInPart)),
       erase_(AddPgOperation<UserQuery, std::optional<Erased>>(
           pool, PgPool::Access::kWrite, "erase_user", EraseUsers)),
       export_(AddPgOperation<std::string, std::optional<ExportedUser>>(
@@ -80,7 +109,7 @@ void PgIdentityStore::RecordSignIn(SignIn sign_in, Deadline deadline,
 
 void PgIdentityStore::FindLoginAnswer(std::string app_id, std::string code_hash,
                                       Deadline deadline,
-                                      Done<std::optional<LoginAnswer>> done) {
+                                      Done<std::optional<StoredAnswer>> done) {
   if (absl::Status bad = CheckStorable({{"app_id", app_id}}); !bad.ok())
     return std::move(done)(bad);
   find_answer_.Submit({std::move(app_id), std::move(code_hash)}, deadline,
@@ -114,7 +143,8 @@ void PgIdentityStore::EraseUser(UserQuery query, Deadline deadline,
                                 Done<std::optional<Erased>> done) {
   if (absl::Status bad = CheckQuery(query); !bad.ok())
     return std::move(done)(bad);
-  erase_.Submit(std::move(query), deadline, std::move(done));
+  EraseParts(erase_sessions_, erase_, std::move(query), 0, deadline,
+             std::move(done));
 }
 
 void PgIdentityStore::ExportUser(std::string user_id, Deadline deadline,

@@ -8,6 +8,7 @@
 #include "server/crypto/aead.h"
 #include "server/crypto/blind_index.h"
 #include "server/store/identity_store.h"
+#include "server/store/postgres/end_sessions.h"
 #include "server/store/postgres/find_login_answer.h"
 #include "server/store/postgres/find_users.h"
 #include "server/store/postgres/pg_operation.h"
@@ -19,7 +20,7 @@ namespace wxident {
 // one per pool.
 class PgIdentityStore final : public IdentityStore {
  public:
-  // `aead` seals keys, grants and tokens; `key_digest` tells whether one is
+  // `aead` seals keys, grants and salts; `key_digest` tells whether one is
   // new.
   PgIdentityStore(PgPool& pool, Aead& aead, const BlindIndex& key_digest);
 
@@ -27,7 +28,7 @@ class PgIdentityStore final : public IdentityStore {
                     Done<SignedIn> done) override;
   void FindLoginAnswer(std::string app_id, std::string code_hash,
                        Deadline deadline,
-                       Done<std::optional<LoginAnswer>> done) override;
+                       Done<std::optional<StoredAnswer>> done) override;
   void FindUser(UserQuery query, Deadline deadline,
                 Done<FoundUser> done) override;
   void FindUsers(std::vector<UserQuery> queries, Deadline deadline,
@@ -39,8 +40,9 @@ class PgIdentityStore final : public IdentityStore {
 
  private:
   PgOperation<SignIn, SignedIn>& record_;
-  PgOperation<LoginCode, std::optional<LoginAnswer>>& find_answer_;
+  PgOperation<LoginCode, std::optional<StoredAnswer>>& find_answer_;
   PgOperation<std::vector<UserQuery>, std::vector<FoundUser>>& find_;
+  PgOperation<UserQuery, EndedPart>& erase_sessions_;
   PgOperation<UserQuery, std::optional<Erased>>& erase_;
   PgOperation<std::string, std::optional<ExportedUser>>& export_;
 };

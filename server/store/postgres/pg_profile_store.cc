@@ -19,39 +19,31 @@ namespace {
 
 using Found = std::optional<StoredProfile>;
 
-constexpr char kOwnerColumns[] = R"sql(
-SELECT input.n, u.user_id,
-  (extract(epoch FROM u.created_at) * 1000000)::bigint,
-  EXISTS (SELECT 1 FROM identities o
-          JOIN phones p ON p.app_id = o.app_id AND p.openid = o.openid
-          WHERE o.user_id = u.user_id),
-  i.app_id, i.openid, i.unionid,)sql";
-
 constexpr char kOfIdentities[] = R"sql(
 JOIN users u ON u.user_id = i.user_id
 LEFT JOIN profiles f ON f.app_id = i.app_id AND f.openid = i.openid
 )sql";
 
 const char* BySessionSql() {
-  static const std::string& sql =
-      *new std::string(absl::StrCat(kOwnerColumns, kProfileColumns, R"sql(
+  static const std::string& sql = *new std::string(absl::StrCat(
+      "SELECT input.n,", kOwnerColumns, ",", kProfileColumns, R"sql(
 FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
 JOIN sessions s ON s.token_hash = input.token_hash AND)sql",
-                                    kTokenIsActive, R"sql(
+      kTokenIsActive, R"sql(
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 )sql",
-                                    kOfIdentities));
+      kOfIdentities));
   return sql.c_str();
 }
 
 const char* ByOpenidSql() {
-  static const std::string& sql =
-      *new std::string(absl::StrCat(kOwnerColumns, kProfileColumns, R"sql(
+  static const std::string& sql = *new std::string(absl::StrCat(
+      "SELECT input.n,", kOwnerColumns, ",", kProfileColumns, R"sql(
 FROM unnest($1::text[], $2::text[])
   WITH ORDINALITY AS input (app_id, openid, n)
 JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
 )sql",
-                                    kOfIdentities));
+      kOfIdentities));
   return sql.c_str();
 }
 

@@ -9,6 +9,7 @@
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
 #include "server/identity/ids.h"
+#include "server/store/postgres/end_sessions.h"
 #include "server/store/postgres/pg_array.h"
 #include "server/store/postgres/refresh_session.h"
 #include "server/store/postgres/session_columns.h"
@@ -26,9 +27,9 @@ JOIN users u ON u.user_id = i.user_id)sql";
 
 // One row per active session that was asked for.
 const char* FindSql() {
-  static const std::string& sql =
-      *new std::string(absl::StrCat("SELECT input.n,", kSessionColumns,
-                                    kFromSessions, " WHERE ", kTokenIsActive));
+  static const std::string& sql = *new std::string(
+      absl::StrCat("SELECT input.n,", kOwnerColumns, kSessionTimes,
+                   kFromSessions, " WHERE ", kTokenIsActive));
   return sql.c_str();
 }
 
@@ -39,17 +40,17 @@ const char* FindOwnerSql() {
 }
 
 const char* FindWithKeysSql() {
-  static const std::string& sql =
-      *new std::string(absl::StrCat("SELECT input.n,", kSessionColumns, R"sql(,
+  static const std::string& sql = *new std::string(
+      absl::StrCat("SELECT input.n,", kOwnerColumns, kSessionTimes, R"sql(,
   encode(k.session_key, 'hex'),
   CASE WHEN k.replaced_at > now() - interval '10 minutes'
     THEN encode(k.previous_session_key, 'hex') END,
   k.older_dropped OR k.replaced_at <= now() - interval '10 minutes'
 )sql",
-                                    kFromSessions, R"sql(
+                   kFromSessions, R"sql(
 LEFT JOIN session_keys k ON k.app_id = i.app_id AND k.openid = i.openid
 WHERE )sql",
-                                    kTokenIsActive));
+                   kTokenIsActive));
   return sql.c_str();
 }
 
@@ -77,34 +78,6 @@ WITH named AS (
 )
 SELECT encode(named.token_hash, 'hex'), encode(ended.token_hash, 'hex')
 FROM ended JOIN named ON named.login = ended.token_hash)sql"));
-  return sql.c_str();
-}
-
-const char* RevokeUserSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(R"sql(
-WITH wanted AS (
-  SELECT input.n, coalesce(f.merged_into, input.user_id) AS user_id
-  FROM unnest($1::uuid[]) WITH ORDINALITY AS input (user_id, n)
-  LEFT JOIN user_forwards f ON f.user_id = input.user_id
-), owners AS (
-  SELECT user_id, min(n) AS n FROM wanted GROUP BY user_id
-), active AS (
-  SELECT s.token_hash, owners.n
-  FROM owners
-  JOIN identities i ON i.user_id = owners.user_id
-  JOIN sessions s ON s.app_id = i.app_id AND s.openid = i.openid
-  WHERE )sql",
-                                                                kLoginIsActive,
-                                                                R"sql(
-  ORDER BY s.token_hash
-  FOR NO KEY UPDATE OF s
-), ended AS (
-  UPDATE sessions s SET revoked_at = now()
-  FROM active
-  WHERE s.token_hash = active.token_hash
-  RETURNING active.n
-)
-SELECT n, count(*) FROM ended GROUP BY n)sql"));
   return sql.c_str();
 }
 
@@ -197,19 +170,21 @@ absl::Status Revoke(SqlSession& session,
   return absl::OkStatus();
 }
 
-absl::Status RevokeUser(SqlSession& session,
-                        const PgItems<std::string, int>& items) {
-  PgArray ids;
-  for (const auto* item : items) ids.AddText(item->in);
-  WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(RevokeUserSql(), {ids.Literal()}));
-  for (auto* item : items) item->out = 0;
-  for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
-    if (item == nullptr) return NoSuchItem();
-    item->out = static_cast<int>(NumberOf(row[1]));
-  }
-  return absl::OkStatus();
+// Ends a user's sessions part by part. `revoke` is the pool's, which may
+// outlive the store.
+void RevokeParts(PgOperation<std::string, EndedPart>& revoke,
+                 std::string user_id, int ended, Deadline deadline,
+                 Done<int> done) {
+  std::string part_of = user_id;
+  revoke.Submit(
+      std::move(part_of), deadline,
+      [&revoke, user_id = std::move(user_id), ended, deadline,
+       done = std::move(done)](absl::StatusOr<EndedPart> part) mutable {
+        if (!part.ok()) return std::move(done)(part.status());
+        if (!part->more) return std::move(done)(ended + part->ended);
+        RevokeParts(revoke, std::move(user_id), ended + part->ended, deadline,
+                    std::move(done));
+      });
 }
 
 }  // namespace
@@ -232,8 +207,9 @@ PgSessionStore::PgSessionStore(PgPool& pool, Aead& aead)
           })),
       revoke_(AddPgOperation<std::string, int>(pool, PgPool::Access::kWrite,
                                                "revoke_session", Revoke)),
-      revoke_user_(AddPgOperation<std::string, int>(
-          pool, PgPool::Access::kWrite, "revoke_user_sessions", RevokeUser)),
+      revoke_user_(AddPgOperation<std::string, EndedPart>(
+          pool, PgPool::Access::kWrite, "revoke_user_sessions",
+          RevokeUsersInPart)),
       sweep_(AddPgOperation<int, int>(pool, PgPool::Access::kWrite,
                                       "sweep_sessions", SweepSessions)) {}
 
@@ -262,7 +238,7 @@ void PgSessionStore::RevokeUserSessions(std::string user_id, Deadline deadline,
                                         Done<int> done) {
   // Nobody has an id that is no UUID.
   if (!IsUuid(user_id)) return std::move(done)(0);
-  revoke_user_.Submit(std::move(user_id), deadline, std::move(done));
+  RevokeParts(revoke_user_, std::move(user_id), 0, deadline, std::move(done));
 }
 
 void PgSessionStore::RefreshSession(

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/crypto/aead.h"
+#include "server/store/postgres/end_sessions.h"
 #include "server/store/postgres/pg_operation.h"
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/session_store.h"
@@ -13,8 +14,8 @@ namespace wxident {
 
 // Sessions in PostgreSQL; its now() decides what has expired. `aead` outlives
 // the pool. When a session is active but its keys do not open, only
-// FindSessionWithKeys fails. RefreshSession fails with TAMPERED when the token
-// that was made before does not open.
+// FindSessionWithKeys fails. RefreshSession fails with TAMPERED when the salt
+// of the token that was made before does not open.
 class PgSessionStore final : public SessionStore {
  public:
   PgSessionStore(PgPool& pool, Aead& aead);
@@ -39,7 +40,7 @@ class PgSessionStore final : public SessionStore {
   PgOperation<std::string, std::optional<SessionWithKeys>>& find_with_keys_;
   PgOperation<SessionRefresh, std::optional<RefreshedSession>>& refresh_;
   PgOperation<std::string, int>& revoke_;
-  PgOperation<std::string, int>& revoke_user_;
+  PgOperation<std::string, EndedPart>& revoke_user_;
   PgOperation<int, int>& sweep_;
 };
 

@@ -54,7 +54,7 @@ WITH input AS (
   FROM unnest($14::bigint[], $15::bytea[], $16::bigint[], $17::uuid[],
               $18::bytea[], $19::bytea[])
     WITH ORDINALITY AS t (n, token_hash, ttl_us, proposed_id, code_hash,
-                          session_token, login)
+                          token_salt, login)
 ), known AS (
   SELECT input.*, i.user_id AS known_user, i.unionid AS known_unionid,
     i.open_platform_account AS known_account, u.user_id AS union_user
@@ -126,15 +126,15 @@ WITH input AS (
   RETURNING s.token_hash, s.created_at, s.expires_at
 ), answered AS (
   INSERT INTO login_answers AS a
-    (app_id, code_hash, token_hash, session_token, new_user)
-  SELECT e.app_id, l.code_hash, l.token_hash, l.session_token,
+    (app_id, code_hash, token_hash, token_salt, new_user)
+  SELECT e.app_id, l.code_hash, l.token_hash, l.token_salt,
     e.user_id = l.proposed_id
   FROM logins l JOIN settled e ON e.n = l.n
   WHERE e.agreed
   ORDER BY e.app_id, l.code_hash
   ON CONFLICT (app_id, code_hash) DO UPDATE SET
     token_hash = excluded.token_hash,
-    session_token = excluded.session_token,
+    token_salt = excluded.token_salt,
     new_user = excluded.new_user,
     created_at = excluded.created_at
     WHERE a.created_at <= now() - interval '5 minutes'
@@ -189,7 +189,7 @@ SELECT e.agreed, e.user_id, e.person,
     * 1000000)::bigint,
   EXISTS (SELECT 1 FROM identities i
           JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
-          WHERE i.user_id = e.user_id),
+          WHERE i.user_id = e.user_id AND i.app_id = e.app_id),
   e.unionid,
   (extract(epoch FROM o.created_at) * 1000000)::bigint,
   (extract(epoch FROM o.expires_at) * 1000000)::bigint
@@ -304,7 +304,7 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
     exchanged.AddNumber(ToMicros(in.exchanged_at));
   }
   PgArray login_numbers, token_hashes, ttls, own_proposed_ids, code_hashes,
-      session_tokens;
+      token_salts;
   for (const Item* item : round.logins) {
     const SignIn& in = item->in;
     login_numbers.AddNumber(numbers[KeyOf(item)]);
@@ -312,8 +312,8 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
     ttls.AddNumber(ToMicros(in.session_ttl));
     own_proposed_ids.AddText(in.new_user_id);
     code_hashes.AddBytes(in.code_hash);
-    session_tokens.AddBytes(aead.Seal(
-        in.session_token, LoginAnswerPlace(in.identity.app_id, in.code_hash)));
+    token_salts.AddBytes(aead.Seal(
+        in.token_salt, LoginAnswerPlace(in.identity.app_id, in.code_hash)));
   }
   return session.Execute(
       kSignIn,
@@ -323,7 +323,7 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
        refresh_tokens.Literal(), refresh_expiries.Literal(), scopes.Literal(),
        exchanged.Literal(), login_numbers.Literal(), token_hashes.Literal(),
        ttls.Literal(), own_proposed_ids.Literal(), code_hashes.Literal(),
-       session_tokens.Literal()});
+       token_salts.Literal()});
 }
 
 // Whether `row` is a whole answer: not so when users must be merged, or when

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/base/status_macros.h"
+#include "server/identity/session_token.h"
 #include "server/store/postgres/pg_array.h"
 #include "server/store/postgres/sql_values.h"
 
@@ -14,8 +15,8 @@ namespace {
 using Refreshed = std::optional<RefreshedSession>;
 using Items = PgItems<SessionRefresh, Refreshed>;
 
-Place PlaceOf(const SessionRefresh& refresh) {
-  return {"sessions", "next_token", {refresh.token_hash}};
+Place PlaceOf(const char* column, const SessionRefresh& refresh) {
+  return {"sessions", column, {refresh.token_hash}};
 }
 
 // Whoever changes a family first locks the row of its login, so all that
@@ -26,14 +27,18 @@ Place PlaceOf(const SessionRefresh& refresh) {
 //
 // fresh: tokens that are refreshed now. A replaced token's answer is what was
 // made then, as long as it works; after that it has leaked.
+//
+// next_token is for servers before next_salt: those gave what it holds again.
+// One zero byte opens nowhere, so such a server refuses to repeat what it
+// cannot know, where NULL would have it give a token that it did not store.
 constexpr char kRefresh[] = R"sql(
 WITH input AS (
-  SELECT token_hash, new_hash, new_token, n,
+  SELECT token_hash, new_hash, new_salt, n,
     overlap_us * interval '1 microsecond' AS overlap,
     max_age_us * interval '1 microsecond' AS max_age
   FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[],
               $5::bigint[])
-    WITH ORDINALITY AS t (token_hash, new_hash, new_token, overlap_us,
+    WITH ORDINALITY AS t (token_hash, new_hash, new_salt, overlap_us,
                           max_age_us, n)
 ), named AS (
   SELECT coalesce(s.family, s.token_hash) AS login
@@ -46,7 +51,7 @@ WITH input AS (
   FOR NO KEY UPDATE
 ), tokens AS (
   SELECT input.*, s.app_id, s.openid, s.created_at, s.expires_at,
-    s.replaced_at, s.next_token, s.next_expires_at,
+    s.replaced_at, s.next_salt, s.next_token, s.next_expires_at,
     coalesce(s.ttl, s.expires_at - s.created_at) AS ttl,
     login.token_hash AS login
   FROM input
@@ -70,7 +75,9 @@ WITH input AS (
     family_ends_at = coalesce(newest.ends_at, s.family_ends_at),
     replaced_at =
       CASE WHEN fresh.n IS NULL THEN s.replaced_at ELSE now() END,
-    next_token = coalesce(fresh.new_token, s.next_token),
+    next_salt = coalesce(fresh.new_salt, s.next_salt),
+    next_token =
+      CASE WHEN fresh.n IS NULL THEN s.next_token ELSE '\x00' END,
     next_expires_at = coalesce(fresh.ends_at, s.next_expires_at),
     expires_at =
       coalesce(least(now() + fresh.overlap, fresh.last), s.expires_at)
@@ -88,20 +95,31 @@ WITH input AS (
   FROM fresh
   ORDER BY new_hash
 )
-SELECT t.n, encode(t.next_token, 'hex'),
+SELECT t.n, fresh.n IS NOT NULL, encode(t.next_salt, 'hex'),
+  encode(t.next_token, 'hex'),
   (extract(epoch FROM coalesce(fresh.ends_at, t.next_expires_at))
     * 1000000)::bigint
 FROM tokens t
 LEFT JOIN fresh ON fresh.n = t.n
-WHERE fresh.n IS NOT NULL OR (t.replaced_at IS NOT NULL
-                              AND t.expires_at > now()))sql";
+WHERE fresh.n IS NOT NULL
+  OR (t.expires_at > now()
+      AND (t.next_salt IS NOT NULL OR t.next_token <> '\x00')))sql";
 
 absl::StatusOr<Refreshed> Answer(const SessionRefresh& refresh,
                                  const SqlRow& row, Aead& aead) {
-  if (!row[1].has_value())
-    return RefreshedSession{refresh.new_token, TimeOf(row[2])};
-  WX_ASSIGN_OR_RETURN(Secret token, OpenSealed(aead, row[1], PlaceOf(refresh)));
-  return RefreshedSession{std::move(token), TimeOf(row[2])};
+  const absl::Time expires_at = TimeOf(row[4]);
+  if (IsTrue(row[1]))
+    return RefreshedSession{RefreshedToken(refresh.salt, refresh.token),
+                            expires_at};
+  if (row[2].has_value()) {
+    WX_ASSIGN_OR_RETURN(
+        const Secret salt,
+        OpenSealed(aead, row[2], PlaceOf("next_salt", refresh)));
+    return RefreshedSession{RefreshedToken(salt, refresh.token), expires_at};
+  }
+  WX_ASSIGN_OR_RETURN(Secret token,
+                      OpenSealed(aead, row[3], PlaceOf("next_token", refresh)));
+  return RefreshedSession{std::move(token), expires_at};
 }
 
 }  // namespace
@@ -111,21 +129,22 @@ absl::Status RefreshSessions(SqlSession& session, const Items& items,
   // A statement refreshes a token once: for the first who asks.
   Items firsts;
   std::unordered_map<std::string, size_t> places;
-  PgArray hashes, new_hashes, new_tokens, overlaps, max_ages;
+  PgArray hashes, new_hashes, new_salts, overlaps, max_ages;
   for (auto* item : items) {
     const SessionRefresh& in = item->in;
     if (!places.emplace(in.token_hash, firsts.size()).second) continue;
     firsts.push_back(item);
     hashes.AddBytes(in.token_hash);
-    new_hashes.AddBytes(in.new_token_hash);
-    new_tokens.AddBytes(aead.Seal(in.new_token, PlaceOf(in)));
+    new_hashes.AddBytes(
+        *SessionTokenHash(RefreshedToken(in.salt, in.token).Expose()));
+    new_salts.AddBytes(aead.Seal(in.salt, PlaceOf("next_salt", in)));
     overlaps.AddNumber(ToMicros(in.overlap));
     max_ages.AddNumber(ToMicros(in.max_age));
   }
   WX_ASSIGN_OR_RETURN(
       const SqlRows rows,
       session.Execute(kRefresh, {hashes.Literal(), new_hashes.Literal(),
-                                 new_tokens.Literal(), overlaps.Literal(),
+                                 new_salts.Literal(), overlaps.Literal(),
                                  max_ages.Literal()}));
   for (auto* item : firsts) item->out = Refreshed();
   for (const SqlRow& row : rows) {

@@ -10,7 +10,7 @@
 
 namespace wxident {
 
-// SessionStore::RefreshSession over a batch. `aead` seals the new tokens.
+// SessionStore::RefreshSession over a batch. `aead` seals the salts.
 absl::Status RefreshSessions(
     SqlSession& session,
     const PgItems<SessionRefresh, std::optional<RefreshedSession>>& items,

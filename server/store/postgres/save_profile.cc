@@ -116,7 +116,7 @@ SELECT e.n, e.settled, e.known_user, e.person,
   (extract(epoch FROM u.created_at) * 1000000)::bigint,
   EXISTS (SELECT 1 FROM identities i
           JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
-          WHERE i.user_id = e.known_user)
+          WHERE i.user_id = e.known_user AND i.app_id = e.app_id)
 FROM settled e
 JOIN users u ON u.user_id = e.known_user)sql";
 

@@ -7,13 +7,15 @@
 
 namespace wxident {
 
-// The newest file in migrations/ that this server is made for.
-inline constexpr absl::string_view kSchemaVersion = "20261124000000";
+// The newest file in migrations/ when this server was made.
+inline constexpr absl::string_view kSchemaVersion = "20261130000100";
 
-// Whether the database has that schema, by dbmate's table schema_migrations.
-// Asks once, over a connection of its own, and waits for the answer. Errors:
-// kFailedPrecondition when it has not, with what to do; kUnavailable when it
-// cannot be asked.
+// Whether this server may run on the database's schema: it has that migration,
+// by dbmate's table schema_migrations, and every later one says in
+// schema_compatibility that servers made for this one may run. Asks once, over
+// a connection of its own, and waits for the answer. Errors:
+// kFailedPrecondition when it may not, with what to do; kUnavailable when the
+// database cannot be asked.
 absl::Status CheckSchema(SqlConnector& connector);
 
 }  // namespace wxident

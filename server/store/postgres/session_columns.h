@@ -10,17 +10,20 @@ namespace wxident {
 
 // Pieces of the statements that look at sessions.
 
-// What a SELECT names to get a session: of users u, identities i, sessions s.
-inline constexpr char kSessionColumns[] = R"sql(
+// What a SELECT names to get a user and an identity: of users u, identities i,
+// by whose app User::phone_linked goes.
+inline constexpr char kOwnerColumns[] = R"sql(
   u.user_id, (extract(epoch FROM u.created_at) * 1000000)::bigint,
   EXISTS (SELECT 1 FROM identities o
           JOIN phones p ON p.app_id = o.app_id AND p.openid = o.openid
-          WHERE o.user_id = u.user_id),
-  i.app_id, i.openid, i.unionid,
+          WHERE o.user_id = i.user_id AND o.app_id = i.app_id),
+  i.app_id, i.openid, i.unionid
+)sql";
+// What it names after them to get a session: of sessions s.
+inline constexpr char kSessionTimes[] = R"sql(,
   (extract(epoch FROM s.created_at) * 1000000)::bigint,
   (extract(epoch FROM s.expires_at) * 1000000)::bigint
 )sql";
-inline constexpr size_t kSessionColumnCount = 8;
 
 // The session whose columns begin at `first`.
 Session SessionAt(const SqlRow& row, size_t first);

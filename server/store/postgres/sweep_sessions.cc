@@ -27,6 +27,24 @@ WITH old AS (
 )
 SELECT count(*) FROM gone)sql";
 
+// After its overlap a token is not refreshed again, so nobody asks for what it
+// was refreshed to; what is left would lead from an old token to the present
+// one. next_token: of servers that kept the token itself.
+constexpr char kSweepSalts[] = R"sql(
+WITH over AS (
+  SELECT token_hash FROM sessions
+  WHERE (next_salt IS NOT NULL OR next_token <> '\x00') AND expires_at <= now()
+  ORDER BY expires_at
+  LIMIT $1::bigint
+  FOR NO KEY UPDATE SKIP LOCKED
+), emptied AS (
+  UPDATE sessions s SET next_salt = NULL, next_token = '\x00'
+  FROM over
+  WHERE s.token_hash = over.token_hash
+  RETURNING 1
+)
+SELECT count(*) FROM emptied)sql";
+
 // A login's first row, whose lock is the family's, goes last: while it is
 // there, the rest of a large family is found again. Replaced tokens stay until
 // then, so that their use is still seen to be a leak.
@@ -52,7 +70,7 @@ WITH over AS (
 )
 SELECT count(*) FROM gone)sql";
 
-absl::StatusOr<int> Delete(SqlSession& session, const char* sql, int limit) {
+absl::StatusOr<int> Sweep(SqlSession& session, const char* sql, int limit) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
                       session.Execute(sql, {absl::StrCat(limit)}));
   if (rows.size() != 1)
@@ -66,11 +84,11 @@ absl::Status SweepSessions(SqlSession& session,
                            const PgItems<int, int>& items) {
   for (auto* item : items) {
     const int limit = item->in;
-    WX_ASSIGN_OR_RETURN(int swept, Delete(session, kSweepAnswers, limit));
-    if (swept < limit) {
-      WX_ASSIGN_OR_RETURN(const int sessions,
-                          Delete(session, kSweepSessions, limit - swept));
-      swept += sessions;
+    int swept = 0;
+    for (const char* sql : {kSweepAnswers, kSweepSalts, kSweepSessions}) {
+      if (swept == limit) break;
+      WX_ASSIGN_OR_RETURN(const int some, Sweep(session, sql, limit - swept));
+      swept += some;
     }
     item->out = swept;
   }

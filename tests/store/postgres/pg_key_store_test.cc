@@ -117,7 +117,7 @@ TEST_P(PgKeyStoreTest, TheStoresReadOnThroughARotation) {
   ResealAll();
   Rotate({2});
   EXPECT_THAT(KeysOf(in.session_token_hash), ElementsAre("key of o1"));
-  EXPECT_EQ(FindAnswer(in)->session_token, in.session_token);
+  EXPECT_EQ(FindAnswer(in)->token_salt, in.token_salt);
 }
 
 TEST_P(PgKeyStoreTest, GoesPageByPage) {
@@ -224,7 +224,7 @@ TEST_P(PgKeyStoreTest, ALostKeyLosesItsOwnValuesAlone) {
   EXPECT_THAT(
       all.unreadable,
       ElementsAre(
-          Pair(UnreadablePlace{"login_answers", "session_token", "wx1", 1}, 1),
+          Pair(UnreadablePlace{"login_answers", "token_salt", "wx1", 1}, 1),
           Pair(UnreadablePlace{"session_keys", "session_key", "wx1", 1}, 1)));
   EXPECT_THAT(Counts(), ElementsAre(Pair(1, 2), Pair(3, 2)));
 

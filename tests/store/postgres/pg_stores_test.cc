@@ -1,5 +1,5 @@
 // What only PostgreSQL can show: what is stored, what a batch with one bad row
-// does, several pools at once, schema versions.
+// does, several pools at once.
 
 #include <atomic>
 #include <set>
@@ -8,7 +8,6 @@
 #include "absl/strings/match.h"
 #include "server/identity/error.h"
 #include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/schema.h"
 #include "server/store/postgres/sql_values.h"
 #include "tests/store/postgres_harness.h"
 #include "tests/store/store_contract.h"
@@ -203,7 +202,7 @@ TEST_P(PgStoresTest, TwoPoolsRacingThroughThreeAppsMakeOneUser) {
     const SignIn& some = logins[round % kRacers];
     EXPECT_EQ(FindSession(some.session_token_hash)->user.user_id,
               user->user.user_id);
-    EXPECT_TRUE(FindAnswer(some)->session_token == some.session_token);
+    EXPECT_TRUE(FindAnswer(some)->token_salt == some.token_salt);
   }
   EXPECT_EQ(pg().Sql("SELECT count(*), (SELECT count(*) FROM sessions), "
                      "(SELECT count(*) FROM login_answers) FROM users"),
@@ -211,16 +210,16 @@ TEST_P(PgStoresTest, TwoPoolsRacingThroughThreeAppsMakeOneUser) {
                       absl::StrCat(kRounds * kRacers)}}));
 }
 
-TEST_P(PgStoresTest, GrantsAnswersAndNextTokensAreStoredSealed) {
+TEST_P(PgStoresTest, GrantsAndSaltsAreStoredSealed) {
   const SignIn in = WebLogin("wx1", "o1");
   MustRecord(in);
-  const SessionRefresh refresh = RefreshOf(in.session_token_hash);
+  const NewToken refresh = RefreshOf(in.session_token_hash);
   ASSERT_TRUE(Refresh(refresh));
   const SqlRows rows = pg().Sql(
       "SELECT encode(g.access_token, 'hex'), encode(g.refresh_token, 'hex'),"
-      " encode(a.session_token, 'hex'), encode(s.next_token, 'hex')"
+      " encode(a.token_salt, 'hex'), encode(s.next_salt, 'hex')"
       " FROM oauth_grants g, login_answers a, sessions s"
-      " WHERE s.next_token IS NOT NULL");
+      " WHERE s.next_salt IS NOT NULL");
   ASSERT_EQ(rows.size(), 1u);
   const auto open = [&](int column, const Place& place) {
     const auto opened = pg().key_ring().Open(BytesOf(rows[0][column]), place);
@@ -230,10 +229,56 @@ TEST_P(PgStoresTest, GrantsAnswersAndNextTokensAreStoredSealed) {
             "token of o1");
   EXPECT_EQ(open(1, {"oauth_grants", "refresh_token", {"wx1", "o1"}}),
             "refresh token of o1");
-  EXPECT_EQ(open(2, {"login_answers", "session_token", {"wx1", in.code_hash}}),
-            in.session_token.Expose());
-  EXPECT_EQ(open(3, {"sessions", "next_token", {in.session_token_hash}}),
-            refresh.new_token.Expose());
+  EXPECT_EQ(open(2, {"login_answers", "token_salt", {"wx1", in.code_hash}}),
+            in.token_salt.Expose());
+  EXPECT_EQ(open(3, {"sessions", "next_salt", {in.session_token_hash}}),
+            refresh.salt.Expose());
+}
+
+// Somebody who has the database and the key ring has no token that works.
+TEST_P(PgStoresTest, NothingThatIsStoredOpensToASessionToken) {
+  for (const SignIn& in : {Login("wx1", "o1"), WebLogin("wx1", "o2")}) {
+    MustRecord(in);
+    const NewToken second = RefreshOf(in.session_token_hash);
+    ASSERT_TRUE(Refresh(second));
+    ASSERT_TRUE(Refresh(RefreshOf(second.new_token_hash)));
+  }
+  int opened = 0;
+  int unsealed = 0;
+  for (const SqlRow& table :
+       pg().Sql("SELECT c.table_name, c.column_name"
+                " FROM information_schema.columns c"
+                " WHERE c.table_schema = 'public' AND c.data_type = 'bytea'")) {
+    const std::string name = TextOf(table[0]);
+    const std::string column = TextOf(table[1]);
+    for (const SqlRow& row : pg().Sql(absl::StrCat(
+             "SELECT encode(t.", column, ", 'hex'), ",
+             "to_jsonb(t) ->> 'app_id', ", "to_jsonb(t) ->> 'openid', ",
+             "substr(to_jsonb(t) ->> 'code_hash', 3), ",
+             "substr(to_jsonb(t) ->> 'token_hash', 3) FROM ", name,
+             " t WHERE t.", column, " IS NOT NULL"))) {
+      const std::string stored = BytesOf(row[0]);
+      EXPECT_FALSE(absl::StrContains(stored, "wxs1_")) << name << column;
+      ++unsealed;
+      const std::string app = TextOf(row[1]);
+      const std::string openid = TextOf(row[2]);
+      const std::string code_hash = BytesOf(row[3]);
+      const std::string token_hash = BytesOf(row[4]);
+      for (const std::vector<absl::string_view>& key :
+           {std::vector<absl::string_view>{app, openid},
+            {app, code_hash},
+            {token_hash}}) {
+        const auto text = pg().key_ring().Open(stored, {name, column, key});
+        if (!text.ok()) continue;
+        ++opened;
+        EXPECT_FALSE(absl::StrContains(text->Expose(), "wxs1_"))
+            << name << "." << column;
+      }
+    }
+  }
+  // Two answers, four salts of refreshes, a key, a grant's two tokens.
+  EXPECT_EQ(opened, 9);
+  EXPECT_GT(unsealed, opened);
 }
 
 // Sealed values are bound to their rows: one that was moved does not open.
@@ -242,24 +287,24 @@ TEST_P(PgStoresTest, MovedValuesAreTampering) {
   const SignIn two = WebLogin("wx1", "o2");
   MustRecord(one);
   MustRecord(two);
-  const SessionRefresh refresh = RefreshOf(one.session_token_hash);
+  const NewToken refresh = RefreshOf(one.session_token_hash);
   ASSERT_TRUE(Refresh(refresh));
   ASSERT_TRUE(Refresh(RefreshOf(two.session_token_hash)));
   for (const char* move :
        {"UPDATE oauth_grants g SET access_token = o.access_token"
         " FROM oauth_grants o WHERE o.openid <> g.openid",
-        "UPDATE login_answers a SET session_token = o.session_token"
+        "UPDATE login_answers a SET token_salt = o.token_salt"
         " FROM login_answers o WHERE o.code_hash <> a.code_hash",
-        "UPDATE sessions s SET next_token = o.next_token FROM sessions o"
-        " WHERE o.openid <> s.openid AND o.next_token IS NOT NULL"
-        " AND s.next_token IS NOT NULL"})
+        "UPDATE sessions s SET next_salt = o.next_salt FROM sessions o"
+        " WHERE o.openid <> s.openid AND o.next_salt IS NOT NULL"
+        " AND s.next_salt IS NOT NULL"})
     pg().Sql(move);
   EXPECT_TRUE(HasReason(Await<std::optional<StoredGrant>>([&](auto done) {
                           harness_->grants().FindGrant(ByOpenid{"wx1", "o1"},
                                                        Soon(), std::move(done));
                         }).status(),
                         Reason::kTampered));
-  EXPECT_TRUE(HasReason(Await<std::optional<LoginAnswer>>([&](auto done) {
+  EXPECT_TRUE(HasReason(Await<std::optional<StoredAnswer>>([&](auto done) {
                           harness_->identities().FindLoginAnswer(
                               "wx1", one.code_hash, Soon(), std::move(done));
                         }).status(),
@@ -277,7 +322,7 @@ TEST_P(PgStoresTest, ASessionOfAnOlderServerIsRefreshed) {
   const SignIn in = Login("wx1", "o1");
   MustRecord(in);
   pg().Sql("UPDATE sessions SET ttl = NULL");
-  const SessionRefresh refresh = RefreshOf(in.session_token_hash);
+  const NewToken refresh = RefreshOf(in.session_token_hash);
   const auto refreshed = Refresh(refresh);
   ASSERT_TRUE(refreshed.has_value());
   EXPECT_EQ(pg().Sql("SELECT ttl FROM sessions WHERE family IS NOT NULL"),
@@ -329,32 +374,6 @@ TEST_P(PgStoresTest, ALockedTableIsUnavailableNotForEver) {
   });
   EXPECT_TRUE(held.ok());
   MustRecord(Login("wx1", "o1"));
-}
-
-TEST_P(PgStoresTest, TheServerIsMadeForTheNewestMigration) {
-  // The cluster has all of migrations/.
-  EXPECT_EQ(pg().Sql("SELECT max(version) FROM schema_migrations"),
-            SqlRows({{std::string(kSchemaVersion)}}));
-}
-
-TEST_P(PgStoresTest, TheSchemasVersionIsChecked) {
-  auto connector = *MakePgConnector(SharedPostgres().server_url(), Secret());
-  EXPECT_TRUE(CheckSchema(*connector).ok());
-
-  pg().Sql("INSERT INTO schema_migrations VALUES ('99990101000000')");
-  EXPECT_TRUE(absl::IsFailedPrecondition(CheckSchema(*connector)));
-  pg().Sql("DELETE FROM schema_migrations WHERE version LIKE '9999%'");
-
-  pg().Sql("ALTER TABLE schema_migrations RENAME TO away");
-  const absl::Status missing = CheckSchema(*connector);
-  EXPECT_TRUE(absl::IsFailedPrecondition(missing));
-  EXPECT_TRUE(absl::StrContains(missing.message(),
-                                "dbmate --migrations-dir migrations up"));
-  pg().Sql("ALTER TABLE away RENAME TO schema_migrations");
-
-  auto nowhere = *MakePgConnector("postgresql://x@127.0.0.1:1/x", Secret());
-  EXPECT_TRUE(absl::IsUnavailable(CheckSchema(*nowhere)));
-  EXPECT_FALSE(MakePgConnector("http://x", Secret()).ok());
 }
 
 }  // namespace

@@ -49,9 +49,10 @@ TEST_P(SealedColumnsTest, NoOtherBytesStandInTheSchema) {
   EXPECT_EQ(unsealed,
             std::set<std::string>(
                 {"app_credentials.lease_attempt", "key_canaries.canary",
-                 "login_answers.code_hash", "login_answers.token_hash",
-                 "phones.phone_index", "session_keys.key_digest",
-                 "sessions.family", "sessions.token_hash"}));
+                 "login_answers.code_hash", "login_answers.session_token",
+                 "login_answers.token_hash", "phones.phone_index",
+                 "session_keys.key_digest", "sessions.family",
+                 "sessions.next_token", "sessions.token_hash"}));
 }
 
 TEST_P(SealedColumnsTest, KeysAreThePrimaryKeys) {

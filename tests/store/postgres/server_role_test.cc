@@ -40,6 +40,7 @@ TEST_F(ServerRoleTest, ReadsAndWritesRows) {
   EXPECT_EQ(Said("SELECT count(*) FROM users"), "OK");
   EXPECT_EQ(Said("DELETE FROM users"), "OK");
   EXPECT_EQ(Said("SELECT version FROM schema_migrations"), "OK");
+  EXPECT_EQ(Said("SELECT version FROM schema_compatibility"), "OK");
 }
 
 TEST_F(ServerRoleTest, ChangesNoTableAndReadsNoPassword) {
@@ -70,6 +71,9 @@ TEST_F(ServerRoleTest, ChangesNoTableAndReadsNoPassword) {
            "COPY users TO PROGRAM 'cat'",
            "INSERT INTO schema_migrations VALUES ('99990101000000')",
            "DELETE FROM schema_migrations",
+           "INSERT INTO schema_compatibility VALUES ('99990101000000', '')",
+           "UPDATE schema_compatibility SET oldest_server = ''",
+           "DELETE FROM schema_compatibility",
            "SELECT user_id FROM user_events",
            "UPDATE user_events SET app_id = ''",
            "DELETE FROM user_events",
@@ -93,8 +97,9 @@ TEST_F(ServerRoleTest, HasWhatTheFileGivesIt) {
   ASSERT_GE(rows.size(), 14u);
   for (const SqlRow& row : rows) {
     const std::string table = TextOf(row[0]);
-    const char* expected = table == "schema_migrations" ? "SELECT"
-                           : table == "user_events"     ? "INSERT"
+    const char* expected = table == "schema_migrations"      ? "SELECT"
+                           : table == "schema_compatibility" ? "SELECT"
+                           : table == "user_events"          ? "INSERT"
                            : table == "key_canaries"
                                ? "INSERT,SELECT,UPDATE"
                                : "DELETE,INSERT,SELECT,UPDATE";

@@ -1140,8 +1140,10 @@ type ExportedIdentity struct {
 	UserInfo *UserInfo `protobuf:"bytes,3,opt,name=user_info,json=userInfo,proto3" json:"user_info,omitempty"`
 	// Set when one is stored.
 	Phone *Phone `protobuf:"bytes,4,opt,name=phone,proto3" json:"phone,omitempty"`
-	// Sessions that are active.
-	Sessions      []*ExportedSession `protobuf:"bytes,5,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// Sessions that are active; of more than 1,000 the newest.
+	Sessions []*ExportedSession `protobuf:"bytes,5,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// How many sessions are active.
+	SessionCount  int32 `protobuf:"varint,6,opt,name=session_count,json=sessionCount,proto3" json:"session_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1209,6 +1211,13 @@ func (x *ExportedIdentity) GetSessions() []*ExportedSession {
 		return x.Sessions
 	}
 	return nil
+}
+
+func (x *ExportedIdentity) GetSessionCount() int32 {
+	if x != nil {
+		return x.SessionCount
+	}
+	return 0
 }
 
 type ExportedSession struct {
@@ -1668,14 +1677,15 @@ const file_wxident_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"identities\x18\x02 \x03(\v2\x1c.wxident.v1.ExportedIdentityR\n" +
 	"identities\x12&\n" +
-	"\x0fmerged_user_ids\x18\x03 \x03(\tR\rmergedUserIds\"\x9c\x02\n" +
+	"\x0fmerged_user_ids\x18\x03 \x03(\tR\rmergedUserIds\"\xc1\x02\n" +
 	"\x10ExportedIdentity\x120\n" +
 	"\bidentity\x18\x01 \x01(\v2\x14.wxident.v1.IdentityR\bidentity\x12;\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x121\n" +
 	"\tuser_info\x18\x03 \x01(\v2\x14.wxident.v1.UserInfoR\buserInfo\x12-\n" +
 	"\x05phone\x18\x04 \x01(\v2\x11.wxident.v1.PhoneB\x04\xc8\xf3\x18\x01R\x05phone\x127\n" +
-	"\bsessions\x18\x05 \x03(\v2\x1b.wxident.v1.ExportedSessionR\bsessions\"\x8b\x01\n" +
+	"\bsessions\x18\x05 \x03(\v2\x1b.wxident.v1.ExportedSessionR\bsessions\x12#\n" +
+	"\rsession_count\x18\x06 \x01(\x05R\fsessionCount\"\x8b\x01\n" +
 	"\x0fExportedSession\x12;\n" +
 	"\vcreate_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +

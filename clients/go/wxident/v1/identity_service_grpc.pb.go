@@ -45,8 +45,10 @@ const (
 type IdentityServiceClient interface {
 	// Exchanges a login code for a session of our own. The person is found or
 	// created by (app, openid), and by unionid where WeChat gives one. The call
-	// may be repeated: for 5 minutes the same code gives the same session, and
-	// any number of calls at once make one call to WeChat.
+	// may be repeated: for 5 minutes the same code gives the same caller the same
+	// session again, as long as that is active, and any number of its calls at
+	// once make one call to WeChat. After that, and for any other caller, the code
+	// is consumed.
 	// Errors: LOGIN_CODE_INVALID, LOGIN_CODE_CONSUMED, SNAPSHOT_USER,
 	// USER_BLOCKED, APP_MISCONFIGURED, WECHAT_RATE_LIMITED, WECHAT_BUSY, WECHAT_UNREACHABLE,
 	// WECHAT_BAD_RESPONSE, OUTCOME_UNKNOWN, STORE_UNAVAILABLE.
@@ -62,7 +64,10 @@ type IdentityServiceClient interface {
 	// revoked.
 	// Errors: SESSION_NOT_ACTIVE, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
 	RefreshSession(ctx context.Context, in *RefreshSessionRequest, opts ...grpc.CallOption) (*RefreshSessionResponse, error)
-	// Ends one session, or all sessions of a user. Repeating it is harmless.
+	// Ends one session, or all sessions of a user. Repeating it is harmless. A
+	// user's sessions end before the answer, those that are opened meanwhile
+	// perhaps; if the deadline passes before all have, those that ended stay
+	// ended, and the same call again goes on.
 	// Errors: STORE_UNAVAILABLE.
 	RevokeSession(ctx context.Context, in *RevokeSessionRequest, opts ...grpc.CallOption) (*RevokeSessionResponse, error)
 	// Asks WeChat whether the session_key kept for this session's identity is
@@ -295,8 +300,10 @@ func (c *identityServiceClient) BatchGetUsers(ctx context.Context, in *BatchGetU
 type IdentityServiceServer interface {
 	// Exchanges a login code for a session of our own. The person is found or
 	// created by (app, openid), and by unionid where WeChat gives one. The call
-	// may be repeated: for 5 minutes the same code gives the same session, and
-	// any number of calls at once make one call to WeChat.
+	// may be repeated: for 5 minutes the same code gives the same caller the same
+	// session again, as long as that is active, and any number of its calls at
+	// once make one call to WeChat. After that, and for any other caller, the code
+	// is consumed.
 	// Errors: LOGIN_CODE_INVALID, LOGIN_CODE_CONSUMED, SNAPSHOT_USER,
 	// USER_BLOCKED, APP_MISCONFIGURED, WECHAT_RATE_LIMITED, WECHAT_BUSY, WECHAT_UNREACHABLE,
 	// WECHAT_BAD_RESPONSE, OUTCOME_UNKNOWN, STORE_UNAVAILABLE.
@@ -312,7 +319,10 @@ type IdentityServiceServer interface {
 	// revoked.
 	// Errors: SESSION_NOT_ACTIVE, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
 	RefreshSession(context.Context, *RefreshSessionRequest) (*RefreshSessionResponse, error)
-	// Ends one session, or all sessions of a user. Repeating it is harmless.
+	// Ends one session, or all sessions of a user. Repeating it is harmless. A
+	// user's sessions end before the answer, those that are opened meanwhile
+	// perhaps; if the deadline passes before all have, those that ended stay
+	// ended, and the same call again goes on.
 	// Errors: STORE_UNAVAILABLE.
 	RevokeSession(context.Context, *RevokeSessionRequest) (*RevokeSessionResponse, error)
 	// Asks WeChat whether the session_key kept for this session's identity is

@@ -188,7 +188,9 @@ type User struct {
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// When the person first appeared in any app.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// Whether a phone number has been stored for this person.
+	// Whether a phone number is stored of one of this person's identities that
+	// come with it: those that are listed, or, with a session or one identity,
+	// those in the same app. What other apps know does not count.
 	PhoneLinked   bool `protobuf:"varint,3,opt,name=phone_linked,json=phoneLinked,proto3" json:"phone_linked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

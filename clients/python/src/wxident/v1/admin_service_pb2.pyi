@@ -516,6 +516,9 @@ class ExportedIdentity(_message.Message):
     USER_INFO_FIELD_NUMBER: _builtins.int
     PHONE_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
+    SESSION_COUNT_FIELD_NUMBER: _builtins.int
+    session_count: _builtins.int
+    """How many sessions are active."""
     @_builtins.property
     def identity(self) -> _types_pb2.Identity: ...
     @_builtins.property
@@ -530,7 +533,7 @@ class ExportedIdentity(_message.Message):
 
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportedSession]:
-        """Sessions that are active."""
+        """Sessions that are active; of more than 1,000 the newest."""
 
     def __init__(
         self,
@@ -540,10 +543,11 @@ class ExportedIdentity(_message.Message):
         user_info: _types_pb2.UserInfo | None = ...,
         phone: _types_pb2.Phone | None = ...,
         sessions: _abc.Iterable[Global___ExportedSession] | None = ...,
+        session_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "identity", b"identity", "phone", b"phone", "user_info", b"user_info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "identity", b"identity", "phone", b"phone", "sessions", b"sessions", "user_info", b"user_info"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "identity", b"identity", "phone", b"phone", "session_count", b"session_count", "sessions", b"sessions", "user_info", b"user_info"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -118,8 +118,10 @@ class IdentityServiceServicer:
     def Login(self, request, context):
         """Exchanges a login code for a session of our own. The person is found or
         created by (app, openid), and by unionid where WeChat gives one. The call
-        may be repeated: for 5 minutes the same code gives the same session, and
-        any number of calls at once make one call to WeChat.
+        may be repeated: for 5 minutes the same code gives the same caller the same
+        session again, as long as that is active, and any number of its calls at
+        once make one call to WeChat. After that, and for any other caller, the code
+        is consumed.
         Errors: LOGIN_CODE_INVALID, LOGIN_CODE_CONSUMED, SNAPSHOT_USER,
         USER_BLOCKED, APP_MISCONFIGURED, WECHAT_RATE_LIMITED, WECHAT_BUSY, WECHAT_UNREACHABLE,
         WECHAT_BAD_RESPONSE, OUTCOME_UNKNOWN, STORE_UNAVAILABLE.
@@ -150,7 +152,10 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeSession(self, request, context):
-        """Ends one session, or all sessions of a user. Repeating it is harmless.
+        """Ends one session, or all sessions of a user. Repeating it is harmless. A
+        user's sessions end before the answer, those that are opened meanwhile
+        perhaps; if the deadline passes before all have, those that ended stay
+        ended, and the same call again goes on.
         Errors: STORE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

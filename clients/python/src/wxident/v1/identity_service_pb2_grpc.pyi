@@ -39,8 +39,10 @@ class IdentityServiceStub:
     Login: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.LoginRequest, _identity_service_pb2.LoginResponse]
     """Exchanges a login code for a session of our own. The person is found or
     created by (app, openid), and by unionid where WeChat gives one. The call
-    may be repeated: for 5 minutes the same code gives the same session, and
-    any number of calls at once make one call to WeChat.
+    may be repeated: for 5 minutes the same code gives the same caller the same
+    session again, as long as that is active, and any number of its calls at
+    once make one call to WeChat. After that, and for any other caller, the code
+    is consumed.
     Errors: LOGIN_CODE_INVALID, LOGIN_CODE_CONSUMED, SNAPSHOT_USER,
     USER_BLOCKED, APP_MISCONFIGURED, WECHAT_RATE_LIMITED, WECHAT_BUSY, WECHAT_UNREACHABLE,
     WECHAT_BAD_RESPONSE, OUTCOME_UNKNOWN, STORE_UNAVAILABLE.
@@ -59,7 +61,10 @@ class IdentityServiceStub:
     Errors: SESSION_NOT_ACTIVE, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
     """
     RevokeSession: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeSessionRequest, _identity_service_pb2.RevokeSessionResponse]
-    """Ends one session, or all sessions of a user. Repeating it is harmless.
+    """Ends one session, or all sessions of a user. Repeating it is harmless. A
+    user's sessions end before the answer, those that are opened meanwhile
+    perhaps; if the deadline passes before all have, those that ended stay
+    ended, and the same call again goes on.
     Errors: STORE_UNAVAILABLE.
     """
     CheckSessionKey: _grpc.UnaryUnaryMultiCallable[_identity_service_pb2.CheckSessionKeyRequest, _identity_service_pb2.CheckSessionKeyResponse]
@@ -145,8 +150,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Login: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.LoginRequest, _identity_service_pb2.LoginResponse]  # type: ignore[assignment]
     """Exchanges a login code for a session of our own. The person is found or
     created by (app, openid), and by unionid where WeChat gives one. The call
-    may be repeated: for 5 minutes the same code gives the same session, and
-    any number of calls at once make one call to WeChat.
+    may be repeated: for 5 minutes the same code gives the same caller the same
+    session again, as long as that is active, and any number of its calls at
+    once make one call to WeChat. After that, and for any other caller, the code
+    is consumed.
     Errors: LOGIN_CODE_INVALID, LOGIN_CODE_CONSUMED, SNAPSHOT_USER,
     USER_BLOCKED, APP_MISCONFIGURED, WECHAT_RATE_LIMITED, WECHAT_BUSY, WECHAT_UNREACHABLE,
     WECHAT_BAD_RESPONSE, OUTCOME_UNKNOWN, STORE_UNAVAILABLE.
@@ -165,7 +172,10 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     Errors: SESSION_NOT_ACTIVE, KEY_UNAVAILABLE, TAMPERED, STORE_UNAVAILABLE.
     """
     RevokeSession: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.RevokeSessionRequest, _identity_service_pb2.RevokeSessionResponse]  # type: ignore[assignment]
-    """Ends one session, or all sessions of a user. Repeating it is harmless.
+    """Ends one session, or all sessions of a user. Repeating it is harmless. A
+    user's sessions end before the answer, those that are opened meanwhile
+    perhaps; if the deadline passes before all have, those that ended stay
+    ended, and the same call again goes on.
     Errors: STORE_UNAVAILABLE.
     """
     CheckSessionKey: _aio.UnaryUnaryMultiCallable[_identity_service_pb2.CheckSessionKeyRequest, _identity_service_pb2.CheckSessionKeyResponse]  # type: ignore[assignment]
@@ -254,8 +264,10 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_identity_service_pb2.LoginResponse, _abc.Awaitable[_identity_service_pb2.LoginResponse]]:
         """Exchanges a login code for a session of our own. The person is found or
         created by (app, openid), and by unionid where WeChat gives one. The call
-        may be repeated: for 5 minutes the same code gives the same session, and
-        any number of calls at once make one call to WeChat.
+        may be repeated: for 5 minutes the same code gives the same caller the same
+        session again, as long as that is active, and any number of its calls at
+        once make one call to WeChat. After that, and for any other caller, the code
+        is consumed.
         Errors: LOGIN_CODE_INVALID, LOGIN_CODE_CONSUMED, SNAPSHOT_USER,
         USER_BLOCKED, APP_MISCONFIGURED, WECHAT_RATE_LIMITED, WECHAT_BUSY, WECHAT_UNREACHABLE,
         WECHAT_BAD_RESPONSE, OUTCOME_UNKNOWN, STORE_UNAVAILABLE.
@@ -292,7 +304,10 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _identity_service_pb2.RevokeSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_identity_service_pb2.RevokeSessionResponse, _abc.Awaitable[_identity_service_pb2.RevokeSessionResponse]]:
-        """Ends one session, or all sessions of a user. Repeating it is harmless.
+        """Ends one session, or all sessions of a user. Repeating it is harmless. A
+        user's sessions end before the answer, those that are opened meanwhile
+        perhaps; if the deadline passes before all have, those that ended stay
+        ended, and the same call again goes on.
         Errors: STORE_UNAVAILABLE.
         """
 

@@ -101,7 +101,10 @@ class User(_message.Message):
     turned out to be one person, both ids find the survivor.
     """
     phone_linked: _builtins.bool
-    """Whether a phone number has been stored for this person."""
+    """Whether a phone number is stored of one of this person's identities that
+    come with it: those that are listed, or, with a session or one identity,
+    those in the same app. What other apps know does not count.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the person first appeared in any app."""

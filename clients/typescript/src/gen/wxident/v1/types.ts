@@ -219,7 +219,11 @@ export interface User {
   createTime:
     | Date
     | undefined;
-  /** Whether a phone number has been stored for this person. */
+  /**
+   * Whether a phone number is stored of one of this person's identities that
+   * come with it: those that are listed, or, with a session or one identity,
+   * those in the same app. What other apps know does not count.
+   */
   phoneLinked: boolean;
 }
 
