@@ -157,6 +157,31 @@ TEST_F(ServerProcessTest, ASchemaThatDoesNotFitNamesTheCommand) {
   EXPECT_EQ(server.Stop(), 0);
 }
 
+// A release may be rolled back as long as what was migrated allows it.
+TEST_F(ServerProcessTest, ALaterSchemaThatAllowsThisServerIsServed) {
+  const std::string version =
+      world_.Query("SELECT max(version) FROM schema_migrations");
+  world_.Query(absl::StrCat(
+      "ALTER TABLE users ADD COLUMN later text;"
+      "INSERT INTO schema_migrations VALUES ('99990101000000');"
+      "INSERT INTO schema_compatibility VALUES ('99990101000000', '",
+      version, "')"));
+  Wxidentd server(world_);
+  EXPECT_TRUE(IsActive(server, LogIn(world_, server, "ann").session_token()));
+  EXPECT_EQ(server.Stop(), 0);
+
+  world_.Query(
+      "INSERT INTO schema_migrations VALUES ('99990102000000');"
+      "INSERT INTO schema_compatibility VALUES ('99990102000000',"
+      " '99990101000000')");
+  const RunResult outcome = Serve({});
+  EXPECT_EQ(outcome.code, kExitConfig);
+  EXPECT_TRUE(
+      Holds(outcome.output, "run a server made for 99990101000000 or later"))
+      << outcome.output;
+  EXPECT_FALSE(Holds(outcome.output, "listening"));
+}
+
 TEST_F(ServerProcessTest, WhatCannotBeHadIsTold) {
   Wxidentd first(world_);
   RunResult outcome = Serve({"--grpc-addr", first.addr()});

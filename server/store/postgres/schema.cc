@@ -1,6 +1,7 @@
 #include "server/store/postgres/schema.h"
 
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "server/store/postgres/sql_values.h"
@@ -13,6 +14,20 @@ absl::Status NotMigrated(absl::string_view found) {
       "the database's schema is ", found, " and this server needs ",
       kSchemaVersion,
       "; run: dbmate --migrations-dir migrations up (with DATABASE_URL set)"));
+}
+
+// `oldest_server` is empty when nobody has said which server may run.
+absl::Status TooOld(absl::string_view migration,
+                    absl::string_view oldest_server) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the database has the migration ", migration,
+      ", on which this server (made for ", kSchemaVersion,
+      ") may not run; run ",
+      oldest_server.empty()
+          ? "a newer server"
+          : absl::StrCat("a server made for ", oldest_server, " or later"),
+      ", of the release whose migrations were applied with: dbmate "
+      "--migrations-dir migrations up"));
 }
 
 absl::Status CannotAsk(absl::string_view why) {
@@ -31,18 +46,26 @@ absl::Status CheckSchema(SqlConnector& connector) {
       "SELECT to_regclass('schema_migrations') IS NOT NULL", {});
   if (!table.ok()) return CannotAsk(table.status().message());
   if (!IsTrue(table->front()[0])) return NotMigrated("missing");
-  auto newest =
-      (*session)->Execute("SELECT max(version) FROM schema_migrations", {});
+  auto newest = (*session)->Execute(
+      "SELECT max(version), count(*) FILTER (WHERE version = $1)"
+      " FROM schema_migrations",
+      {std::string(kSchemaVersion)});
   if (!newest.ok()) return CannotAsk(newest.status().message());
   if (!newest->front()[0].has_value()) return NotMigrated("missing");
   const std::string found = TextOf(newest->front()[0]);
+  if (NumberOf(newest->front()[1]) == 0) return NotMigrated(found);
   if (found == kSchemaVersion) return absl::OkStatus();
-  if (found < kSchemaVersion) return NotMigrated(found);
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the database's schema is ", found, ", which this server (made for ",
-      kSchemaVersion,
-      ") does not know; run a newer server, the one whose migrations/ were "
-      "applied with: dbmate --migrations-dir migrations up"));
+  // Who made a later migration has said which servers may run on it.
+  auto forbidden = (*session)->Execute(
+      "SELECT m.version, c.oldest_server FROM schema_migrations m"
+      " LEFT JOIN schema_compatibility c ON c.version = m.version"
+      " WHERE m.version > $1"
+      " AND (c.oldest_server IS NULL OR c.oldest_server > $1)"
+      " ORDER BY c.oldest_server DESC NULLS FIRST, m.version DESC LIMIT 1",
+      {std::string(kSchemaVersion)});
+  if (!forbidden.ok()) return CannotAsk(forbidden.status().message());
+  if (forbidden->empty()) return absl::OkStatus();
+  return TooOld(TextOf(forbidden->front()[0]), TextOf(forbidden->front()[1]));
 }
 
 }  // namespace wxident
