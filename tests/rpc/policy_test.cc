@@ -41,7 +41,7 @@ class PolicyTest : public WaysTest {
     size_t refreshed = 0;
     for (const auto& [hash, row] : data_.sessions) {
       revoked += row.revoked;
-      refreshed += row.next.has_value();
+      refreshed += row.next_expires_at.has_value();
     }
     return absl::StrCat(
         "asked ", asked, ", users ", data_.users.size(), ", identities ",

@@ -80,7 +80,7 @@ GOOD = [
     ("server/app/server.cc", '#include "server/store/postgres/pool.h"'),
     ("server/rpc/x.cc", "#include <grpcpp/grpcpp.h>"),
     ("server/wechat/client.cc", '#include "server/http/http_client.h"'),
-    ("server/identity/ids.cc", '#include "server/crypto/hash.h"'),
+    ("server/identity/session_token.cc", '#include "server/crypto/hash.h"'),
     ("simulator/a/x.cc", '#include "simulator/b/y.h"'),
 ]
 

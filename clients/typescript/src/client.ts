@@ -126,7 +126,10 @@ export class Client {
     return new Client(env.address, { ...env.options, ...options });
   }
 
-  /** Exchanges a login code for a session; the same code gives the same one. */
+  /**
+   * Exchanges a login code for a session. For 5 minutes the same code gives the
+   * same one again, as long as that is active.
+   */
   async login(input: LoginInput, options?: CallOptions): Promise<LoginResult> {
     return this.#unary('login', LoginRequest.fromPartial(input), options, [
       'expireTime',

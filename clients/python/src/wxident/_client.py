@@ -118,7 +118,8 @@ class Client(BaseClient):
         timeout: Timeout = None,
     ) -> pb.LoginResponse:
         """Exchanges a login code, of wx.login or of a WeChat web page, for a
-        session. For 5 minutes the same code gives the same session."""
+        session. For 5 minutes the same code gives the same session again, as
+        long as that is active."""
         return self._unary(
             _calls.login(app_id, mini_program_code, oauth_code, session_ttl),
             timeout,
