@@ -23,8 +23,8 @@ absl::Status ReadTimes(SqlSession& session,
 }  // namespace
 
 PgClock::PgClock(PgPool& pool)
-    : read_(AddPgOperation<Nothing, absl::Time>(pool, PgPool::Access::kRead, "read_clock",
-                                                &ReadTimes)) {}
+    : read_(AddPgOperation<Nothing, absl::Time>(pool, PgPool::Access::kRead,
+                                                "read_clock", &ReadTimes)) {}
 
 void PgClock::Read(Deadline deadline, Done<absl::Time> done) {
   read_.Submit({}, deadline, std::move(done));
