@@ -8,22 +8,25 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/base/done.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
 #include "server/keeper/access_token.h"
 #include "server/keeper/token_keeper.h"
+#include "server/keeper/vain_reports.h"
 #include "server/wechat/wechat_api.h"
 
 namespace wxident {
 
 // Runs `call` with the app's access_token. When WeChat refuses that token, the
 // keeper is told so, and `call` is run once more with the token it then has; a
-// second refusal is the answer. So `call` runs at most twice, the second time
-// only when the first had no effect, and must keep what it needs for that.
+// second refusal is the answer, and for a while the first one of `endpoint`,
+// see VainReports. So `call` runs at most twice, the second time only when the
+// first had no effect, and must keep what it needs for that.
 //
 //   CallWithAppToken<Phone>(
-//       keeper, app,
+//       keeper, app, "getuserphonenumber",
 //       [&wechat, &app, code, openid, deadline](Secret token,
 //                                               Done<Phone> done) {
 //         wechat.GetPhoneNumber(app, std::move(token), code, openid, deadline,
@@ -40,16 +43,19 @@ class AppTokenCall {
  public:
   using Call = absl::AnyInvocable<void(Secret token, Done<T> done)>;
 
-  static void Start(TokenKeeper& keeper, const App& app, Call call,
-                    Done<T> done) {
-    Run(std::make_shared<AppTokenCall>(keeper, app, std::move(call),
+  // `endpoint` is a literal, WechatClient's name of what `call` asks.
+  static void Start(TokenKeeper& keeper, const App& app,
+                    absl::string_view endpoint, Call call, Done<T> done) {
+    Run(std::make_shared<AppTokenCall>(keeper, app, endpoint, std::move(call),
                                        std::move(done)),
         std::nullopt);
   }
 
-  AppTokenCall(TokenKeeper& keeper, const App& app, Call call, Done<T> done)
+  AppTokenCall(TokenKeeper& keeper, const App& app, absl::string_view endpoint,
+               Call call, Done<T> done)
       : keeper_(keeper),
         app_(app),
+        endpoint_(endpoint),
         call_(std::move(call)),
         done_(std::move(done)) {}
 
@@ -76,24 +82,32 @@ class AppTokenCall {
     // `self` stays here too: call_ may answer before it returns.
     run.call_(std::move(token->token), [self, last, used = std::move(used)](
                                            absl::StatusOr<T> answer) mutable {
-      if (!last && IsTokenRefused(answer.status())) {
-        Run(std::move(self), std::move(used));
-        return;
-      }
+      const bool refused = IsTokenRefused(answer.status());
+      if (refused && !last && self->MayReport())
+        return Run(std::move(self), std::move(used));
+      if (refused && last)
+        self->Vain().Refused(self->app_.app_id, self->endpoint_);
+      if (answer.ok()) self->Vain().Taken(self->app_.app_id, self->endpoint_);
       std::move(self->done_)(std::move(answer));
     });
   }
 
+  VainReports& Vain() { return keeper_.vain_reports(); }
+  bool MayReport() { return Vain().MayReport(app_.app_id, endpoint_); }
+
   TokenKeeper& keeper_;
   const App& app_;
+  const absl::string_view endpoint_;
   Call call_;
   Done<T> done_;
 };
 
 template <typename T>
 void CallWithAppToken(TokenKeeper& keeper, const App& app,
+                      absl::string_view endpoint,
                       typename AppTokenCall<T>::Call call, Done<T> done) {
-  AppTokenCall<T>::Start(keeper, app, std::move(call), std::move(done));
+  AppTokenCall<T>::Start(keeper, app, endpoint, std::move(call),
+                         std::move(done));
 }
 
 }  // namespace wxident

@@ -38,7 +38,7 @@ struct TokenKeeper::Kept {
         [&owner, &app, &wechat](bool, Deadline deadline,
                                 Done<FetchedToken> done) {
           CallWithAppToken<FetchedToken>(
-              owner, app,
+              owner, app, "getticket",
               [&app, &wechat, deadline](Secret token, Done<FetchedToken> done) {
                 wechat.FetchTicket(app, std::move(token), deadline,
                                    std::move(done));
@@ -60,7 +60,8 @@ TokenKeeper::TokenKeeper(const Apps& apps, WechatApi& wechat,
     : store_(store),
       timer_(timer),
       clock_(clock),
-      flights_(std::make_shared<Flights>()) {
+      flights_(std::make_shared<Flights>()),
+      vain_reports_(clock) {
   const CredentialKeeper::Parts parts{store,  timer,   clock,
                                       random, metrics, flights_};
   for (const auto& [id, app] : apps.all()) {

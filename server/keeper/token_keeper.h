@@ -21,6 +21,7 @@
 #include "server/keeper/access_token.h"
 #include "server/keeper/credential_keeper.h"
 #include "server/keeper/flights.h"
+#include "server/keeper/vain_reports.h"
 #include "server/store/credential_store.h"
 #include "server/wechat/wechat_api.h"
 
@@ -92,6 +93,9 @@ class TokenKeeper {
   };
   void GetState(const App& app, Deadline deadline, Done<AppState> done);
 
+  // Of calls with an app's token, see app_token_call.h.
+  VainReports& vain_reports() { return vain_reports_; }
+
   // Waits for the fetches under way, at most 12 s, and follows the store no
   // more. To be called when nobody calls anything else any more, while WeChat,
   // the store and the timer still work.
@@ -109,6 +113,7 @@ class TokenKeeper {
   Timer& timer_;
   Clock& clock_;
   const std::shared_ptr<Flights> flights_;
+  VainReports vain_reports_;
   // By app id.
   std::map<std::string, std::unique_ptr<Kept>> kept_;
   // Every keeper of kept_.

@@ -41,7 +41,7 @@ class CheckSessionKeyCall final : public UnaryCall {
     // No key is kept, so none is current.
     if (session.session_keys.empty()) return Succeed();
     CallWithAppToken<bool>(
-        services_.tokens, **app,
+        services_.tokens, **app, "checksession",
         [this, app = *app, openid = session.session.identity.openid,
          key = session.session_keys.front()](const Secret& token,
                                              Done<bool> done) {

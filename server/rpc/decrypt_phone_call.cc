@@ -87,7 +87,7 @@ class DecryptPhoneCall final : public UnaryCall {
     if (!app.ok()) return Fail(app.status());
     identity_ = std::move((*session)->identity);
     CallWithAppToken<Phone>(
-        services_.tokens, **app,
+        services_.tokens, **app, "getuserphonenumber",
         [this, app = *app](const Secret& token, Done<Phone> done) {
           repeat_ = Repeat::kMaySpend;
           services_.wechat.GetPhoneNumber(

@@ -110,7 +110,7 @@ class FetchedUserInfoCall final : public UnaryCall {
     const absl::Status fits = CheckApp(**app, "session_token");
     if (!fits.ok()) return Fail(fits);
     CallWithAppToken<FetchedProfile>(
-        services_.tokens, **app,
+        services_.tokens, **app, "user_info",
         [this, app = *app](const Secret& token, Done<FetchedProfile> done) {
           services_.wechat.GetFollower(*app, token, identity_.openid,
                                        language(), deadline(), std::move(done));

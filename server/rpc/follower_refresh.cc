@@ -70,7 +70,7 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
     if (chunks_.empty()) return std::move(done_)(std::move(failures_));
     const App& app = *chunks_.front().app;
     CallWithAppToken<WechatApi::Followers>(
-        services_.tokens, app,
+        services_.tokens, app, "user_info_batchget",
         [self = shared_from_this(), &app](const Secret& token,
                                           Done<WechatApi::Followers> done) {
           self->services_.wechat.BatchGetFollowers(

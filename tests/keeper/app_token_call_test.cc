@@ -29,7 +29,7 @@ class AppTokenCallTest : public ::testing::Test {
 
   void Start(Done<FetchedProfile> done) {
     CallWithAppToken<FetchedProfile>(
-        world_.keeper(), app(),
+        world_.keeper(), app(), "user_info",
         [this](Secret token, Done<FetchedProfile> answered) {
           wechat_.GetFollower(app(), std::move(token), "o1", "zh_CN",
                               Deadline::After(absl::Seconds(3), clock_),
@@ -81,6 +81,34 @@ TEST_F(AppTokenCallTest, EachErrcodeOfARefusedTokenCounts) {
     EXPECT_TRUE(Follower().ok()) << errcode;
     EXPECT_EQ(wechat_.calls("user_info"), before + 2) << errcode;
   }
+}
+
+TEST_F(AppTokenCallTest, AnEndpointThatRefusesEveryTokenCostsFewOfThem) {
+  ASSERT_TRUE(Follower().ok());
+  // A call that is refused `times`, whatever its token.
+  const auto refused = [&](int times) {
+    for (int i = 0; i < times; ++i)
+      wechat_.FailNextAt("user_info", Error(Reason::kWechatBadResponse, "token")
+                                          .With("errcode", "40001")
+                                          .ToStatus());
+    EXPECT_TRUE(IsTokenRefused(Follower().status()));
+  };
+  // One new token, one more when 5 minutes have passed, and 10.
+  for (int minutes : {0, 5, 10}) {
+    world_.Pass(absl::Minutes(minutes));
+    const int fetches = wechat_.fetches();
+    wechat_.RotateToken();
+    refused(2);
+    EXPECT_EQ(wechat_.fetches(), fetches + 1) << minutes;
+    for (int i = 0; i < 50; ++i) refused(1);
+    EXPECT_EQ(wechat_.fetches(), fetches + 1) << minutes;
+  }
+  // Once it takes a token, it is believed again.
+  ASSERT_TRUE(Follower().ok());
+  const int fetches = wechat_.fetches();
+  wechat_.RotateToken();
+  refused(2);
+  EXPECT_EQ(wechat_.fetches(), fetches + 1);
 }
 
 TEST_F(AppTokenCallTest, ASecondRefusalIsTheAnswer) {
