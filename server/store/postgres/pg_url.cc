@@ -21,9 +21,9 @@ absl::StatusOr<PgUrl> ParsePgUrl(const std::string& url) {
   PQconninfoFree(parsed);
 
   PgUrl link{.hosts = absl::StrSplit(settings["host"], ','),
-              .ssl_mode = settings["sslmode"],
-              .ssl_root_cert = settings["sslrootcert"],
-              .service = settings["service"]};
+             .ssl_mode = settings["sslmode"],
+             .ssl_root_cert = settings["sslrootcert"],
+             .service = settings["service"]};
   // A hostaddr is connected to; host is then the name that is looked for in the
   // certificate.
   const std::vector<std::string> addresses =
