@@ -175,7 +175,8 @@ class CurlHttpClient::Loop {
       const Deadline deadline = transfer->request.deadline;
       if (!next_expiry_.has_value() || deadline < *next_expiry_)
         next_expiry_ = deadline;
-      QueueOf(*transfer).Add(std::move(transfer));
+      CurlQueue& queue = QueueOf(*transfer);
+      queue.Add(std::move(transfer));
     }
     if (count != shown_count_)
       metrics_.Set("wxident_wechat_requests_in_flight", {},

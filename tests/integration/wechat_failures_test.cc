@@ -249,7 +249,7 @@ class WechatFailuresTest : public testing::Test {
     ref.set_app_id(kWebsite);
     ref.set_openid(granted_.identity().openid());
     v1::GetAccessTokenResponse token;
-    const grpc::Status status =
+    grpc::Status status =
         stub().GetAccessToken(Within(limit_).get(), request, &token);
     if (status.ok()) web_token_ = token.access_token();
     return status;
@@ -279,7 +279,7 @@ class WechatFailuresTest : public testing::Test {
     ref.set_app_id(kOfficialAccount);
     ref.set_openid(follower_.identity().openid());
     v1::BatchGetUsersResponse found;
-    const grpc::Status status =
+    grpc::Status status =
         stub().BatchGetUsers(Within(limit_).get(), request, &found);
     if (!status.ok() || !found.users(0).has_error()) return status;
     return {grpc::StatusCode::UNKNOWN, found.users(0).error().message()};
@@ -354,6 +354,21 @@ TEST_F(WechatFailuresTest, WhateverOneAnswersTheRestGoesOn) {
     }
   }
   EXPECT_GT(gone_on_, 2000);
+}
+
+TEST_F(WechatFailuresTest, OneThatRefusesEveryTokenDoesNotUseThemUp) {
+  const v1::LoginResponse login = LogIn(world_, server_, "ann", kOrdinaryApp);
+  sim().Fault({{"path", kCheck}, {"errcode", 40001}});
+  for (int i = 0; i < 50; ++i) {
+    v1::CheckSessionKeyRequest request;
+    request.set_session_token(login.session_token());
+    v1::CheckSessionKeyResponse response;
+    EXPECT_FALSE(
+        stub().CheckSessionKey(Within().get(), request, &response).ok());
+  }
+  // WeChat gives 2000 a day.
+  EXPECT_LE(sim().TokenCalls(kOrdinaryApp).size(), 3u);
+  EXPECT_TRUE(AppToken(kOrdinaryApp).ok());
 }
 
 TEST_F(WechatFailuresTest, WhileOneBreaksTheRestGoesOn) {
