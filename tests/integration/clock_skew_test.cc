@@ -17,6 +17,9 @@
 namespace wxident {
 namespace {
 
+// That of a real server; a World's has none, for its samples are old.
+constexpr char kMaxAge[] = "--open-data-max-age=24h";
+
 grpc::Status OpenPhone(World& world, Wxidentd& server,
                        const v1::LoginResponse& login) {
   const nlohmann::json data = world.sim().Call(
@@ -34,7 +37,7 @@ grpc::Status OpenPhone(World& world, Wxidentd& server,
 TEST(ClockSkewTest, ASlowServerSaysSoAndOpensWhatIsNew) {
   World world;
   const std::unique_ptr<Wxidentd> server =
-      Wxidentd::Launch(world, {}, WallClockAhead(-10));
+      Wxidentd::Launch(world, {kMaxAge}, WallClockAhead(-10));
   server->WaitUntilListening();
   // Before WeChat has told it anything it has the database's clock.
   ASSERT_TRUE(
@@ -62,7 +65,7 @@ TEST(ClockSkewTest, ASlowServerSaysSoAndOpensWhatIsNew) {
 
 TEST(ClockSkewTest, AGoodClockSaysNothing) {
   World world;
-  Wxidentd server(world);
+  Wxidentd server(world, {kMaxAge});
   const v1::LoginResponse login = LogIn(world, server, "ann");
   EXPECT_TRUE(OpenPhone(world, server, login).ok());
   EXPECT_EQ(server.Stop(), 0);
