@@ -154,7 +154,7 @@ const std::vector<ConfigKey>& ConfigKeys() {
        "set.",
        +[](D& d) -> std::string& { return d.config.wechat.ca_file; },
        Form::kFile},
-      {"wechat.max_connections", "64", "connections",
+      {"wechat.max_connections", "128", "connections",
        "Connections to each WeChat host; one endpoint alone gets half.",
        +[](D& d) -> int& { return d.config.wechat.max_connections; },
        Form::kAny, "1", "1024"},

@@ -13,7 +13,7 @@ struct CurlHttpOptions {
   // PEM; only these CAs are trusted. Empty: the system's.
   std::string ca_file;
   // Of these and of the queue one endpoint alone gets half, see shares.h.
-  int max_connections_per_host = 64;
+  int max_connections_per_host = 128;
   // Requests that wait or run; one more is refused.
   int queue_limit = 1024;
   // Name look-up, TCP and TLS together. Half of what is left of the deadline
