@@ -32,7 +32,7 @@ absl::Status TooOld(absl::string_view migration,
 
 absl::Status CannotAsk(absl::string_view why) {
   return absl::UnavailableError(absl::StrCat(
-      "the database could not be asked for its schema version: ", why));
+      "the database of database.url could not be asked for its schema: ", why));
 }
 
 }  // namespace
