@@ -43,8 +43,12 @@ LAYERS = {
     # Who may call what.
     "server/access": ["server/base", "server/identity"],
     "server/audit": ["server/base", "server/identity", "server/crypto"],
+    # gRPC's wire protocol, from the network to a call's handler.
+    "server/edge": ["server/base", "server/crypto"],
     # What stands between the network and gRPC, and builds without it.
-    "server/front": ["server/base", "server/crypto"],
+    "server/front": ["server/base", "server/crypto",
+                     "server/edge/accept_loop.h",
+                     "server/edge/token_bucket.h"],
     "server/rpc": [
         "server/access", "server/audit", "server/base", "server/crypto",
         "server/identity", "server/wechat", "server/keeper", "server/keys",
@@ -90,6 +94,7 @@ THIRD_PARTY = [
     ("OpenSSL", r"openssl/.*",
      ["server/crypto/*.cc", "server/crypto/openssl_ptr.h", "simulator/*.cc",
       "clients/cpp/wxident/*.cc"]),
+    ("nghttp2", r"nghttp2/.*", ["server/edge/*"]),
     ("gRPC", r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h",
      ["server/rpc/*", "server/app/*", "server/main.cc", "clients/cpp/*"]),
     ("protobuf", r"google/(protobuf|rpc)/.*|.*\.pb\.h",
@@ -100,7 +105,6 @@ THIRD_PARTY = [
     ("nlohmann/json", r"nlohmann/.*",
      ["server/wechat/*", "server/rpc/*", "simulator/*",
       "clients/cpp/conformance/*"]),
-    ("nghttp2", r"nghttp2/.*", []),
     ("Boost", r"boost/.*", ["simulator/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["clients/cpp/tests/*"]),
 ]

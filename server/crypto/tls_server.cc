@@ -6,12 +6,14 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/openssl_ptr.h"
+#include "server/crypto/tls_guard.h"
 
 namespace wxident {
 namespace {
@@ -95,7 +97,13 @@ void AppendPem(X509* certificate, std::string& out) {
 
 class OpensslStream final : public TlsStream {
  public:
-  explicit OpensslStream(SslPtr ssl) : ssl_(std::move(ssl)) {}
+  explicit OpensslStream(SslPtr ssl) : ssl_(std::move(ssl)) {
+    SSL_set_msg_callback(ssl_.get(), OnMessage);
+    SSL_set_msg_callback_arg(ssl_.get(), &guard_);
+    BIO* const bio = SSL_get_rbio(ssl_.get());
+    BIO_set_callback_arg(bio, reinterpret_cast<char*>(&guard_));
+    BIO_set_callback_ex(bio, OnBio);
+  }
 
   absl::StatusOr<bool> Handshake() override {
     ERR_clear_error();
@@ -110,6 +118,10 @@ class OpensslStream final : public TlsStream {
     const int error = SSL_get_error(ssl_.get(), result);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
       return false;
+    if (!guard_.wrong().empty()) {
+      ERR_clear_error();
+      return absl::UnauthenticatedError(guard_.wrong());
+    }
     const long verified = SSL_get_verify_result(ssl_.get());
     const std::string reason = TakeReason();
     return absl::UnauthenticatedError(
@@ -123,7 +135,9 @@ class OpensslStream final : public TlsStream {
     ERR_clear_error();
     size_t done = 0;
     const int result = SSL_read_ex(ssl_.get(), to, size, &done);
-    return result == 1 ? static_cast<ssize_t>(done) : Failed(result);
+    if (result != 1) return Failed(result);
+    guard_.OnData();
+    return static_cast<ssize_t>(done);
   }
 
   ssize_t Write(const char* from, size_t size) override {
@@ -132,6 +146,10 @@ class OpensslStream final : public TlsStream {
     const int result = SSL_write_ex(ssl_.get(), from, size, &done);
     return result == 1 ? static_cast<ssize_t>(done) : Failed(result);
   }
+
+  bool HasPending() const override { return SSL_has_pending(ssl_.get()) == 1; }
+  bool WantsWrite() const override { return SSL_want_write(ssl_.get()); }
+  absl::string_view violation() const override { return guard_.wrong(); }
 
   void End() override {
     SSL_shutdown(ssl_.get());
@@ -149,6 +167,31 @@ class OpensslStream final : public TlsStream {
   }
 
  private:
+  // OpenSSL shows each record's header, and each message before it is read.
+  static void OnMessage(int is_sent, int version, int type, const void* bytes,
+                        size_t size, SSL*, void* guard) {
+    if (is_sent != 0) return;
+    auto& bounds = *static_cast<TlsGuard*>(guard);
+    if (type == SSL3_RT_HEADER) return bounds.OnRecord();
+    if (type != SSL3_RT_HANDSHAKE) return;
+    auto* const first = static_cast<char*>(const_cast<void*>(bytes));
+    const bool fine =
+        bounds.OnHandshakeMessage({first, size}, version == TLS1_3_VERSION);
+    // The only way to keep OpenSSL from reading it is to make it unreadable:
+    // the sizes that it begins with are more than there is.
+    if (!fine) std::fill_n(first + kMessageHeader, kSpoilt, '\xff');
+  }
+
+  // Before each read of the socket, of which there may be many in one call.
+  static long OnBio(BIO* bio, int what, const char*, size_t, int, long,
+                    int result, size_t*) {
+    const auto* const guard =
+        reinterpret_cast<const TlsGuard*>(BIO_get_callback_arg(bio));
+    if (what != BIO_CB_READ || guard->wrong().empty()) return result;
+    BIO_clear_retry_flags(bio);
+    return -1;
+  }
+
   ssize_t Failed(int result) {
     const int error = SSL_get_error(ssl_.get(), result);
     ERR_clear_error();
@@ -163,6 +206,11 @@ class OpensslStream final : public TlsStream {
     }
   }
 
+  static constexpr size_t kMessageHeader = 4;
+  // Of a Certificate message: the sizes that it begins with.
+  static constexpr size_t kSpoilt = 4;
+
+  TlsGuard guard_;
   const SslPtr ssl_;
 };
 
@@ -195,6 +243,9 @@ absl::StatusOr<std::shared_ptr<const TlsServer>> TlsServer::Create(
                SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(raw, 0);
+  SSL_CTX_set_max_cert_list(raw, TlsGuard::kMaxCertificateBytes);
+  // All that has come is read at once, not each record's header by itself.
+  SSL_CTX_set_read_ahead(raw, 1);
   SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);

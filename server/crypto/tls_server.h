@@ -31,6 +31,14 @@ class TlsStream {
   // As read(2) and write(2), or one of the above; `size` is more than 0.
   virtual ssize_t Read(char* to, size_t size) = 0;
   virtual ssize_t Write(const char* from, size_t size) = 0;
+  // Whether there may be something to be read that the descriptor does not
+  // tell of.
+  virtual bool HasPending() const = 0;
+  // Whether what waits, waits for room to write.
+  virtual bool WantsWrite() const = 0;
+  // What TlsGuard has found wrong with the client, which ends the stream, or
+  // "".
+  virtual absl::string_view violation() const = 0;
   // Tells the client that no more comes, as far as that can be said at once.
   virtual void End() = 0;
 
@@ -42,7 +50,8 @@ class TlsStream {
 // Makes TLS connections whose clients must show a certificate that one of some
 // CAs vouches for; TLS 1.2 or 1.3, HTTP/2 alone (ALPN "h2"), and each
 // connection with a handshake of its own: a session that were resumed would
-// outlive its certificate. Immutable, thread-safe; the streams may outlive it.
+// outlive its certificate. What clients may cost is bounded, see TlsGuard.
+// Immutable, thread-safe; the streams may outlive it.
 class TlsServer {
  public:
   virtual ~TlsServer() = default;

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/metrics.h"
 #include "server/crypto/tls_server.h"
-#include "server/front/accept_loop.h"
+#include "server/edge/accept_loop.h"
 #include "server/front/connection.h"
 #include "server/front/ip_ledger.h"
 #include "server/front/relay.h"

@@ -10,7 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/front/allowance.h"
+#include "server/edge/token_bucket.h"
 
 namespace wxident {
 
@@ -83,11 +83,11 @@ class Http2Screen {
   static constexpr absl::Duration kChance = absl::Milliseconds(100);
   // Resets of such requests: each answered one earns another. gRPC takes some
   // 40 us for each.
-  static constexpr Allowance::Terms kResets = {50, 500, 5};
+  static constexpr TokenBucket::Terms kResets = {50, 500, 5};
   // Frames that carry nothing of a call. A call of an honest client brings two
   // or three, pings and window updates, and earns eight; a message of a stream
   // earns four.
-  static constexpr Allowance::Terms kFrames = {500, 2'000, 20};
+  static constexpr TokenBucket::Terms kFrames = {500, 2'000, 20};
   static constexpr double kFramesOfACall = 8;
   static constexpr double kFramesOfAMessage = 4;
   // Twice what gRPC takes of metadata.
@@ -166,8 +166,8 @@ class Http2Screen {
   // Of the block of fields that is coming in.
   uint32_t block_bytes_ = 0;
   int continuations_ = 0;
-  Allowance resets_{kResets};
-  Allowance frames_{kFrames};
+  TokenBucket resets_{kResets};
+  TokenBucket frames_{kFrames};
   // Whether a call has been answered.
   bool useful_ = false;
   // Whether the server has said GOAWAY, as gRPC does before it ends a

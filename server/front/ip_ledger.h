@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "server/front/allowance.h"
+#include "server/edge/token_bucket.h"
 #include "server/front/http2_screen.h"
 
 namespace wxident {
@@ -31,7 +31,7 @@ class IpLedger {
   // Connections of an IP on which no call has been answered. One that has
   // calls costs nothing; for others, gRPC makes and clears away what takes it
   // half a millisecond.
-  static constexpr Allowance::Terms kUseless = {64, 64, 10};
+  static constexpr TokenBucket::Terms kUseless = {64, 64, 10};
 
   // One more connection of `ip`, to be followed by Leave: what it counts
   // together with the others. Or nullptr: it may have none now.
@@ -51,7 +51,7 @@ class IpLedger {
   struct Entry {
     int connections = 0;
     std::shared_ptr<IpCounts> counts = std::make_shared<IpCounts>();
-    Allowance useless{kUseless};
+    TokenBucket useless{kUseless};
     absl::Duration asked_at;
     // Probation: until when, between connections, and when the next may come.
     absl::Duration until = -absl::InfiniteDuration();

@@ -23,7 +23,7 @@
 #include "absl/time/clock.h"
 #include "tests/crypto/test_ca.h"
 #include "tests/crypto/tls_client.h"
-#include "tests/front/connect_to.h"
+#include "tests/edge/connect_to.h"
 #include "tests/hostile/http2_frames.h"
 #include "tests/hostile/raw_peer.h"
 

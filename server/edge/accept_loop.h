@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_FRONT_ACCEPT_LOOP_H_
-#define WXIDENT_SERVER_FRONT_ACCEPT_LOOP_H_
+#ifndef WXIDENT_SERVER_EDGE_ACCEPT_LOOP_H_
+#define WXIDENT_SERVER_EDGE_ACCEPT_LOOP_H_
 
 #include <functional>
 #include <memory>
@@ -58,4 +58,4 @@ class AcceptLoop {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_FRONT_ACCEPT_LOOP_H_
+#endif  // WXIDENT_SERVER_EDGE_ACCEPT_LOOP_H_

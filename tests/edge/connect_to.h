@@ -1,5 +1,5 @@
-#ifndef WXIDENT_TESTS_FRONT_CONNECT_TO_H_
-#define WXIDENT_TESTS_FRONT_CONNECT_TO_H_
+#ifndef WXIDENT_TESTS_EDGE_CONNECT_TO_H_
+#define WXIDENT_TESTS_EDGE_CONNECT_TO_H_
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -37,4 +37,4 @@ inline int ConnectTo(const std::string& addr) {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_TESTS_FRONT_CONNECT_TO_H_
+#endif  // WXIDENT_TESTS_EDGE_CONNECT_TO_H_

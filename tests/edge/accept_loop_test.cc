@@ -1,4 +1,4 @@
-#include "server/front/accept_loop.h"
+#include "server/edge/accept_loop.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/front/connect_to.h"
+#include "tests/edge/connect_to.h"
 
 namespace wxident {
 namespace {

@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_FRONT_ALLOWANCE_H_
-#define WXIDENT_SERVER_FRONT_ALLOWANCE_H_
+#ifndef WXIDENT_SERVER_EDGE_TOKEN_BUCKET_H_
+#define WXIDENT_SERVER_EDGE_TOKEN_BUCKET_H_
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@ namespace wxident {
 
 // What somebody may still do: it is spent, earned by what honest peers do, and
 // grows with time.
-class Allowance {
+class TokenBucket {
  public:
   struct Terms {
     double start;
@@ -17,7 +17,8 @@ class Allowance {
     double per_second;
   };
 
-  explicit Allowance(const Terms& terms) : terms_(terms), left_(terms.start) {}
+  explicit TokenBucket(const Terms& terms)
+      : terms_(terms), left_(terms.start) {}
 
   // False, and nothing is spent, when there is not one left. `now` never goes
   // back.
@@ -40,4 +41,4 @@ class Allowance {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_FRONT_ALLOWANCE_H_
+#endif  // WXIDENT_SERVER_EDGE_TOKEN_BUCKET_H_

@@ -1,4 +1,4 @@
-#include "server/front/accept_loop.h"
+#include "server/edge/accept_loop.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

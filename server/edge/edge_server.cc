@@ -1,0 +1,139 @@
+#include "server/edge/edge_server.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+
+namespace wxident {
+namespace {
+
+// How long the last words may take once all calls have ended.
+constexpr absl::Duration kLastWords = absl::Seconds(2);
+
+// Whether a second has passed since it was last so; at most one thread hears
+// so.
+bool IsFirstInASecond(std::atomic<int64_t>& last) {
+  const int64_t now = absl::ToInt64Nanoseconds(SystemClock().Monotonic());
+  int64_t before = last;
+  return now - before > 1'000'000'000 &&
+         last.compare_exchange_strong(before, now);
+}
+
+std::string NameOf(const EdgePeer& peer) {
+  return absl::StrCat(peer.ip, " ", peer.port);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EdgeServer>> EdgeServer::Start(
+    Options options, Metrics& metrics) {
+  absl::StatusOr<std::unique_ptr<AcceptLoop>> accept_loop =
+      AcceptLoop::Listen(options.addr, metrics);
+  if (!accept_loop.ok()) return accept_loop.status();
+  std::unique_ptr<EdgeServer> server(
+      new EdgeServer(std::move(options), *std::move(accept_loop), metrics));
+  server->Run();
+  return server;
+}
+
+EdgeServer::EdgeServer(Options options, std::unique_ptr<AcceptLoop> accept_loop,
+                       Metrics& metrics)
+    : options_(std::move(options)),
+      metrics_(metrics),
+      limiter_(options_.limits),
+      accept_loop_(std::move(accept_loop)) {}
+
+EdgeServer::~EdgeServer() { Stop(absl::ZeroDuration()); }
+
+void EdgeServer::Run() {
+  for (int i = 0; i < options_.loops; ++i)
+    workers_.push_back(std::make_unique<EdgeWorker>(EdgeWorker::Options{
+        {&options_.methods, options_.max_message_bytes},
+        options_.lifetime,
+        [this](const EdgeConnection& connection) { OnEnded(connection); }}));
+  if (options_.tls != nullptr)
+    handshakes_ = std::make_unique<HandshakePool>(
+        options_.handshake_threads,
+        HandshakePool::Sinks{
+            [this](Incoming incoming) { Serve(std::move(incoming)); },
+            [this](const Incoming& incoming, const std::string& why) {
+              OnFailed(incoming, why);
+            }});
+  accept_loop_->Run([this](int fd, const std::string& ip, int port) {
+    Accept(fd, ip, port);
+  });
+}
+
+void EdgeServer::Stop(absl::Duration timeout) {
+  accept_loop_->Stop();
+  handshakes_.reset();
+  for (const auto& worker : workers_) worker->Drain();
+  if (timeout > absl::ZeroDuration())
+    limiter_.WaitUntilEmpty(timeout + kLastWords);
+  workers_.clear();
+}
+
+void EdgeServer::Accept(int fd, const std::string& ip, int port) {
+  Incoming incoming{UniqueFd(fd), std::make_shared<EdgePeer>(), nullptr,
+                    nullptr};
+  incoming.peer->ip = ip;
+  incoming.peer->port = port;
+  incoming.share = limiter_.Admit(ip, SystemClock().Monotonic());
+  if (incoming.share == nullptr) {
+    metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
+    return;
+  }
+  metrics_.Add("wxident_connections", {{"addr", addr()}}, 1);
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (options_.tls == nullptr) return Serve(std::move(incoming));
+  incoming.tls = options_.tls()->Accept(fd);
+  if (incoming.tls == nullptr) return OnFailed(incoming, "no memory");
+  handshakes_->Add(std::move(incoming));
+}
+
+void EdgeServer::Serve(Incoming incoming) {
+  workers_[next_worker_++ % workers_.size()]->Add(std::move(incoming));
+}
+
+void EdgeServer::OnFailed(const Incoming& incoming, const std::string& why) {
+  if (!why.empty()) CountFailure(*incoming.peer, why);
+  Leave(*incoming.share);
+}
+
+void EdgeServer::OnEnded(const EdgeConnection& connection) {
+  const std::string why(connection.violation());
+  if (why == "preface") {
+    CountFailure(connection.peer(), "it is not HTTP/2");
+  } else if (!why.empty()) {
+    limiter_.Penalize(connection.share(), SystemClock().Monotonic());
+    metrics_.Count("wxident_connections_cut_total",
+                   {{"addr", addr()}, {"why", why}});
+    if (IsFirstInASecond(violation_logged_at_))
+      Log(LogLevel::kWarning, "connection cut",
+          {{"addr", addr()},
+           {"peer", NameOf(connection.peer())},
+           {"why", why}});
+  }
+  Leave(connection.share());
+}
+
+void EdgeServer::CountFailure(const EdgePeer& peer, const std::string& why) {
+  metrics_.Count("wxident_handshake_failures_total", {{"addr", addr()}});
+  if (IsFirstInASecond(failure_logged_at_))
+    Log(LogLevel::kWarning, "no connection came about",
+        {{"addr", addr()}, {"peer", NameOf(peer)}, {"why", why}});
+}
+
+void EdgeServer::Leave(const PeerShare& share) {
+  metrics_.Add("wxident_connections", {{"addr", addr()}}, -1);
+  limiter_.Leave(share);
+}
+
+}  // namespace wxident

@@ -1,0 +1,82 @@
+#ifndef WXIDENT_SERVER_EDGE_EDGE_SERVER_H_
+#define WXIDENT_SERVER_EDGE_EDGE_SERVER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/metrics.h"
+#include "server/crypto/tls_server.h"
+#include "server/edge/accept_loop.h"
+#include "server/edge/call.h"
+#include "server/edge/edge_worker.h"
+#include "server/edge/handshake_pool.h"
+#include "server/edge/peer_limiter.h"
+
+namespace wxident {
+
+// Serves gRPC on one address: accepts connections within bounds, shakes hands,
+// and gives each to a loop that serves it. A client that breaks HTTP/2's rules
+// or our bounds is cut off, counted and logged, and its IP gets few connections
+// for a while. Thread-safe.
+class EdgeServer {
+ public:
+  struct Options {
+    // See AcceptLoop::Listen.
+    std::string addr;
+    // Gives the newest, at each connection; nullptr: plain text.
+    std::function<std::shared_ptr<const TlsServer>()> tls;
+    EdgeMethods methods;
+    // Of a request; a larger one is refused before it is kept.
+    size_t max_message_bytes = 64 << 10;
+    int loops = 1;
+    int handshake_threads = 2;
+    ConnectionLifetime::Limits lifetime;
+    PeerLimiter::Limits limits;
+  };
+
+  // Listens, and serves from now on. Fails with UNAVAILABLE when the address
+  // cannot be had.
+  static absl::StatusOr<std::unique_ptr<EdgeServer>> Start(Options options,
+                                                           Metrics& metrics);
+  // Stops at once.
+  ~EdgeServer();
+
+  // Accepts no more, lets running calls end, and cancels what still runs after
+  // `timeout`. Returns when every handler has finished its call.
+  void Stop(absl::Duration timeout);
+
+  // host:port with the real port.
+  const std::string& addr() const { return accept_loop_->addr(); }
+
+ private:
+  EdgeServer(Options options, std::unique_ptr<AcceptLoop> accept_loop,
+             Metrics& metrics);
+  void Run();
+  void Accept(int fd, const std::string& ip, int port);
+  void Serve(Incoming incoming);
+  void OnFailed(const Incoming& incoming, const std::string& why);
+  void OnEnded(const EdgeConnection& connection);
+  void CountFailure(const EdgePeer& peer, const std::string& why);
+  void Leave(const PeerShare& share);
+
+  const Options options_;
+  Metrics& metrics_;
+  PeerLimiter limiter_;
+  // When something was last logged of a client, on Clock::Monotonic(), in ns.
+  std::atomic<int64_t> violation_logged_at_{0};
+  std::atomic<int64_t> failure_logged_at_{0};
+  std::atomic<size_t> next_worker_{0};
+  std::vector<std::unique_ptr<EdgeWorker>> workers_;
+  std::unique_ptr<HandshakePool> handshakes_;
+  std::unique_ptr<AcceptLoop> accept_loop_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_EDGE_EDGE_SERVER_H_

@@ -1,0 +1,86 @@
+#include "server/edge/edge_worker.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "server/crypto/random.h"
+
+namespace wxident {
+namespace {
+
+// From 0 to 1.
+double Spread() {
+  return static_cast<uint8_t>(SystemRandom().Bytes(1)[0]) / 255.0;
+}
+
+}  // namespace
+
+EdgeWorker::EdgeWorker(Options options)
+    : options_(std::move(options)), thread_([this] { Run(); }) {}
+
+EdgeWorker::~EdgeWorker() {
+  loop_.Post([this] {
+    ending_ = true;
+    ForEach([](EdgeConnection& connection) { connection.Abort(); });
+  });
+  thread_.join();
+}
+
+void EdgeWorker::Add(Incoming incoming) {
+  loop_.Post([this, incoming = std::move(incoming)]() mutable {
+    Serve(std::move(incoming));
+  });
+}
+
+void EdgeWorker::Drain() {
+  loop_.Post([this] {
+    draining_ = true;
+    ForEach([](EdgeConnection& connection) { connection.Drain(); });
+  });
+}
+
+void EdgeWorker::Run() {
+  constexpr absl::Duration kLong = absl::Hours(1);
+  while (!ending_ || !connections_.empty() || calls_.unfinished > 0)
+    loop_.Turn(kLong);
+  // What was to be destroyed is, and what that defers.
+  for (int i = 0; i < 3; ++i) loop_.Turn(absl::ZeroDuration());
+}
+
+void EdgeWorker::Serve(Incoming incoming) {
+  EdgeConnection::Owner& self = *this;
+  auto connection = std::make_unique<EdgeConnection>(
+      std::move(incoming),
+      EdgeConnection::Options{options_.session, options_.lifetime, Spread()},
+      calls_, self, scratch_);
+  EdgeConnection& served = *connection;
+  connections_[&served] = std::move(connection);
+  if (draining_) served.Drain();
+  if (ending_) served.Abort();
+  if (!std::exchange(ticks_, true))
+    loop_.RunAt(loop_.now() + kTick, [this] { Tick(); });
+}
+
+void EdgeWorker::OnEnded(EdgeConnection& connection) {
+  options_.ended(connection);
+  const auto found = connections_.find(&connection);
+  loop_.DeleteLater(std::move(found->second));
+  connections_.erase(found);
+}
+
+void EdgeWorker::Tick() {
+  ForEach([](EdgeConnection& connection) { connection.OnTime(); });
+  ticks_ = !connections_.empty();
+  if (ticks_) loop_.RunAt(loop_.now() + kTick, [this] { Tick(); });
+}
+
+template <typename Do>
+void EdgeWorker::ForEach(const Do& what) {
+  std::vector<EdgeConnection*> all;
+  for (auto& [key, connection] : connections_) all.push_back(connection.get());
+  // One that ends lives until this turn's end.
+  for (EdgeConnection* connection : all) what(*connection);
+}
+
+}  // namespace wxident

@@ -1,0 +1,135 @@
+#include "server/edge/event_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace wxident {
+namespace {
+
+thread_local const EventLoop* current = nullptr;
+
+// An hour: more than any timer of ours, and no overflow.
+constexpr absl::Duration kLongest = absl::Hours(1);
+
+void Control(int epoll_fd, int how, int fd, uint32_t events,
+             EventLoop::Source* source) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = source;
+  epoll_ctl(epoll_fd, how, fd, &event);
+}
+
+}  // namespace
+
+EventLoop::EventLoop(Clock& clock)
+    : clock_(clock),
+      epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      now_(clock.Monotonic()) {
+  Control(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, EPOLLIN, nullptr);
+}
+
+EventLoop::~EventLoop() {
+  close(wake_fd_);
+  close(epoll_fd_);
+}
+
+void EventLoop::Run() {
+  while (!quit_) Turn(kLongest);
+}
+
+void EventLoop::Turn(absl::Duration most) {
+  current = this;
+  std::array<epoll_event, 128> events;
+  const int count =
+      epoll_wait(epoll_fd_, events.data(), events.size(), WaitMs(most));
+  now_ = clock_.Monotonic();
+  bool woken = false;
+  for (int i = 0; i < count; ++i) {
+    auto* const source = static_cast<Source*>(events[i].data.ptr);
+    if (source == nullptr)
+      woken = true;
+    else
+      source->OnReady(events[i].events);
+  }
+  if (woken) RunPosted();
+  RunTimers();
+  RunDeferred();
+  current = nullptr;
+}
+
+void EventLoop::Quit() {
+  Post([this] { quit_ = true; });
+}
+
+void EventLoop::Post(Task task) {
+  bool wake;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    wake = posted_.empty();
+    posted_.push_back(std::move(task));
+  }
+  if (wake) eventfd_write(wake_fd_, 1);
+}
+
+bool EventLoop::IsCurrent() const { return current == this; }
+
+void EventLoop::Watch(int fd, uint32_t events, Source* source) {
+  Control(epoll_fd_, EPOLL_CTL_ADD, fd, events, source);
+}
+
+void EventLoop::Rewatch(int fd, uint32_t events, Source* source) {
+  Control(epoll_fd_, EPOLL_CTL_MOD, fd, events, source);
+}
+
+void EventLoop::Unwatch(int fd) {
+  Control(epoll_fd_, EPOLL_CTL_DEL, fd, 0, nullptr);
+}
+
+EventLoop::TimerId EventLoop::RunAt(absl::Duration when, Task task) {
+  const TimerId id(when, ++last_timer_);
+  timers_.emplace(id, std::move(task));
+  return id;
+}
+
+int EventLoop::WaitMs(absl::Duration most) const {
+  if (!deferred_.empty() || !dead_.empty()) return 0;
+  absl::Duration left = std::min(most, kLongest);
+  if (!timers_.empty())
+    left = std::min(left, timers_.begin()->first.first - clock_.Monotonic());
+  // Rounded up: a turn that comes too soon would only spin.
+  return static_cast<int>(absl::ToInt64Milliseconds(
+      absl::Ceil(std::max(left, absl::ZeroDuration()), absl::Milliseconds(1))));
+}
+
+void EventLoop::RunPosted() {
+  eventfd_t ignored;
+  eventfd_read(wake_fd_, &ignored);
+  std::vector<Task> tasks;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    tasks.swap(posted_);
+  }
+  for (Task& task : tasks) std::move(task)();
+}
+
+void EventLoop::RunTimers() {
+  while (!timers_.empty() && timers_.begin()->first.first <= now_) {
+    Task task = std::move(timers_.begin()->second);
+    timers_.erase(timers_.begin());
+    std::move(task)();
+  }
+}
+
+void EventLoop::RunDeferred() {
+  // What these defer, or give to be destroyed, has its turn next time: a task
+  // that was deferred for a source finds it alive.
+  const std::vector<std::unique_ptr<Source>> dead = std::exchange(dead_, {});
+  for (Task& task : std::exchange(deferred_, {})) std::move(task)();
+}
+
+}  // namespace wxident

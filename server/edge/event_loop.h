@@ -1,0 +1,95 @@
+#ifndef WXIDENT_SERVER_EDGE_EVENT_LOOP_H_
+#define WXIDENT_SERVER_EDGE_EVENT_LOOP_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+
+namespace wxident {
+
+// One thread's work: descriptors that become ready, tasks from other threads,
+// timers. Whoever calls Run or Turn is its thread. Only Post, Quit and
+// IsCurrent are for other threads; all else is for the loop's own.
+class EventLoop {
+ public:
+  using Task = absl::AnyInvocable<void() &&>;
+  using TimerId = std::pair<absl::Duration, uint64_t>;
+
+  // Who waits for a descriptor.
+  class Source {
+   public:
+    virtual ~Source() = default;
+    // `events` as of epoll. May still be called once after Unwatch.
+    virtual void OnReady(uint32_t events) = 0;
+  };
+
+  // `clock` outlives it.
+  explicit EventLoop(Clock& clock);
+  // Drops what has not run. The loop's thread has ended, or is the caller.
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Works until Quit.
+  void Run();
+  // Works once, after at most `most` of waiting.
+  void Turn(absl::Duration most);
+
+  // Run returns soon.
+  void Quit();
+  // Runs `task` on the loop's thread. Tasks run in the order of their posting;
+  // however many wait, the loop is woken once.
+  void Post(Task task);
+  // Whether this is the loop's thread.
+  bool IsCurrent() const;
+
+  // Level-triggered. `source` lives until Unwatch, and then on: hand it to
+  // DeleteLater.
+  void Watch(int fd, uint32_t events, Source* source);
+  void Rewatch(int fd, uint32_t events, Source* source);
+  void Unwatch(int fd);
+
+  // Runs `task` once `when` has come, unless it is cancelled before.
+  TimerId RunAt(absl::Duration when, Task task);
+  void Cancel(const TimerId& id) { timers_.erase(id); }
+
+  // Runs `task` when what is ready now has been worked off.
+  void Defer(Task task) { deferred_.push_back(std::move(task)); }
+  // Destroys it then.
+  void DeleteLater(std::unique_ptr<Source> source) {
+    dead_.push_back(std::move(source));
+  }
+
+  // When this turn began, on Clock::Monotonic().
+  absl::Duration now() const { return now_; }
+
+ private:
+  int WaitMs(absl::Duration most) const;
+  void RunPosted();
+  void RunTimers();
+  void RunDeferred();
+
+  Clock& clock_;
+  const int epoll_fd_;
+  const int wake_fd_;
+  bool quit_ = false;
+  absl::Duration now_;
+  uint64_t last_timer_ = 0;
+  std::map<TimerId, Task> timers_;
+  std::vector<Task> deferred_;
+  std::vector<std::unique_ptr<Source>> dead_;
+
+  std::mutex mutex_;
+  std::vector<Task> posted_;  // guarded by mutex_
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_EDGE_EVENT_LOOP_H_

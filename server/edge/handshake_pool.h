@@ -1,0 +1,51 @@
+#ifndef WXIDENT_SERVER_EDGE_HANDSHAKE_POOL_H_
+#define WXIDENT_SERVER_EDGE_HANDSHAKE_POOL_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/edge/incoming.h"
+
+namespace wxident {
+
+// Shakes hands with TLS clients. That is work, and anybody's to ask for: it has
+// threads of its own, so that handshakes wait for each other and no call for
+// them.
+class HandshakePool {
+ public:
+  // A client has so long, whatever it sends.
+  static constexpr absl::Duration kHandshakeTime = absl::Seconds(3);
+
+  // On a thread of the pool; they outlive it.
+  struct Sinks {
+    // Gets a connection whose handshake is done, with its certificates.
+    std::function<void(Incoming)> done;
+    // Hears why one came to nothing; "" when the client just went.
+    std::function<void(const Incoming&, const std::string& why)> failed;
+  };
+
+  HandshakePool(int threads, Sinks sinks);
+  // Those under way come to nothing.
+  ~HandshakePool();
+  HandshakePool(const HandshakePool&) = delete;
+  HandshakePool& operator=(const HandshakePool&) = delete;
+
+  // `incoming` has TLS. Thread-safe.
+  void Add(Incoming incoming);
+
+ private:
+  class Worker;
+  class Handshake;
+
+  const Sinks sinks_;
+  std::atomic<size_t> next_{0};
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace wxident
+
+#endif  // WXIDENT_SERVER_EDGE_HANDSHAKE_POOL_H_

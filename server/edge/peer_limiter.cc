@@ -1,0 +1,97 @@
+#include "server/edge/peer_limiter.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace wxident {
+namespace {
+
+// Of the IPs that there is no room to tell apart.
+constexpr char kOthers[] = "others";
+
+std::string KeyOf(const std::string& ip) {
+  constexpr size_t kNetwork = 8;  // a /64
+  in6_addr address;
+  if (inet_pton(AF_INET6, ip.c_str(), &address) != 1) return ip;
+  return std::string(reinterpret_cast<const char*>(address.s6_addr), kNetwork);
+}
+
+}  // namespace
+
+std::shared_ptr<PeerShare> PeerLimiter::Admit(const std::string& ip,
+                                              absl::Duration now) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Forget(now);
+  Entry& entry = EntryOf(ip);
+  entry.asked_at = now;
+  if (connections_ >= limits_.connections ||
+      entry.connections >= limits_.connections_of_an_ip)
+    return nullptr;
+  entry.unproductive.Earn(entry.share->useful.exchange(0));
+  // Last: they use something up.
+  if (!IsOnTime(entry, now) || !entry.unproductive.SpendOne(now))
+    return nullptr;
+  ++entry.connections;
+  ++connections_;
+  return entry.share;
+}
+
+void PeerLimiter::Leave(const PeerShare& share) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  --entries_[share.key].connections;
+  if (--connections_ == 0) emptied_.notify_all();
+}
+
+void PeerLimiter::Penalize(const PeerShare& share, absl::Duration now) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Entry& entry = entries_[share.key];
+  entry.asked_at = now;
+  if (entry.until < now) entry.backoff = kLeastBackoff / 2;
+  entry.until = now + kPenalty;
+  entry.backoff = std::min(2 * entry.backoff, kMostBackoff);
+  entry.next = now + entry.backoff;
+}
+
+int PeerLimiter::connections() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return connections_;
+}
+
+bool PeerLimiter::WaitUntilEmpty(absl::Duration time) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return emptied_.wait_for(lock, absl::ToChronoMilliseconds(time),
+                           [this] { return connections_ == 0; });
+}
+
+PeerLimiter::Entry& PeerLimiter::EntryOf(const std::string& ip) {
+  std::string key = KeyOf(ip);
+  if (entries_.size() >= limits_.ips && entries_.count(key) == 0) key = kOthers;
+  Entry& entry = entries_[key];
+  if (entry.share == nullptr)
+    entry.share = std::shared_ptr<PeerShare>(new PeerShare{std::move(key)});
+  return entry;
+}
+
+bool PeerLimiter::IsOnTime(Entry& entry, absl::Duration now) {
+  if (entry.until < now) return true;
+  if (now < entry.next) return false;
+  entry.next = now + entry.backoff;
+  return true;
+}
+
+void PeerLimiter::Forget(absl::Duration now) {
+  if (now - forgot_at_ < kMemory) return;
+  forgot_at_ = now;
+  for (auto found = entries_.begin(); found != entries_.end();) {
+    const Entry& entry = found->second;
+    found = entry.connections == 0 && now - entry.asked_at > kMemory
+                ? entries_.erase(found)
+                : std::next(found);
+  }
+}
+
+}  // namespace wxident
