@@ -1,0 +1,107 @@
+#include "server/edge/event_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/base/fake_clock.h"
+
+namespace wxident {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(EventLoopTest, TasksOfOtherThreadsRunInOrder) {
+  EventLoop loop(SystemClock());
+  std::vector<int> ran;
+  std::thread thread([&] { loop.Run(); });
+  std::vector<std::thread> others;
+  for (int i = 0; i < 4; ++i)
+    others.emplace_back([&] {
+      for (int j = 0; j < 1'000; ++j)
+        loop.Post([&, j] {
+          EXPECT_TRUE(loop.IsCurrent());
+          ran.push_back(j);
+        });
+    });
+  for (std::thread& other : others) other.join();
+  loop.Quit();
+  thread.join();
+  EXPECT_EQ(ran.size(), 4'000u);
+  EXPECT_FALSE(loop.IsCurrent());
+}
+
+TEST(EventLoopTest, TimersRunWhenTheyAreDue) {
+  FakeClock clock;
+  EventLoop loop(clock);
+  std::string ran;
+  const absl::Duration begin = clock.Monotonic();
+  loop.RunAt(begin + absl::Seconds(2), [&] { ran += "2"; });
+  loop.RunAt(begin + absl::Seconds(1), [&] { ran += "1"; });
+  const EventLoop::TimerId cancelled =
+      loop.RunAt(begin + absl::Seconds(1), [&] { ran += "no"; });
+  loop.RunAt(begin + absl::Seconds(1), [&] { ran += "b"; });
+  loop.Cancel(cancelled);
+  loop.Turn(absl::ZeroDuration());
+  EXPECT_EQ(ran, "");
+  clock.Advance(absl::Seconds(1));
+  loop.Turn(absl::ZeroDuration());
+  EXPECT_EQ(ran, "1b");
+  clock.Advance(absl::Seconds(5));
+  loop.Turn(absl::ZeroDuration());
+  EXPECT_EQ(ran, "1b2");
+  EXPECT_EQ(loop.now(), begin + absl::Seconds(6));
+}
+
+TEST(EventLoopTest, ATimerWakesIt) {
+  EventLoop loop(SystemClock());
+  loop.RunAt(loop.now() + absl::Milliseconds(5), [&] { loop.Quit(); });
+  loop.Run();
+}
+
+// Tells what happened to it.
+class Reader final : public EventLoop::Source {
+ public:
+  Reader(EventLoop& loop, int fd, std::string& log)
+      : loop_(loop), fd_(fd), log_(log) {
+    loop.Watch(fd, EPOLLIN, this);
+  }
+  ~Reader() override { log_ += "gone "; }
+  void OnReady(uint32_t events) override {
+    log_ += (events & EPOLLIN) != 0 ? "ready " : "end ";
+    char byte;
+    EXPECT_EQ(read(fd_, &byte, 1), 1);
+    loop_.Defer([this] { log_ += "deferred "; });
+    loop_.Unwatch(fd_);
+    loop_.DeleteLater(std::unique_ptr<EventLoop::Source>(this));
+  }
+
+ private:
+  EventLoop& loop_;
+  const int fd_;
+  std::string& log_;
+};
+
+TEST(EventLoopTest, ASourceOutlivesWhatItHasDeferred) {
+  EventLoop loop(SystemClock());
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::string log;
+  new Reader(loop, ends[0], log);
+  loop.Turn(absl::ZeroDuration());
+  EXPECT_EQ(log, "");
+  ASSERT_EQ(write(ends[1], "xy", 2), 2);
+  for (int i = 0; i < 3; ++i) loop.Turn(absl::ZeroDuration());
+  EXPECT_EQ(log, "ready deferred gone ");
+  close(ends[0]);
+  close(ends[1]);
+}
+
+}  // namespace
+}  // namespace wxident
