@@ -1,0 +1,219 @@
+#include "server/edge/edge_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/edge/connect_to.h"
+#include "tests/edge/server_fixture.h"
+#include "tests/hostile/http2_frames.h"
+#include "tests/hostile/raw_peer.h"
+
+namespace wxident {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class EdgeServerTest : public ServerFixture {};
+
+TEST_F(EdgeServerTest, ServesInPlainText) {
+  Start({});
+  const auto client = Connect();
+  EXPECT_THAT(client->Call("/a/Echo", "hello").messages, ElementsAre("hello"));
+  EXPECT_THAT(client->Call("/a/Who", "").messages, ElementsAre("nobody"));
+}
+
+TEST_F(EdgeServerTest, ServesOverTlsAndKnowsItsCaller) {
+  StartTls();
+  for (const int version : {12, 13}) {
+    const auto client = ConnectTls({.version = version});
+    for (int i = 0; i < 3; ++i)
+      EXPECT_THAT(client->Call("/a/Who", "").messages,
+                  ElementsAre("spiffe://corp/a"));
+  }
+}
+
+TEST_F(EdgeServerTest, NobodyWithoutACertificate) {
+  StartTls();
+  const TestCertificate stranger = MakeTestCa("stranger");
+  const auto client = ConnectTls({.shown = &stranger});
+  EXPECT_EQ(client->Call("/a/Echo", "hello").status(), -1);
+  EXPECT_TRUE(WaitForMetric("wxident_handshake_failures_total"));
+}
+
+TEST_F(EdgeServerTest, ManyClientsOnSeveralLoops) {
+  StartTls({.loops = 2});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i)
+    threads.emplace_back([this, i] {
+      const auto client = ConnectTls();
+      std::vector<int32_t> ids;
+      for (int j = 0; j < 80; ++j)
+        ids.push_back(
+            client->h2().Call("/a/Echo", Message(absl::StrCat(i, " ", j))));
+      for (int j = 0; j < 80; ++j) {
+        ASSERT_TRUE(client->Until(
+            [&] { return client->h2().answer(ids[j]).closed; }, kPatience));
+        EXPECT_THAT(client->h2().answer(ids[j]).messages,
+                    ElementsAre(absl::StrCat(i, " ", j)));
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(WaitForConnections(0));
+}
+
+TEST_F(EdgeServerTest, AnswersOfOtherThreads) {
+  std::vector<std::thread> threads;
+  methods_["/a/Other"] =
+      TestMethod({.message = [&](Call& call, absl::string_view message) {
+        threads.emplace_back([&call, text = std::string(message)] {
+          call.AddInitialMetadata("wxident-request-id", "7");
+          call.Write(text);
+          call.Finish({});
+        });
+      }});
+  StartTls();
+  {
+    const auto client = ConnectTls();
+    std::vector<int32_t> ids;
+    for (int j = 0; j < 80; ++j)
+      ids.push_back(client->h2().Call("/a/Other", Message(absl::StrCat(j))));
+    for (int j = 0; j < 80; ++j) {
+      ASSERT_TRUE(client->Until(
+          [&] { return client->h2().answer(ids[j]).closed; }, kPatience));
+      EXPECT_THAT(client->h2().answer(ids[j]).messages,
+                  ElementsAre(absl::StrCat(j)));
+    }
+  }
+  server_.reset();
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(EdgeServerTest, LargeAnswers) {
+  const std::string large(3 << 20, 'x');
+  methods_["/a/Large"] = TestMethod(
+      {.message = [&](Call& call, absl::string_view) { call.Reply(large); }});
+  for (const bool tls : {false, true}) {
+    if (tls)
+      StartTls();
+    else
+      Start({});
+    const auto client = tls ? ConnectTls() : Connect();
+    const H2Answer answer = client->Call("/a/Large", "");
+    ASSERT_THAT(answer.messages, SizeIs(1));
+    EXPECT_TRUE(answer.messages[0] == large);
+    EXPECT_EQ(answer.status(), 0);
+  }
+}
+
+TEST_F(EdgeServerTest, AClientThatGoesCancelsItsCalls) {
+  Start({});
+  {
+    const auto client = Connect();
+    client->h2().Call("/a/Hang", Message(""));
+    ASSERT_TRUE(client->Send());
+    ASSERT_NE(WaitForHanging(), nullptr);
+  }
+  EXPECT_TRUE(WaitForConnections(0));
+}
+
+TEST_F(EdgeServerTest, TheDeadlineIsTold) {
+  Start({});
+  const auto client = Connect();
+  EXPECT_EQ(client->Call("/a/Hang", "", {{"grpc-timeout", "20m"}}).status(), 4);
+}
+
+TEST_F(EdgeServerTest, DrainsBeforeItStops) {
+  Start({});
+  const auto idle = Connect();
+  EXPECT_EQ(idle->Call("/a/Echo", "x").status(), 0);
+  const auto busy = Connect();
+  const int32_t id = busy->h2().Call("/a/Hang", Message(""));
+  ASSERT_TRUE(busy->Send());
+  Call* const hanging = WaitForHanging();
+  std::thread stopper([this] { server_->Stop(kPatience); });
+  EXPECT_TRUE(idle->Until([&] { return !idle->open(); }, kPatience));
+  EXPECT_THAT(idle->h2().goaways(), Not(IsEmpty()));
+  EXPECT_TRUE(
+      busy->Until([&] { return busy->h2().goaways().size() == 2; }, kPatience));
+  hanging->Reply("at last");
+  EXPECT_TRUE(
+      busy->Until([&] { return busy->h2().answer(id).closed; }, kPatience));
+  EXPECT_THAT(busy->h2().answer(id).messages, ElementsAre("at last"));
+  stopper.join();
+  EXPECT_LT(ConnectTo(server_->addr()), 0);
+}
+
+TEST_F(EdgeServerTest, AStopCutsWhatTakesTooLong) {
+  Start({});
+  const auto client = Connect();
+  client->h2().Call("/a/Hang", Message(""));
+  ASSERT_TRUE(client->Send());
+  ASSERT_NE(WaitForHanging(), nullptr);
+  server_->Stop(absl::ZeroDuration());
+  EXPECT_TRUE(client->Until([&] { return !client->open(); }, kPatience));
+}
+
+TEST_F(EdgeServerTest, AnOldConnectionIsToldToGo) {
+  Start({.lifetime = {.age = absl::Milliseconds(1)}});
+  const auto client = Connect();
+  EXPECT_TRUE(client->Until([&] { return !client->open(); }, kPatience));
+  EXPECT_THAT(client->h2().goaways(), Not(IsEmpty()));
+}
+
+TEST_F(EdgeServerTest, ASilentClientIsGivenUp) {
+  Start({.lifetime = {.silence = absl::Milliseconds(1),
+                      .answer = absl::Milliseconds(1)}});
+  RawPeer silent(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
+  ASSERT_TRUE(silent.Hello());
+  EXPECT_TRUE(silent.Listen(kPatience));
+}
+
+TEST_F(EdgeServerTest, WhoSaysNothingIsClosed) {
+  Start({});
+  RawPeer mute(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
+  EXPECT_TRUE(mute.Listen(kPatience));
+  EXPECT_TRUE(WaitForConnections(0));
+}
+
+TEST_F(EdgeServerTest, WhatIsNotHttp2IsClosed) {
+  Start({});
+  RawPeer other(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
+  ASSERT_TRUE(other.Send("GET / HTTP/1.1\r\n\r\n"));
+  EXPECT_TRUE(other.Listen(kPatience));
+  EXPECT_TRUE(WaitForMetric("wxident_handshake_failures_total"));
+}
+
+TEST_F(EdgeServerTest, AViolationIsCountedAndCostsConnections) {
+  Start({});
+  RawPeer flooder(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
+  ASSERT_TRUE(flooder.Hello());
+  flooder.Flood(Frame(kPing, 0, 0, "12345678"), 100'000);
+  EXPECT_TRUE(flooder.Listen(kPatience));
+  EXPECT_TRUE(WaitForCut("frames"));
+  RawPeer again(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
+  EXPECT_TRUE(again.Listen(kPatience));
+  EXPECT_TRUE(WaitForMetric("wxident_connections_refused_total"));
+}
+
+TEST_F(EdgeServerTest, ABrokenRuleIsTold) {
+  Start({});
+  RawPeer peer(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
+  ASSERT_TRUE(peer.Hello());
+  ASSERT_TRUE(peer.Send(Frame(kData, 0, 0, "x")));
+  EXPECT_TRUE(peer.Listen(kPatience));
+  EXPECT_THAT(peer.heard(), HasSubstr(std::string("\x07\0\0\0\0\0", 6)));
+  EXPECT_TRUE(WaitForCut("protocol"));
+}
+
+}  // namespace
+}  // namespace wxident
