@@ -1,5 +1,7 @@
 #include "server/crypto/tls_guard.h"
 
+#include <cstdint>
+
 namespace wxident {
 namespace {
 

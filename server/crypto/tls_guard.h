@@ -1,8 +1,8 @@
 #ifndef WXIDENT_SERVER_CRYPTO_TLS_GUARD_H_
 #define WXIDENT_SERVER_CRYPTO_TLS_GUARD_H_
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 
 #include "absl/strings/string_view.h"
 
@@ -26,10 +26,8 @@ class TlsGuard {
   // it may take a second.
   void OnRecord();
   bool OnHandshakeMessage(absl::string_view message, bool tls13);
-  // The client has sent application data.
-  void OnData() {
-    if (silent_records_ > 0) --silent_records_;
-  }
+  // One of these records had application data.
+  void OnData() { silent_records_ = std::max(silent_records_ - 2, 0); }
 
   // What is wrong with the client, or "". Nothing more may be read from it
   // then.

@@ -42,6 +42,13 @@ struct Http2Session::Callbacks {
     return stream == nullptr ? 0
                              : Self(data).OnData(*stream, TextOf(bytes, size));
   }
+  static int OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int,
+                            void* data) {
+    // Whoever says goodbye has gone, whatever else it says: some clients name
+    // a stream that cannot be.
+    if (frame->hd.type == NGHTTP2_GOAWAY) Self(data).client_left_ = true;
+    return 0;
+  }
   static int OnFrameSent(nghttp2_session*, const nghttp2_frame* frame,
                          void* data) {
     Self(data).OnFrameSent(*frame);
@@ -66,6 +73,8 @@ struct Http2Session::Callbacks {
       nghttp2_session_callbacks_set_on_header_callback(made, OnHeader);
       nghttp2_session_callbacks_set_on_frame_recv_callback(made, OnFrame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, OnData);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+          made, OnInvalidFrame);
       nghttp2_session_callbacks_set_on_frame_send_callback(made, OnFrameSent);
       nghttp2_session_callbacks_set_on_stream_close_callback(made,
                                                              OnStreamClose);

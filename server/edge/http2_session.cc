@@ -226,7 +226,8 @@ void Http2Session::OnFrameSent(const nghttp2_frame& frame) {
         Violated(wrong, NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     case NGHTTP2_GOAWAY:
-      if (frame.goaway.error_code != NGHTTP2_NO_ERROR && violation_.empty())
+      if (frame.goaway.error_code != NGHTTP2_NO_ERROR && !client_left_ &&
+          violation_.empty())
         violation_ = "protocol";
       return;
     case NGHTTP2_DATA:

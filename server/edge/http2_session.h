@@ -123,6 +123,8 @@ class Http2Session final : private Stream::Session {
   AbuseGuard guard_;
   absl::string_view violation_;
   bool greeted_ = false;
+  // It has said goodbye.
+  bool client_left_ = false;
   // Whether a call has been answered.
   bool useful_ = false;
 

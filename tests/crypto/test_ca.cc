@@ -1,5 +1,6 @@
 #include "tests/crypto/test_ca.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -96,6 +97,9 @@ TestCertificate MakeTestCertificate(const TestCertificateOptions& options,
   const KeyPtr key(options.rsa_bits > 0
                        ? EVP_RSA_gen(static_cast<unsigned>(options.rsa_bits))
                        : EVP_EC_gen("P-256"));
+  if (options.unnamed_curve)
+    Check(EVP_PKEY_set_utf8_string_param(key.get(), OSSL_PKEY_PARAM_EC_ENCODING,
+                                         OSSL_PKEY_EC_ENCODING_EXPLICIT) == 1);
   const X509Ptr made(X509_new());
   X509* const x509 = made.get();
   Check(X509_set_version(x509, 2) == 1);

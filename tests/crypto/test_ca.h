@@ -30,6 +30,8 @@ struct TestCertificateOptions {
   absl::Duration ends = absl::Hours(24);
   // RSA of this size instead of P-256.
   int rsa_bits = 0;
+  // The key's curve is described by its parameters, not named.
+  bool unnamed_curve = false;
 };
 
 // A certificate that `issuer` has signed, or itself without one. `begins` and

@@ -111,6 +111,11 @@ bool TlsClient::Write(absl::string_view bytes) {
          static_cast<int>(bytes.size());
 }
 
+bool TlsClient::UpdateKey() {
+  return SSL_key_update(state_->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+         SSL_do_handshake(state_->ssl) == 1;
+}
+
 std::string TlsClient::Read(size_t most) {
   std::string out(most, '\0');
   const int count = SSL_read(state_->ssl, out.data(), static_cast<int>(most));

@@ -35,6 +35,8 @@ class TlsClient {
   // at what was shown.
   bool Handshake();
   bool Write(absl::string_view bytes);
+  // Sends a new key for what the client sends (TLS 1.3).
+  bool UpdateKey();
   // At most so many bytes; "" when the other side has ended.
   std::string Read(size_t most);
   // Whether this connection goes on from an earlier one without a certificate.

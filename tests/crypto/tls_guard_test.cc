@@ -76,6 +76,7 @@ TEST(TlsGuardTest, BoundsRecordsWithoutData) {
   TlsGuard guard;
   for (int i = 0; i < 10'000; ++i) {
     guard.OnRecord();
+    guard.OnRecord();
     guard.OnData();
   }
   for (int i = 0; i < TlsGuard::kMaxSilentRecords; ++i) guard.OnRecord();

@@ -73,6 +73,14 @@ TEST_F(Http2SessionBoundsTest, BrokenRules) {
   }
 }
 
+// grpc-go names the largest number there is.
+TEST_F(Http2SessionBoundsTest, AGoodbyeIsNoViolation) {
+  Hello();
+  Say(Frame(kGoaway, 0, 0, BigEndian(0x7fffffff, 4) + BigEndian(0, 4)));
+  EXPECT_EQ(session_->violation(), "");
+  EXPECT_TRUE(session_->over());
+}
+
 TEST_F(Http2SessionBoundsTest, Streams) {
   Hello();
   const int most = static_cast<int>(AbuseGuard::kMaxStreams);

@@ -1,0 +1,10 @@
+//go:build gates
+
+// Package gates pins the programs that tests judge the server by:
+// script/bootstrap builds them from here.
+package gates
+
+import (
+	_ "github.com/summerwind/h2spec/cmd/h2spec"
+	_ "google.golang.org/grpc/interop/client"
+)
