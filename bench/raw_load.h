@@ -34,8 +34,6 @@ class RawLoad {
     double calls_per_second;
     // Of this process without this thread.
     double server_cpu_us;
-    // Of 100 batches that were read, the 99th took so long, or less.
-    absl::Duration p99;
   };
   // Ends the process when a call fails.
   Pace Run(absl::Duration time);
@@ -43,6 +41,7 @@ class RawLoad {
  private:
   class Connection;
 
+  const int in_flight_;
   std::vector<std::unique_ptr<Connection>> connections_;
 };
 

@@ -27,7 +27,6 @@ absl::string_view AbuseGuard::OnFrame(const Frame& frame, size_t streams,
     case kHeaders:
       block_bytes_ = frame.length;
       continuations_ = 0;
-      if (block_bytes_ > kMaxHeaderBlock) return "headers";
       if (!frame.opens_stream) break;
       return streams > (settled_ ? kMaxStreams : kMaxStreamsAtFirst) ? "streams"
                                                                      : "";

@@ -45,7 +45,7 @@ class AbuseGuard {
   static constexpr double kFramesOfAMessage = 4;
   // Data that is smaller, and does not end its stream, only costs.
   static constexpr size_t kTinyData = 64;
-  // Twice what we take of metadata.
+  // Twice what we take of metadata; no one frame may be larger.
   static constexpr size_t kMaxHeaderBlock = 16 << 10;
   static constexpr int kMaxContinuations = 8;
   // To acknowledge our settings.

@@ -42,16 +42,16 @@ std::shared_ptr<PeerShare> PeerLimiter::Admit(const std::string& ip,
 
 void PeerLimiter::Leave(const PeerShare& share) {
   std::lock_guard<std::mutex> lock(mutex_);
-  --entries_[share.key].connections;
+  --entries_.at(share.key).connections;
   if (--connections_ == 0) emptied_.notify_all();
 }
 
 void PeerLimiter::Penalize(const PeerShare& share, absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
-  Entry& entry = entries_[share.key];
+  Entry& entry = entries_.at(share.key);
   entry.asked_at = now;
   if (entry.until < now) entry.backoff = kLeastBackoff / 2;
-  entry.until = now + kPenalty;
+  entry.until = now + limits_.penalty;
   entry.backoff = std::min(2 * entry.backoff, kMostBackoff);
   entry.next = now + entry.backoff;
 }
@@ -70,10 +70,11 @@ bool PeerLimiter::WaitUntilEmpty(absl::Duration time) {
 PeerLimiter::Entry& PeerLimiter::EntryOf(const std::string& ip) {
   std::string key = KeyOf(ip);
   if (entries_.size() >= limits_.ips && entries_.count(key) == 0) key = kOthers;
-  Entry& entry = entries_[key];
-  if (entry.share == nullptr)
-    entry.share = std::shared_ptr<PeerShare>(new PeerShare{std::move(key)});
-  return entry;
+  const auto found = entries_.find(key);
+  if (found != entries_.end()) return found->second;
+  Entry entry{.share = std::shared_ptr<PeerShare>(new PeerShare{key}),
+              .unproductive = TokenBucket(limits_.unproductive)};
+  return entries_.emplace(std::move(key), std::move(entry)).first->second;
 }
 
 bool PeerLimiter::IsOnTime(Entry& entry, absl::Duration now) {

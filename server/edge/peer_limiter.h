@@ -24,16 +24,16 @@ class PeerLimiter {
     int connections_of_an_ip = 256;
     // IPs that are told apart; the others count as one.
     size_t ips = 65'536;
+    // For so long after one of its connections was closed for a violation, an
+    // IP gets one new connection each backoff, the first of them a backoff
+    // after the violation. Each further violation doubles the backoff.
+    absl::Duration penalty = absl::Seconds(10);
+    // Connections of an IP on which no call has been answered: each costs a
+    // handshake.
+    TokenBucket::Terms unproductive = {64, 64, 10};
   };
-  // For so long after one of its connections was closed for a violation, an IP
-  // gets one new connection each backoff, the first of them a backoff after the
-  // violation. Each further violation doubles the backoff.
-  static constexpr absl::Duration kPenalty = absl::Seconds(10);
   static constexpr absl::Duration kLeastBackoff = absl::Milliseconds(250);
   static constexpr absl::Duration kMostBackoff = absl::Seconds(8);
-  // Connections of an IP on which no call has been answered: each costs a
-  // handshake.
-  static constexpr TokenBucket::Terms kUnproductive = {64, 64, 10};
 
   explicit PeerLimiter(const Limits& limits) : limits_(limits) {}
 
@@ -55,7 +55,7 @@ class PeerLimiter {
   struct Entry {
     int connections = 0;
     std::shared_ptr<PeerShare> share;
-    TokenBucket unproductive{kUnproductive};
+    TokenBucket unproductive;
     absl::Duration asked_at;
     // Until when the penalty lasts, the time between connections, and when the
     // next may come.

@@ -66,7 +66,7 @@ TEST(PeerLimiterTest, AViolationIsFollowedByABackoffThatDoubles) {
             nullptr);
   now += 2 * PeerLimiter::kLeastBackoff;
   EXPECT_NE(limiter.Admit("192.0.2.1", now), nullptr);
-  now += PeerLimiter::kPenalty;
+  now += PeerLimiter::Limits{}.penalty;
   for (int i = 0; i < 10; ++i)
     EXPECT_NE(limiter.Admit("192.0.2.1", now), nullptr);
 }
@@ -83,7 +83,7 @@ TEST(PeerLimiterTest, UnproductiveConnectionsAreFew) {
   for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(come(kStart, true));
   int admitted = 0;
   while (come(kStart, false)) ++admitted;
-  EXPECT_EQ(admitted, PeerLimiter::kUnproductive.start);
+  EXPECT_EQ(admitted, PeerLimiter::Limits{}.unproductive.start);
   EXPECT_TRUE(come(kStart + absl::Seconds(1), false));
 }
 
