@@ -67,9 +67,10 @@ int64_t OwnMemory() {
   std::vector<std::unique_ptr<EdgeClient>> clients;
   for (int i = 0; i < kConnections; ++i) {
     clients.push_back(std::make_unique<EdgeClient>(addr, &options, cas));
-    if (clients.back()
-            ->Call("/grpc.testing.TestService/EmptyCall", "")
-            .status() != 0)
+    EdgeClient& client = *clients.back();
+    // The server's settings have to be acknowledged, too.
+    if (client.Call("/grpc.testing.TestService/EmptyCall", "").status() != 0 ||
+        !client.Send())
       _exit(1);
   }
   if (write(out, &kReady, 1) != 1) _exit(1);
