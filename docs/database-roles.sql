@@ -49,6 +49,8 @@ ALTER ROLE wxident_server SET idle_in_transaction_session_timeout = '5s';
 ALTER ROLE wxident_server SET default_transaction_isolation = 'read committed';
 ALTER ROLE wxident_server SET array_nulls = on;
 ALTER ROLE wxident_server SET client_min_messages = notice;
+-- Compiling a statement takes PostgreSQL longer than running any of ours.
+ALTER ROLE wxident_server SET jit = off;
 
 -- What PostgreSQL lets everybody do: connect, and make temporary tables; before
 -- version 15 also tables in the schema public.
