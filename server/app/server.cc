@@ -56,7 +56,6 @@ constexpr char kAdminServiceName[] = "wxident.v1.AdminService";
 constexpr absl::Duration kDatabaseWait = absl::Seconds(10);
 // Without an answer for this long the server does not call itself ready.
 constexpr absl::Duration kReadyFor = absl::Seconds(5);
-constexpr absl::Duration kClockReadEvery = absl::Seconds(10);
 
 // Tries until the database answers or kDatabaseWait has passed.
 absl::Status WaitForSchema(SqlConnector& connector) {
@@ -95,8 +94,6 @@ struct Server::Parts {
   std::atomic<int64_t> database_seen_ns{0};
   std::unique_ptr<PgPool> pool;
   std::unique_ptr<PgClock> database_clock;
-  // When that was last read, on Clock::Monotonic().
-  absl::Duration clock_read_at = -absl::InfiniteDuration();
   std::unique_ptr<PgIdentityStore> identities;
   std::unique_ptr<PgSessionStore> sessions;
   std::unique_ptr<PgProfileStore> profiles;
@@ -134,7 +131,6 @@ struct Server::Parts {
   void SeeDatabase() {
     database_seen_ns.store(absl::ToInt64Nanoseconds(clock.Monotonic()));
   }
-  void ReadDatabaseClock();
   void SetServing(bool now_serving);
 };
 
@@ -153,7 +149,7 @@ absl::Status Server::Parts::BuildStores() {
   options.queue_limit = database.queue_limit;
   pool =
       std::make_unique<PgPool>(std::move(connector), options, clock, metrics);
-  database_clock = std::make_unique<PgClock>(*pool);
+  database_clock = std::make_unique<PgClock>(*pool, clock, wall_clocks);
   identities =
       std::make_unique<PgIdentityStore>(*pool, *key_ring, *phone_index);
   sessions = std::make_unique<PgSessionStore>(*pool, *key_ring);
@@ -266,19 +262,6 @@ absl::Status Server::Parts::Listen() {
   return absl::OkStatus();
 }
 
-// Now and then: clocks drift apart slowly.
-void Server::Parts::ReadDatabaseClock() {
-  const absl::Duration now = clock.Monotonic();
-  if (now - clock_read_at < kClockReadEvery) return;
-  clock_read_at = now;
-  database_clock->Read(Deadline::After(absl::Seconds(1), clock),
-                       [this](absl::StatusOr<absl::Time> time) {
-                         if (time.ok())
-                           wall_clocks.Observe(WallClocks::Whose::kDatabase,
-                                               *time);
-                       });
-}
-
 void Server::Parts::SetServing(bool now_serving) {
   if (serving == now_serving) return;
   serving = now_serving;
@@ -311,7 +294,7 @@ void Server::Housekeep() {
   Parts& parts = *parts_;
   parts.gate->LookAtFiles();
   parts.sweeper->Sweep();
-  parts.ReadDatabaseClock();
+  parts.database_clock->Compare();
   parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
                    [&parts](absl::Status answered) {
                      if (answered.ok()) parts.SeeDatabase();

@@ -1,12 +1,16 @@
 #include "server/store/postgres/pg_clock.h"
 
-#include <utility>
-
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/base/deadline.h"
 #include "server/base/status_macros.h"
 #include "server/store/postgres/sql_values.h"
 
 namespace wxident {
 namespace {
+
+constexpr absl::Duration kEvery = absl::Seconds(10);
+constexpr absl::Duration kReadBudget = absl::Seconds(1);
 
 absl::Status ReadTimes(SqlSession& session,
                        const PgItems<Nothing, absl::Time>& items) {
@@ -22,12 +26,21 @@ absl::Status ReadTimes(SqlSession& session,
 
 }  // namespace
 
-PgClock::PgClock(PgPool& pool)
+PgClock::PgClock(PgPool& pool, Clock& clock, WallClocks& wall_clocks)
     : read_(AddPgOperation<Nothing, absl::Time>(pool, PgPool::Access::kRead,
-                                                "read_clock", &ReadTimes)) {}
+                                                "read_clock", &ReadTimes)),
+      clock_(clock),
+      wall_clocks_(wall_clocks) {}
 
-void PgClock::Read(Deadline deadline, Done<absl::Time> done) {
-  read_.Submit({}, deadline, std::move(done));
+void PgClock::Compare() {
+  const absl::Duration now = clock_.Monotonic();
+  if (now - asked_at_ < kEvery) return;
+  asked_at_ = now;
+  read_.Submit({}, Deadline::After(kReadBudget, clock_),
+               [&clocks = wall_clocks_](absl::StatusOr<absl::Time> time) {
+                 if (time.ok())
+                   clocks.Observe(WallClocks::Whose::kDatabase, *time);
+               });
 }
 
 }  // namespace wxident
