@@ -143,7 +143,7 @@ void EdgeConnection::OnTime() {
     if (now >= give_up_at_) End();
     return;
   }
-  if (!session_.greeted() && now >= give_up_at_) return End();
+  if (!session_.greeted() && now >= give_up_at_) return Violate("preface");
   if (waits_to_write_ && now - blocked_at_ > Http2Session::kTakingTime)
     return Violate("unread");
   if (!session_.OnTime()) return Flush();

@@ -110,7 +110,7 @@ void EdgeServer::OnFailed(const Incoming& incoming, const std::string& why) {
 void EdgeServer::OnEnded(const EdgeConnection& connection) {
   const std::string why(connection.violation());
   if (why == "preface") {
-    CountFailure(connection.peer(), "it is not HTTP/2");
+    CountFailure(connection.peer(), "it does not speak HTTP/2");
   } else if (!why.empty()) {
     limiter_.Penalize(connection.share(), SystemClock().Monotonic());
     metrics_.Count("wxident_connections_cut_total",

@@ -13,6 +13,9 @@ namespace {
 // For a large message to come without waiting for the window.
 constexpr int32_t kConnectionWindow = 1 << 20;
 
+constexpr uint64_t kResetsBurst = 10'000;
+constexpr uint64_t kResetsPerSecond = 1'000;
+
 // Whether we reset streams with this code for what their client has done
 // (RFC 9113, 7). It is not when a call is over that the client need not finish,
 // when we give it up, or when we cannot take it.
@@ -27,6 +30,10 @@ const nghttp2_option* SessionOption() {
     nghttp2_option_new(&made);
     nghttp2_option_set_no_closed_streams(made, 1);
     nghttp2_option_set_max_continuations(made, AbuseGuard::kMaxContinuations);
+    // A client may give up calls that have been answered. AbuseGuard bounds
+    // those that have not, long before.
+    nghttp2_option_set_stream_reset_rate_limit(made, kResetsBurst,
+                                               kResetsPerSecond);
     return made;
   }();
   return option;
@@ -71,6 +78,7 @@ bool Http2Session::Receive(absl::string_view bytes) {
     const FrameScanner::Piece piece = scanner_.Next(bytes);
     if (piece.header.has_value()) violation_ = Judge(*piece.header);
     if (violation_.empty()) Understand(piece.bytes);
+    greeted_ = greeted_ || (piece.header.has_value() && violation_.empty());
   }
   Share();
   return violation_.empty() || Violated(violation_, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -79,7 +87,6 @@ bool Http2Session::Receive(absl::string_view bytes) {
 void Http2Session::Understand(absl::string_view bytes) {
   const ssize_t read = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  greeted_ = greeted_ || read >= 0;
   if (read >= 0 || !violation_.empty()) return;
   if (read == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
     violation_ = "preface";
@@ -238,10 +245,11 @@ void Http2Session::OnFrameSent(const nghttp2_frame& frame) {
     default:
       return;
   }
+  Stream* const stream = Find(frame.hd.stream_id);
+  if (stream != nullptr) stream->OnSent();
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
   guard_.OnCallEnded();
   if (!std::exchange(useful_, true)) ++share_->useful;
-  const Stream* const stream = Find(frame.hd.stream_id);
   // It need not send the rest of its request.
   if (stream != nullptr && !stream->half_closed())
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream->id(),

@@ -79,7 +79,7 @@ class Http2Session final : private Stream::Session {
   // "slow" (a request that does not end), "unread" (it takes nothing of what
   // waits for it), "protocol" (it broke a rule of HTTP/2). Or "".
   absl::string_view violation() const { return violation_; }
-  // Whether the client has begun to speak HTTP/2.
+  // Whether the client has said the preface, and begun a frame.
   bool greeted() const { return greeted_; }
   size_t streams() const { return streams_.size(); }
 

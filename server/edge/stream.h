@@ -96,8 +96,9 @@ class Stream final : public Call {
     return absl::string_view(body_).substr(taken_);
   }
   void Take(size_t bytes);
-  bool answered() const { return begun_; }
-  bool trailers_sent = false;
+  // The first of it has left.
+  void OnSent() { answered_ = true; }
+  bool answered() const { return answered_; }
 
  private:
   void Start();
@@ -144,7 +145,9 @@ class Stream final : public Call {
 
   MetadataFields initial_metadata_;
   int http_status_ = 200;
+  // The session has been told of it; the client has.
   bool begun_ = false;
+  bool answered_ = false;
   std::string body_;
   size_t taken_ = 0;
   std::optional<CallStatus> status_;

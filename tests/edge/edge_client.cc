@@ -61,7 +61,7 @@ H2Answer EdgeClient::Call(const std::string& path, const std::string& message,
                           const H2Client::Fields& more) {
   const int32_t id = h2_.Call(path, Message(message), true, more);
   Until([&] { return h2_.answer(id).closed; });
-  return h2_.answer(id);
+  return h2_.TakeAnswer(id);
 }
 
 }  // namespace wxident

@@ -183,6 +183,19 @@ TEST_F(EdgeServerTest, WhoSaysNothingIsClosed) {
   RawPeer mute(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
   EXPECT_TRUE(mute.Listen(kPatience));
   EXPECT_TRUE(WaitForConnections(0));
+  EXPECT_TRUE(WaitForMetric("wxident_handshake_failures_total"));
+}
+
+TEST_F(EdgeServerTest, WhoSaysThePrefaceByteByByteIsClosed) {
+  Start({});
+  RawPeer slow(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
+  bool closed = false;
+  for (const char byte : std::string(kClientMagic)) {
+    if (!slow.Send(std::string(1, byte))) break;
+    closed = slow.Listen(absl::Milliseconds(300));
+    if (closed) break;
+  }
+  EXPECT_TRUE(closed);
 }
 
 TEST_F(EdgeServerTest, WhatIsNotHttp2IsClosed) {

@@ -155,6 +155,12 @@ void H2Client::Reset(int32_t id) {
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
 }
 
+H2Answer H2Client::TakeAnswer(int32_t id) {
+  H2Answer answer = std::move(calls_[id].answer);
+  calls_.erase(id);
+  return answer;
+}
+
 void H2Client::Widen(int32_t id, int32_t bytes) {
   nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, id, bytes);
 }

@@ -61,6 +61,8 @@ class H2Client {
 
   // Of a call that was made.
   const H2Answer& answer(int32_t id) { return calls_[id].answer; }
+  // The same, which is forgotten here.
+  H2Answer TakeAnswer(int32_t id);
   // last_stream_id and code of each GOAWAY that came.
   const std::vector<std::pair<int32_t, uint32_t>>& goaways() const {
     return goaways_;

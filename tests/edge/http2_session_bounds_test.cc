@@ -112,6 +112,16 @@ TEST_F(Http2SessionBoundsTest, Resets) {
   EXPECT_EQ(session_->violation(), "resets");
 }
 
+TEST_F(Http2SessionBoundsTest, ResetsOfAnswersThatHaveNotLeft) {
+  Hello();
+  EXPECT_EQ(Until(999,
+                  [](int i) {
+                    return Whole(2 * i + 1, "/a/None") + Reset(2 * i + 1);
+                  }),
+            AbuseGuard::kResets.start + 1);
+  EXPECT_EQ(session_->violation(), "resets");
+}
+
 TEST_F(Http2SessionBoundsTest, ResetsThatCallsHaveEarned) {
   Hello();
   EXPECT_EQ(Until(2'000,
