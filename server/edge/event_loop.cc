@@ -67,13 +67,11 @@ void EventLoop::Quit() {
 }
 
 void EventLoop::Post(Task task) {
-  bool wake;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    wake = posted_.empty();
-    posted_.push_back(std::move(task));
-  }
-  if (wake) eventfd_write(wake_fd_, 1);
+  // The task may be the loop's last, after which nothing of it may be touched:
+  // so the lock is kept until the loop has been woken.
+  std::lock_guard<std::mutex> lock(mutex_);
+  posted_.push_back(std::move(task));
+  if (posted_.size() == 1) eventfd_write(wake_fd_, 1);
 }
 
 bool EventLoop::IsCurrent() const { return current == this; }
