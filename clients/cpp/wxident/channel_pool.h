@@ -27,8 +27,8 @@ namespace wxident::client {
 class ChannelPool {
  public:
   // A channel with so many calls under way gets no more while another has room.
-  // What is left of 100 is for calls that are not counted: health checks, and
-  // those of threads that have picked a channel and not begun.
+  // What is left of 100 is for calls that are not counted, such as health
+  // checks.
   static constexpr int kFull = 80;
   // With all of these full, calls are spread over them, and wait when there is
   // no stream left, as gRPC has it.
@@ -42,13 +42,15 @@ class ChannelPool {
 
   explicit ChannelPool(MakeChannel make_channel);
 
-  // The stub of the channel for one more call, which counts from its beginning
-  // until its ClientContext is destroyed. It lives as long as this.
+  // The stub of the channel for one more call. It lives as long as this. The
+  // call counts from now on, if this thread begins it, else from its beginning,
+  // and until its ClientContext is destroyed.
   v1::IdentityService::Stub& Pick();
 
  private:
   // The calls on a channel; shared with them.
   using Count = std::shared_ptr<std::atomic<int>>;
+  class Place;
   class CountedCall;
   class CountCalls;
 
@@ -57,7 +59,11 @@ class ChannelPool {
     std::unique_ptr<v1::IdentityService::Stub> stub;
   };
 
-  v1::IdentityService::Stub& Add();
+  // What the running thread has picked and not begun.
+  static Place& Picked();
+  // With mutex_ held, both.
+  const Member& WithRoom();
+  const Member& Add();
 
   const MakeChannel make_channel_;
   std::mutex mutex_;
