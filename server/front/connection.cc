@@ -187,7 +187,8 @@ bool Connection::PumpUp(Scratch& scratch, absl::Duration now) {
     const ssize_t count = ReadClient(scratch);
     if (count == kStreamWaits) return false;
     if (count <= 0) {
-      CloseClient("");
+      // Or the client has gone.
+      CloseClient(tls_ != nullptr && !tls_->violation().empty() ? "tls" : "");
       return false;
     }
     const absl::string_view bytes(scratch.data(), static_cast<size_t>(count));

@@ -72,7 +72,8 @@ class Connection {
   // PEM; empty without TLS.
   std::string PeerCertificates() const;
 
-  // Why the client was cut off, see Http2Screen; or "".
+  // Why the client was cut off, see Http2Screen; "tls" for what TlsGuard has
+  // found; or "".
   absl::string_view cut() const { return cut_; }
   // Why it never came to HTTP/2, if so.
   const std::string& failure() const { return failure_; }

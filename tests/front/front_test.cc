@@ -402,6 +402,20 @@ TEST_F(FrontTest, WhoOnlyCostsIsCutOffBehindTlsToo) {
   EXPECT_TRUE(inner->HasEnded());
 }
 
+TEST_F(FrontTest, KeyUpdatesWithoutDataAreCutOff) {
+  Start(/*tls=*/true);
+  const std::unique_ptr<TlsClient> client = ConnectTls(caller_);
+  ASSERT_TRUE(client->Handshake());
+  ASSERT_TRUE(client->Write(Hello()));
+  std::unique_ptr<Inner> inner = Taken();
+  ASSERT_NE(inner, nullptr);
+  for (int i = 0; i < 100'000 && client->UpdateKey(); ++i) {
+  }
+  EXPECT_TRUE(
+      WaitForMetric(absl::StrCat("wxident_connections_cut_total{addr=\"",
+                                 front_->addr(), "\",why=\"tls\"} 1\n")));
+}
+
 TEST_F(FrontTest, ABadCertificateNeverComesThrough) {
   Start(/*tls=*/true);
   const TestCertificate stranger = MakeTestCa("stranger");
