@@ -67,7 +67,7 @@ Http2Session::Http2Session(const Options& options, LoopCalls& calls,
 Http2Session::~Http2Session() {
   // A handler that hears of the end may answer, which must touch nothing here.
   for (auto& [id, stream] : std::exchange(streams_, {}))
-    if (!stream->OnClosed()) stream.release();
+    if (!stream->OnClosed()) static_cast<void>(stream.release());
   share_->unfinished -= shared_unfinished_;
   share_->waiting -= shared_waiting_;
   nghttp2_session_del(session_);
@@ -265,7 +265,7 @@ void Http2Session::OnStreamClosed(int32_t id) {
     --unfinished_;
     kept_bytes_ -= stream->kept_bytes();
   }
-  if (!stream->OnClosed()) stream.release();
+  if (!stream->OnClosed()) static_cast<void>(stream.release());
 }
 
 void Http2Session::Begin(Stream& stream) {

@@ -15,9 +15,10 @@ namespace wxident {
 class EdgeClient {
  public:
   // `tls` is nullptr for plain text; `cas` vouch for the server.
-  EdgeClient(const std::string& addr, const TlsClientOptions* tls = nullptr,
-             const std::string& cas = "",
-             uint32_t window = H2Client::kUsualWindow);
+  explicit EdgeClient(const std::string& addr,
+                      const TlsClientOptions* tls = nullptr,
+                      const std::string& cas = "",
+                      uint32_t window = H2Client::kUsualWindow);
   ~EdgeClient();
 
   H2Client& h2() { return h2_; }

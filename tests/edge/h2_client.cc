@@ -1,7 +1,7 @@
 #include "tests/edge/h2_client.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 
@@ -66,7 +66,7 @@ struct H2Client::Callbacks {
                           void* data) {
     State& call = Self(data).calls_[id];
     const size_t count = std::min(size, call.body.size());
-    std::memcpy(to, call.body.data(), count);
+    std::copy_n(call.body.begin(), count, to);
     call.body.erase(0, count);
     if (call.body.empty() && call.ends)
       *flags |= NGHTTP2_DATA_FLAG_EOF;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -22,8 +23,9 @@ TlsTunnel::TlsTunnel(std::string to, std::string cas,
       listen_fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address = LoopbackAddress("127.0.0.1:0");
   socklen_t size = sizeof(address);
-  bind(listen_fd_, reinterpret_cast<sockaddr*>(&address), size);
-  listen(listen_fd_, SOMAXCONN);
+  if (bind(listen_fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listen_fd_, SOMAXCONN) != 0)
+    std::abort();
   getsockname(listen_fd_, reinterpret_cast<sockaddr*>(&address), &size);
   port_ = ntohs(address.sin_port);
   thread_ = std::thread([this] { Listen(); });
