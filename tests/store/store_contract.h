@@ -262,7 +262,10 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
   // overlap, 90 days at most.
   NewToken RefreshOf(const std::string& token_hash) {
     NewToken refresh;
-    refresh.token = tokens_[token_hash];
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      refresh.token = tokens_[token_hash];
+    }
     refresh.token_hash = token_hash;
     refresh.salt = NewTokenSalt(random_);
     refresh.new_token = RefreshedToken(refresh.salt, refresh.token);
@@ -303,11 +306,13 @@ class StoreContract : public ::testing::TestWithParam<StoreHarnessFactory> {
   // A token's hash.
   std::string Remember(const Secret& token) {
     std::string hash = *SessionTokenHash(token.Expose());
+    std::lock_guard<std::mutex> lock(mutex_);
     tokens_[hash] = token;
     return hash;
   }
 
-  // By hash. Made by the test's own thread alone.
+  std::mutex mutex_;
+  // By hash. Some tests log in on several threads.
   std::map<std::string, Secret> tokens_;
 };
 
