@@ -21,6 +21,7 @@
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/base/timer.h"
+#include "server/base/wall_clocks.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/keeper/token_keeper.h"
@@ -100,6 +101,7 @@ int Main() {
   Resealer resealer(key_store, *key_ring, timer, clock, metrics);
   TokenKeeper tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
+  WallClocks wall_clocks(clock, metrics);
   Services services{
       .callers = callers,
       .access = access,
@@ -120,6 +122,7 @@ int Main() {
       .profiles = profiles,
       .wechat = wechat,
       .clock = clock,
+      .wall_clocks = wall_clocks,
       .random = random,
       .metrics = metrics,
       .default_session_ttl = absl::Hours(1),

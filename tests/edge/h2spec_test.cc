@@ -36,6 +36,16 @@ const std::map<std::string, std::string> kExplained = {
      "sometimes the answer has closed the stream before, see below"},
     {"5.1: 6: half closed (remote): Sends a HEADERS frame", "the same"},
     {"5.1: 7: half closed (remote): Sends a CONTINUATION frame", "the same"},
+    {"6.1: 2: Sends a DATA frame on the stream that is not in \"open\" or "
+     "\"half-closed (local)\" state",
+     "the same"},
+    {"6.1: 3: Sends a DATA frame with invalid pad length", "the same"},
+    {"6.9: 2: Sends a WINDOW_UPDATE frame with a flow control window increment "
+     "of 0 on a stream",
+     "the same"},
+    {"8.1.2.1: 3: Sends a HEADERS frame that contains a pseudo-header field as "
+     "trailers",
+     "the same"},
     {"6.9.1: 3: Sends multiple WINDOW_UPDATE frames increasing the flow "
      "control window to above 2^31-1 on a stream",
      "the same"},
