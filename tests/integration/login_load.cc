@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,16 +45,18 @@ void LoginLoad::Run() {
                                ReasonOf(status)});
       }
       changed_.notify_all();
+      // Not so fast that all are in before anything happens to the database.
+      std::this_thread::sleep_for(
+          std::chrono::milliseconds(status.ok() ? 20 : 100));
       if (status.ok()) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
   }
 }
 
 bool LoginLoad::Await(const char* what, const std::function<size_t()>& count,
-                      int more) {
+                      int more, size_t at_most) {
   std::unique_lock<std::mutex> lock(mutex_);
-  const size_t until = count() + static_cast<size_t>(more);
+  const size_t until = std::min(count() + static_cast<size_t>(more), at_most);
   const bool came = changed_.wait_for(lock, std::chrono::minutes(1),
                                       [&] { return count() >= until; });
   EXPECT_TRUE(came) << "of " << more << " " << what << " " << until - count()
@@ -62,12 +66,13 @@ bool LoginLoad::Await(const char* what, const std::function<size_t()>& count,
 
 bool LoginLoad::AwaitLogins(int more) {
   return Await(
-      "logins", [this] { return tokens_.size(); }, more);
+      "logins", [this] { return tokens_.size(); }, more, codes_.size());
 }
 
 bool LoginLoad::AwaitFailures(int more) {
   return Await(
-      "failures", [this] { return failures_.size(); }, more);
+      "failures", [this] { return failures_.size(); }, more,
+      std::numeric_limits<size_t>::max());
 }
 
 void LoginLoad::AwaitAll() {

@@ -34,8 +34,8 @@ class LoginLoad {
   // Ends it.
   ~LoginLoad();
 
-  // Waits for so many more; fails the test, and returns false, if they do not
-  // come within a minute.
+  // Waits for so many more, or until all people are in; fails the test, and
+  // returns false, if they do not come within a minute.
   bool AwaitLogins(int more);
   // The same for failures.
   bool AwaitFailures(int more);
@@ -49,7 +49,8 @@ class LoginLoad {
 
  private:
   void Run();
-  bool Await(const char* what, const std::function<size_t()>& count, int more);
+  bool Await(const char* what, const std::function<size_t()>& count, int more,
+             size_t at_most);
 
   Wxidentd& server_;
   std::vector<std::string> codes_;
