@@ -26,7 +26,7 @@ PgPool::PgPool(std::unique_ptr<SqlConnector> connector, Options options,
   ping_ = &AddPgOperation<Nothing, Nothing>(
       *this, Access::kRead, "ping",
       [](SqlSession& session, const PgItems<Nothing, Nothing>& items) {
-        const absl::Status writable = CheckWritable(session);
+        absl::Status writable = CheckWritable(session);
         if (!writable.ok()) return writable;
         for (auto* item : items) item->out = Nothing();
         return absl::OkStatus();
@@ -60,25 +60,24 @@ PgPool::Operation& PgPool::Add(std::unique_ptr<Operation> operation) {
 void PgPool::Submit(Operation& operation, std::unique_ptr<Job> job) {
   job->submitted = clock_.Monotonic();
   absl::Status refused;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (ending_ || Hopeless(operation.access, job->submitted)) {
-      refused = StoreUnavailable();
-    } else if (operation.waiting_.size() >=
-               static_cast<size_t>(options_.queue_limit)) {
-      refused = Error(Reason::kOverloaded,
-                      "too many requests wait for the database; retry later")
-                    .RetryAfter(absl::Milliseconds(100))
-                    .ToStatus();
-    } else {
-      operation.waiting_.push_back(std::move(job));
-      SetDepth(operation);
-    }
-  }
-  if (refused.ok())
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (ending_ || Hopeless(operation.access, job->submitted)) {
+    refused = StoreUnavailable();
+  } else if (operation.waiting_.size() >=
+             static_cast<size_t>(options_.queue_limit)) {
+    refused = Error(Reason::kOverloaded,
+                    "too many requests wait for the database; retry later")
+                  .RetryAfter(absl::Milliseconds(100))
+                  .ToStatus();
+  } else {
+    operation.waiting_.push_back(std::move(job));
+    SetDepth(operation);
+    lock.unlock();
     arrived_.notify_one();
-  else
-    Fail(operation, *job, std::move(refused));
+    return;
+  }
+  lock.unlock();
+  Fail(operation, *job, std::move(refused));
 }
 
 void PgPool::Ping(Deadline deadline, DoneStatus done) {

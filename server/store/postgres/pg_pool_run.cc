@@ -76,7 +76,7 @@ absl::Status PgPool::Run(Batch& batch, const std::vector<Job*>& jobs) {
     }
     metrics_.Count("wxident_store_statements_total",
                    {{"operation", operation.name}});
-    const absl::Status status = operation.Run(*batch.link.session, jobs);
+    absl::Status status = operation.Run(*batch.link.session, jobs);
     const bool hangs = absl::IsDeadlineExceeded(status);
     if (hangs || absl::IsUnavailable(status)) {
       if (!Broken(batch, hangs) || replaced) return absl::UnavailableError("");
@@ -113,6 +113,7 @@ absl::Status PgPool::Dial(std::unique_lock<std::mutex>& lock, PgLink* link) {
   links_.BeginDial();
   lock.unlock();
   auto session = connector_->Connect();
+  absl::Status status = session.status();
   lock.lock();
   const int others = links_.count();
   std::string trouble;
@@ -127,7 +128,7 @@ absl::Status PgPool::Dial(std::unique_lock<std::mutex>& lock, PgLink* link) {
   } else {
     links_.DialFailed(clock_.Monotonic());
     trouble = absl::StrCat(others > 0 ? "for one more connection: " : "",
-                           session.status().message());
+                           status.message());
   }
   const bool changed = trouble != dial_trouble_;
   dial_trouble_ = trouble;
@@ -139,7 +140,7 @@ absl::Status PgPool::Dial(std::unique_lock<std::mutex>& lock, PgLink* link) {
   else if (changed)
     Log(LogLevel::kWarning, "database_unreachable", {{"why", trouble}});
   lock.lock();
-  return session.status();
+  return status;
 }
 
 void PgPool::ProbeWritable(std::unique_lock<std::mutex>& lock) {
