@@ -1,6 +1,5 @@
 #include "server/edge/event_loop.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -14,8 +13,6 @@
 
 namespace wxident {
 namespace {
-
-using ::testing::ElementsAre;
 
 TEST(EventLoopTest, TasksOfOtherThreadsRunInOrder) {
   EventLoop loop(SystemClock());
