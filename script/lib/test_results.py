@@ -4,17 +4,22 @@
 usage: test_results.py NAME=EVENTS.json...
 
 One file for each `bazel test` that ran. Prints a line for each of them, one for
-each failure, and last "N passed, N failed" alone. A target that does not build,
+each failure with what its log says of it, and last "N passed, N failed" alone. A target that does not build,
 or that ends badly without a failed case, counts as one failure. The exit code
 is 0 only when something passed and nothing failed.
 """
 
 import json
+import re
 import sys
 import urllib.parse
 import xml.etree.ElementTree
 
 PASSED_STATUS = "PASSED"
+# Where a log begins to tell what went wrong: gtest, sanitizers, Python, Go.
+TROUBLE = re.compile(r"Failure$|ERROR: |SUMMARY: |Traceback|--- FAIL|^FAIL|"
+                     r"terminate called|Assertion")
+LINES_OF_A_LOG = 12
 
 
 class Run:
@@ -24,14 +29,29 @@ class Run:
         self.passed = 0
         self.targets = 0
         self.failures = []  # (label, what)
+        self.logs = {}  # label -> the path of a failed run's log
 
 
-def xml_path(outputs):
+def output_path(outputs, name):
     for output in outputs:
-        if output.get("name") == "test.xml":
+        if output.get("name") == name:
             return urllib.parse.unquote(
                 urllib.parse.urlparse(output["uri"]).path)
     return None
+
+
+def why(path):
+    """The lines of a log that tell why its test failed, as far as that shows.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="replace") as log:
+            lines = [line.rstrip() for line in log if line.strip()]
+    except (OSError, TypeError):
+        return []
+    for number, line in enumerate(lines):
+        if TROUBLE.search(line):
+            return lines[number:number + LINES_OF_A_LOG]
+    return lines[-LINES_OF_A_LOG:]
 
 
 def count_cases(path):
@@ -81,8 +101,8 @@ def read_run(lines):
     for (label, _, _), result in sorted(results.items(), key=str):
         labels.add(label)
         broken.pop(label, None)
-        passed, failed = count_cases(
-            xml_path(result.get("testActionOutput", [])))
+        outputs = result.get("testActionOutput", [])
+        passed, failed = count_cases(output_path(outputs, "test.xml"))
         good = result.get("status") == PASSED_STATUS
         run.failures += [(label, name) for name in failed]
         if good:
@@ -90,6 +110,7 @@ def read_run(lines):
             run.passed += passed if passed or failed else 1
         else:
             run.passed += passed
+            run.logs[label] = output_path(outputs, "test.log")
             if not failed:
                 run.failures.append((label, result.get("status", "no status")))
     run.targets = len(labels)
@@ -119,6 +140,8 @@ def main(arguments):
               f"{len(run.failures)} failed")
         for label, what in run.failures:
             print(f"  FAILED {label} {what.splitlines()[0]}")
+            for line in why(run.logs.pop(label, None)):
+                print(f"    | {line}")
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1
 

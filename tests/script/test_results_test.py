@@ -30,13 +30,18 @@ class ResultsTest(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder.name, name)
 
-    def add_result(self, label, status, xml=None, attempt=1):
+    def add_result(self, label, status, xml=None, attempt=1, log=None):
         outputs = []
+        if log is not None:
+            path = self.path(f"{len(self.events)}.log")
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(log)
+            outputs.append({"name": "test.log", "uri": "file://" + path})
         if xml is not None:
             path = self.path(f"{len(self.events)}.xml")
             with open(path, "w", encoding="utf-8") as out:
                 out.write(xml)
-            outputs = [{"name": "test.xml", "uri": "file://" + path}]
+            outputs.append({"name": "test.xml", "uri": "file://" + path})
         self.events.append({
             "id": {"testResult": {"label": label, "run": 1,
                                   "attempt": attempt}},
@@ -71,6 +76,21 @@ class ResultsTest(unittest.TestCase):
         code, lines = self.run_main()
         self.assertEqual(code, 0)
         self.assertEqual(lines[-1], "2 passed, 0 failed")
+
+    def test_tells_why_a_test_failed(self):
+        # All cases pass, and the program ends badly.
+        self.add_result("//a", "FAILED", GTEST % ("Good", ""),
+                        log="[ OK ]\n==7==ERROR: LeakSanitizer: leaks\nx\n")
+        self.add_result("//b", "FAILED", log="".join(
+            f"line {n}\n" for n in range(20)))
+        self.finish(3)
+        _, lines = self.run_main()
+        at = lines.index("  FAILED //a FAILED")
+        self.assertEqual(lines[at + 1:at + 3],
+                         ["    | ==7==ERROR: LeakSanitizer: leaks", "    | x"])
+        at = lines.index("  FAILED //b FAILED")
+        self.assertEqual(lines[at + 1], "    | line 8")
+        self.assertEqual(lines[at + 12], "    | line 19")
 
     def test_names_a_failed_case(self):
         self.add_result("//a", "FAILED", GTEST % ("Bad", "<failure/>"))
