@@ -51,8 +51,8 @@ LAYERS = {
                      "server/edge/token_bucket.h"],
     "server/rpc": [
         "server/access", "server/audit", "server/base", "server/crypto",
-        "server/identity", "server/wechat", "server/keeper", "server/keys",
-        "server/session", "server/store",
+        "server/edge", "server/identity", "server/wechat", "server/keeper",
+        "server/keys", "server/session", "server/store",
     ],
     "server/app": ["server", "server/access", "server/audit", "server/base",
                    "server/crypto", "server/front", "server/identity",
