@@ -45,17 +45,15 @@ LAYERS = {
     "server/audit": ["server/base", "server/identity", "server/crypto"],
     # gRPC's wire protocol, from the network to a call's handler.
     "server/edge": ["server/base", "server/crypto"],
-    # What stands between the network and gRPC, and builds without it.
-    "server/front": ["server/base", "server/crypto",
-                     "server/edge/accept_loop.h",
-                     "server/edge/token_bucket.h"],
     "server/rpc": [
+        # Calls, and not what brings them.
+        "server/edge/call.h",
         "server/access", "server/audit", "server/base", "server/crypto",
         "server/edge", "server/identity", "server/wechat", "server/keeper",
         "server/keys", "server/session", "server/store",
     ],
     "server/app": ["server", "server/access", "server/audit", "server/base",
-                   "server/crypto", "server/front", "server/identity",
+                   "server/crypto", "server/edge", "server/identity",
                    "server/http", "server/wechat", "server/store",
                    "server/store/postgres", "server/keeper", "server/keys",
                    "server/session", "server/rpc"],
@@ -96,9 +94,9 @@ THIRD_PARTY = [
       "clients/cpp/wxident/*.cc"]),
     ("nghttp2", r"nghttp2/.*", ["server/edge/*"]),
     ("gRPC", r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h",
-     ["server/rpc/*", "server/app/*", "server/main.cc", "clients/cpp/*"]),
+     ["server/app/healthcheck.cc", "clients/cpp/*"]),
     ("protobuf", r"google/(protobuf|rpc)/.*|.*\.pb\.h",
-     ["server/rpc/*", "server/app/*", "server/main.cc", "clients/cpp/*"]),
+     ["server/rpc/*", "server/app/*", "clients/cpp/*"]),
     ("spdlog", r"(spdlog|fmt)/.*", ["server/base/*"]),
     ("prometheus-cpp", r"prometheus/.*", ["server/base/*"]),
     ("yaml-cpp", r"yaml-cpp/.*", ["server/app/config_yaml.cc"]),
