@@ -49,8 +49,8 @@ LAYERS = {
         # Calls, and not what brings them.
         "server/edge/call.h",
         "server/access", "server/audit", "server/base", "server/crypto",
-        "server/edge", "server/identity", "server/wechat", "server/keeper",
-        "server/keys", "server/session", "server/store",
+        "server/identity", "server/wechat", "server/keeper", "server/keys",
+        "server/session", "server/store",
     ],
     "server/app": ["server", "server/access", "server/audit", "server/base",
                    "server/crypto", "server/edge", "server/identity",
