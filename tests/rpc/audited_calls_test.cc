@@ -36,7 +36,7 @@ class AuditedCallsTest : public ServiceTest {
   ~AuditedCallsTest() override {
     if (audited_server_ != nullptr) {
       tokens_.EndWatches();
-      ServiceTest::Stop(*audited_server_);
+      StopServer(*audited_server_);
     }
     log_.reset();
   }
@@ -153,7 +153,7 @@ class HangingAuditTest : public AuditedCallsTest {
     if (reader_.joinable()) {
       // The log ends first, then its reader.
       tokens_.EndWatches();
-      ServiceTest::Stop(*audited_server_);
+      StopServer(*audited_server_);
       log_.reset();
       over_ = true;
       reader_.join();

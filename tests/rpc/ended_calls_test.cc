@@ -73,7 +73,7 @@ class EndedCallsTest : public ServiceTest {
  protected:
   ~EndedCallsTest() override {
     held_.Answer();
-    ServiceTest::Stop(*held_server_);
+    StopServer(*held_server_);
   }
 
   // Begins a call in the background, and waits until the database has it.
@@ -123,7 +123,7 @@ TEST_F(EndedCallsTest, ADeadlineIsToldWhateverTheStoreDoes) {
   EXPECT_EQ(ended.get().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   AwaitArrival();
   held_.Answer();
-  ServiceTest::Stop(*held_server_);
+  StopServer(*held_server_);
   EXPECT_TRUE(HasMetric(Ended("ValidateSession", "CANCELLED")));
 }
 
@@ -136,7 +136,7 @@ TEST_F(EndedCallsTest, AnAnswerThatNobodyWaitsForGoesNowhere) {
   EXPECT_EQ(ended.get().error_code(), grpc::StatusCode::CANCELLED);
   AwaitArrival();
   held_.Answer();
-  ServiceTest::Stop(*held_server_);
+  StopServer(*held_server_);
   EXPECT_TRUE(HasMetric(Ended("ValidateSession", "CANCELLED")));
 }
 
@@ -155,7 +155,7 @@ TEST_F(EndedCallsTest, ACodeIsNotSpentForNobody) {
   EXPECT_EQ(ended.get().error_code(), grpc::StatusCode::CANCELLED);
   AwaitArrival();
   held_.Answer();
-  ServiceTest::Stop(*held_server_);
+  StopServer(*held_server_);
   EXPECT_EQ(wechat_.calls("getuserphonenumber"), 0);
   EXPECT_TRUE(HasMetric(Ended("DecryptPhone", "CANCELLED")));
 }
@@ -169,7 +169,7 @@ TEST_F(EndedCallsTest, WeChatIsNotAskedForNobody) {
   EXPECT_EQ(ended.get().error_code(), grpc::StatusCode::CANCELLED);
   AwaitArrival();
   held_.Answer();
-  ServiceTest::Stop(*held_server_);
+  StopServer(*held_server_);
   EXPECT_EQ(wechat_.calls("checksession"), 0);
 }
 

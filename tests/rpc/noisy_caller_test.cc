@@ -76,7 +76,7 @@ class BusySessions final : public ForwardingSessionStore {
 
 class NoisyCallerTest : public ServiceTest {
  protected:
-  ~NoisyCallerTest() override { Stop(*busy_server_); }
+  ~NoisyCallerTest() override { StopServer(*busy_server_); }
 
   static Policy MakePolicy() {
     return {.allow = {{"spiffe://corp/*", {"ValidateSession"}, {}}},

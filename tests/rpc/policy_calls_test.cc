@@ -319,7 +319,7 @@ TEST_F(PolicyCallsTest, ACallThatForgetsToAskDoesNotSucceed) {
   const auto server = Serve({MethodOf<ForgetfulCall>(services_)});
   admin_ = v1::AdminService::NewStub(ChannelTo(*server));
   EXPECT_EQ(Refusal(&Admin::ListApps, "{}"), "INTERNAL_FAULT");
-  ServiceTest::Stop(*server);
+  StopServer(*server);
 }
 
 }  // namespace
