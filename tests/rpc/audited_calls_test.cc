@@ -239,6 +239,16 @@ TEST_F(HangingAuditTest, AStreamIsCancelledWhileItsTokenWaits) {
                 "\"WatchAccessToken\"} 1"));
 }
 
+TEST_F(HangingAuditTest, ATokenThatWaitsDoesNotGoToWhoHasLostTheRight) {
+  Hang();
+  auto stream = Watch();
+  AwaitMetric(Watchers(1));
+  access_.Replace(Policy{});
+  GoOn();
+  EXPECT_EQ(stream->Read(), 0);
+  EXPECT_EQ(ReasonOf(stream->reader->Finish()), "CALLER_NOT_ALLOWED");
+}
+
 TEST_F(HangingAuditTest, ADrainEndsAStreamWhoseTokenWaits) {
   Hang();
   auto stream = Watch();
