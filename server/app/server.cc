@@ -23,6 +23,8 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/http/curl_http_client.h"
+#include "server/http_server/http_server.h"
+#include "server/http_server/metrics_route.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
 #include "server/keys/resealer.h"
@@ -118,7 +120,7 @@ struct Server::Parts {
 
   std::unique_ptr<GrpcListener> grpc;
   std::unique_ptr<GrpcListener> admin;
-  std::unique_ptr<Metrics::Endpoint> metrics_endpoint;
+  std::unique_ptr<HttpServer> metrics_endpoint;
   bool serving = false;
   bool stopping = false;
 
@@ -256,7 +258,10 @@ absl::Status Server::Parts::Listen() {
                             metrics));
   }
   if (!config.metrics_addr.empty()) {
-    WX_ASSIGN_OR_RETURN(metrics_endpoint, metrics.Serve(config.metrics_addr));
+    WX_ASSIGN_OR_RETURN(metrics_endpoint,
+                        HttpServer::Start({.addr = config.metrics_addr,
+                                           .routes = MetricsRoutes(metrics)},
+                                          metrics));
   }
   SetServing(true);
   return absl::OkStatus();

@@ -1,24 +1,16 @@
 #include "server/edge/peer_limiter.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
+
+#include "server/edge/ip_key.h"
 
 namespace wxident {
 namespace {
 
 // Of the IPs that there is no room to tell apart.
 constexpr char kOthers[] = "others";
-
-std::string KeyOf(const std::string& ip) {
-  constexpr size_t kNetwork = 8;  // a /64
-  in6_addr address;
-  if (inet_pton(AF_INET6, ip.c_str(), &address) != 1) return ip;
-  return std::string(reinterpret_cast<const char*>(address.s6_addr), kNetwork);
-}
 
 }  // namespace
 
@@ -68,7 +60,7 @@ bool PeerLimiter::WaitUntilEmpty(absl::Duration time) {
 }
 
 PeerLimiter::Entry& PeerLimiter::EntryOf(const std::string& ip) {
-  std::string key = KeyOf(ip);
+  std::string key = IpKey(ip);
   if (entries_.size() >= limits_.ips && entries_.count(key) == 0) key = kOthers;
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second;
