@@ -2,7 +2,6 @@
 #define WXIDENT_SERVER_HTTP_SERVER_REQUEST_READER_H_
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,13 +12,12 @@ namespace wxident {
 
 // Reads requests of HTTP/1.0 and 1.1 out of the bytes of one connection, one
 // after another. Takes no more than it is told to, and no request that another
-// program could read otherwise than this one: lines end with CRLF, the length
-// is told once, and of transfer codings there is "chunked" alone. One thread.
+// program could read otherwise than this one: lines end with CRLF, and the
+// body's length is told before it, once. One thread.
 class RequestReader {
  public:
   struct Limits {
-    // Of the request line and the header; also of a chunk's first line, and of
-    // trailers.
+    // With the request line.
     size_t header_bytes = 8 << 10;
     size_t body_bytes = 64 << 10;
   };
@@ -30,7 +28,6 @@ class RequestReader {
   };
 
   explicit RequestReader(const Limits& limits);
-  ~RequestReader();
 
   // More has come. What is kept is `limits` and one call's bytes at most, as
   // long as Next is called after each.
@@ -40,30 +37,26 @@ class RequestReader {
   // Set when something came that is not taken: nothing more is.
   const std::optional<Refusal>& refusal() const { return refusal_; }
   // Whether some of a request has come.
-  bool begun() const { return parser_ != nullptr || !buffer_.empty(); }
+  bool begun() const { return has_head_ || !buffer_.empty(); }
   // Whether the client waits to hear that it may send the body; true once.
   bool TakeContinue();
 
  private:
-  struct Parser;
-
   // These tell whether what they are for is there, and taken.
   bool ReadHead();
-  bool TakeHead();
   bool ReadBody();
-  // These are false, always.
+  // False, always.
   bool Refuse(int status, absl::string_view what);
-  bool RefuseBody();
 
   const Limits limits_;
   // What came and has not been read.
   std::string buffer_;
   // So much of it holds no end of a head.
   size_t searched_ = 0;
-  // Of a request whose head is complete.
-  std::unique_ptr<Parser> parser_;
-  // What has been read of it.
+  // Of a request whose head has been read.
+  bool has_head_ = false;
   WebRequest request_;
+  size_t body_size_ = 0;
   bool wants_continue_ = false;
   std::optional<Refusal> refusal_;
 };

@@ -14,10 +14,8 @@
 namespace wxident {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
@@ -68,16 +66,13 @@ TEST_P(RequestReaderTest, ReadsOneAfterAnother) {
   const std::vector<WebRequest> read = Read(
       "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
       "GET /b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-      "POST /c HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-      "2\r\nde\r\n1;x=y\r\nf\r\n0\r\nhost: z\r\n\r\n"
+      "POST /c HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
       "GET /d HTTP/1.0\r\n\r\n"
       "GET /e HTTP/1.0\r\nconnection: keep-alive\r\n\r\n");
   ASSERT_THAT(read, SizeIs(5));
   EXPECT_EQ(read[0].body, "abc");
   EXPECT_FALSE(read[1].keep_alive);
-  EXPECT_EQ(read[2].body, "def");
-  // What stands in trailers is no field of the head.
-  EXPECT_THAT(read[2].fields, Not(Contains(Pair("host", "z"))));
+  EXPECT_EQ(read[2].body, "");
   EXPECT_FALSE(read[3].keep_alive);
   EXPECT_EQ(read[4].path, "/e");
   EXPECT_TRUE(read[4].keep_alive);
@@ -117,14 +112,9 @@ TEST_P(RequestReaderTest, WhatIsNotTaken) {
             400},
            {head + "transfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n",
             400},
-           {head + "transfer-encoding: gzip\r\n\r\n", 501},
-           {head + "transfer-encoding: gzip, chunked\r\n\r\n", 501},
-           {"POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n", 501},
-           {head + "transfer-encoding: chunked\r\n\r\nx\r\n", 400},
-           {head + "transfer-encoding: chunked\r\n\r\n41\r\n", 413},
-           {head + "transfer-encoding: chunked\r\n\r\n1;" +
-                std::string(600, 'x'),
-            431},
+           {head + "transfer-encoding: chunked\r\n\r\n0\r\n\r\n", 411},
+           {head + "transfer-encoding: gzip\r\n\r\n", 411},
+           {"POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n", 411},
        })
     EXPECT_EQ(RefusalOf(said), status) << said;
 }
