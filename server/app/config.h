@@ -34,8 +34,8 @@ struct Config {
     std::string tls_revocation_file;
   } grpc;
 
-  // A second gRPC listener for operators: AdminService, health, reflection,
-  // channelz. Empty: none.
+  // A second gRPC listener for operators: AdminService, health, reflection.
+  // Empty: none.
   std::string admin_addr;
 
   struct Access {

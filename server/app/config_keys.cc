@@ -99,7 +99,7 @@ const std::vector<ConfigKey>& ConfigKeys() {
        +[](D& d) -> std::string& { return d.config.grpc.tls_revocation_file; },
        Form::kFile},
       {"admin.addr", "", "",
-       "A listener for operators: AdminService, health, reflection, channelz.",
+       "A listener for operators: AdminService, health, reflection.",
        +[](D& d) -> std::string& { return d.config.admin_addr; },
        Form::kAddress},
       {"access.policy_file", "", "",

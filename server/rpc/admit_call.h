@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/edge/call.h"
 
@@ -15,9 +14,6 @@ namespace wxident {
 // counts as running; it may be nullptr. Thread-safe; does not block.
 using AdmitCall =
     std::function<absl::StatusOr<std::shared_ptr<void>>(const Call& call)>;
-
-// How a call ends that was refused so.
-CallStatus RefusalOf(const absl::Status& refused);
 
 }  // namespace wxident
 

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/rpc/grpc/health/v1/health.pb.h"
+#include "server/rpc/status.h"
 
 namespace wxident {
 namespace {
@@ -39,7 +40,7 @@ class Health::CheckCall final : public CallHandler {
 
   void OnMessage(absl::string_view message) override {
     const auto admitted = health_.admit_(call_);
-    if (!admitted.ok()) return call_.Finish(RefusalOf(admitted.status()));
+    if (!admitted.ok()) return call_.Finish(ToCallStatus(admitted.status()));
     const absl::StatusOr<std::string> service = ServiceOf(message);
     if (!service.ok()) return call_.Finish(Told(service.status()));
     const int status = health_.StatusOf(*service);
@@ -61,7 +62,7 @@ class Health::WatchCall final : public CallHandler {
 
   void OnMessage(absl::string_view message) override {
     auto admitted = health_.admit_(call_);
-    if (!admitted.ok()) return End(RefusalOf(admitted.status()));
+    if (!admitted.ok()) return End(ToCallStatus(admitted.status()));
     admission_ = *std::move(admitted);
     absl::StatusOr<std::string> service = ServiceOf(message);
     if (!service.ok()) return End(Told(service.status()));

@@ -14,6 +14,7 @@
 #include "server/rpc/grpc/reflection/v1/reflection.pb.h"
 #include "server/rpc/grpc/reflection/v1alpha/reflection.pb.h"
 #include "server/rpc/reflection_answers.h"
+#include "server/rpc/status.h"
 
 namespace wxident {
 namespace {
@@ -39,7 +40,7 @@ class ReflectionCall final : public CallHandler {
     // Each request is like a call, of which one runs.
     admission_.reset();
     auto admitted = admit_(call_);
-    if (!admitted.ok()) return call_.Finish(RefusalOf(admitted.status()));
+    if (!admitted.ok()) return call_.Finish(ToCallStatus(admitted.status()));
     admission_ = *std::move(admitted);
     waiting_bytes_ += message.size() + kCostOfOne;
     if (waiting_bytes_ > kMaxWaiting)
