@@ -2,7 +2,9 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <utility>
 #include <vector>
@@ -69,6 +71,9 @@ int HttpServer::port() const {
 }
 
 void HttpServer::Run() {
+  // Calls come before scrapes where both want the same core.
+  constexpr int kNice = 10;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
   constexpr absl::Duration kLong = absl::Hours(1);
   while (!ending_ || unanswered_ > 0) loop_.Turn(kLong);
   // What was to be destroyed is.

@@ -67,7 +67,7 @@ class ReflectionMethodsTest : public MethodsFixture {
   }
   v1::ServerReflectionResponse Ask(const v1::ServerReflectionRequest& request) {
     const Stream stream = Open();
-    const v1::ServerReflectionResponse response = stream.Ask(request);
+    v1::ServerReflectionResponse response = stream.Ask(request);
     stream.both->WritesDone();
     EXPECT_TRUE(stream.both->Finish().ok());
     return response;
