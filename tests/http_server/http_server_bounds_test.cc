@@ -125,13 +125,15 @@ class HttpServerRefusalsTest : public HttpServerFixture,
 
 TEST_P(HttpServerRefusalsTest, IsToldAndEnds) {
   Start();
-  WebClient client(port());
-  ASSERT_TRUE(client.Send(GetParam().said));
-  const WebClient::Answer answer = client.Read();
-  EXPECT_EQ(answer.status, GetParam().status);
-  EXPECT_THAT(answer.head, HasSubstr("\r\nconnection: close"));
-  EXPECT_LT(answer.body.size(), 100);
-  EXPECT_TRUE(client.WaitForEnd());
+  {
+    WebClient client(port());
+    ASSERT_TRUE(client.Send(GetParam().said));
+    const WebClient::Answer answer = client.Read();
+    EXPECT_EQ(answer.status, GetParam().status);
+    EXPECT_THAT(answer.head, HasSubstr("\r\nconnection: close"));
+    EXPECT_LT(answer.body.size(), 100);
+    EXPECT_TRUE(client.WaitForEnd());
+  }
   EXPECT_TRUE(WaitForCut("protocol"));
   EXPECT_EQ(Scrape().status, 200);
 }
