@@ -158,9 +158,7 @@ class OpensslStream final : public TlsStream {
 
   std::string PeerCertificates() const override {
     std::string out;
-    if (X509* own = SSL_get0_peer_certificate(ssl_.get())) AppendPem(own, out);
-    // Of a client, its own is not among them.
-    const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl_.get());
+    const STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl_.get());
     for (int i = 0; i < sk_X509_num(chain); ++i)
       AppendPem(sk_X509_value(chain, i), out);
     return out;

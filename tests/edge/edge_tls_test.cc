@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/crypto/certificates.h"
 #include "server/crypto/tls_guard.h"
 #include "tests/edge/server_fixture.h"
 #include "tests/hostile/http2_frames.h"
@@ -75,6 +76,26 @@ TEST_F(EdgeTlsTest, AChainIsServed) {
   const auto client = ConnectTls({.shown = &under, .chain = middle.pem});
   EXPECT_THAT(client->Call("/a/Who", "").messages,
               ElementsAre("spiffe://corp/b"));
+}
+
+// One who could take back the middle must see it, whoever sent it.
+TEST_F(EdgeTlsTest, TheVerifiedChainIsKnownIfTheLeafComesAlone) {
+  const TestCertificate middle = MakeTestCertificate({.ca = true}, &ca_);
+  const TestCertificate under =
+      MakeTestCertificate({.uris = {"spiffe://corp/b"}}, &middle);
+  methods_["/a/Chain"] =
+      TestMethod({.message = [](Call& call, absl::string_view) {
+        std::string serials;
+        for (const Certificate& each : call.peer().certificates)
+          absl::StrAppend(&serials, each.serial, " ");
+        call.Reply(serials);
+      }});
+  StartTls({}, ca_.pem + middle.pem);
+  const auto client = ConnectTls({.shown = &under});
+  EXPECT_THAT(client->Call("/a/Chain", "").messages,
+              ElementsAre(absl::StrCat(
+                  ParseCertificates(under.pem)->front().serial, " ",
+                  ParseCertificates(middle.pem)->front().serial, " ")));
 }
 
 TEST_F(EdgeTlsTest, KeyUpdatesWithoutData) {
