@@ -2,10 +2,13 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <chrono>
+#include <future>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/app/config_files.h"
 #include "server/app/policy_effect.h"
 #include "server/app/policy_file.h"
@@ -58,10 +61,17 @@ struct Gate::Parts {
   std::unique_ptr<TlsCallers> tls_callers;
   LoopbackCallers loopback_callers;
   std::unique_ptr<AuditLog> audit;
+  // A look at the files of TLS that is under way; a large list of revoked
+  // certificates takes seconds, in which others wait for this thread.
+  std::future<absl::StatusOr<bool>> look;
 
   absl::Status OpenTls(Clock& clock);
   absl::Status ReloadPolicy();
-  // What comes of a look at the files of TLS.
+  // Begins a look at the files of TLS, after the one that is under way, and
+  // ends it if it is a quick one.
+  void BeginLook(absl::StatusOr<bool> (TlsFiles::*look_at)());
+  void EndLook();
+  // What has come of it.
   void TakeTls(const absl::StatusOr<bool>& taken);
   void TellTls();
 };
@@ -71,6 +81,20 @@ absl::Status Gate::Parts::OpenTls(Clock& clock) {
   tls_callers = std::make_unique<TlsCallers>(*tls, clock);
   TellTls();
   return absl::OkStatus();
+}
+
+void Gate::Parts::BeginLook(absl::StatusOr<bool> (TlsFiles::*look_at)()) {
+  if (look.valid()) TakeTls(look.get());
+  // Deferred, when no thread can be had.
+  look =
+      std::async(std::launch::async | std::launch::deferred,
+                 [look_at, files = tls.get()] { return (files->*look_at)(); });
+  EndLook();
+}
+
+void Gate::Parts::EndLook() {
+  constexpr auto kQuick = std::chrono::milliseconds(100);
+  if (look.wait_for(kQuick) != std::future_status::timeout) TakeTls(look.get());
 }
 
 void Gate::Parts::TakeTls(const absl::StatusOr<bool>& taken) {
@@ -87,7 +111,8 @@ void Gate::Parts::TellTls() {
       {{"serial", now->certificate.serial},
        {"not_after",
         absl::FormatTime(absl::RFC3339_sec, now->certificate.not_after,
-                         absl::UTCTimeZone())}});
+                         absl::UTCTimeZone())},
+       {"revoked", absl::StrCat(now->revoked.size())}});
   metrics.Set(
       "wxident_tls_not_after_timestamp_seconds", {},
       static_cast<double>(absl::ToUnixSeconds(now->certificate.not_after)));
@@ -138,7 +163,7 @@ AuditLog* Gate::audit() const { return parts_->audit.get(); }
 
 void Gate::Reload() {
   Parts& parts = *parts_;
-  if (parts.tls != nullptr) parts.TakeTls(parts.tls->Reload());
+  if (parts.tls != nullptr) parts.BeginLook(&TlsFiles::Reload);
   if (!parts.config.access.policy_file.empty())
     ReportReload("policy", parts.ReloadPolicy(), parts.metrics);
   if (parts.audit != nullptr)
@@ -146,7 +171,11 @@ void Gate::Reload() {
 }
 
 void Gate::LookAtFiles() {
-  if (parts_->tls != nullptr) parts_->TakeTls(parts_->tls->Look());
+  if (parts_->tls == nullptr) return;
+  if (parts_->look.valid())
+    parts_->EndLook();
+  else
+    parts_->BeginLook(&TlsFiles::Look);
 }
 
 void ReportReload(absl::string_view what, const absl::Status& status,

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "absl/strings/str_format.h"
+
 namespace wxident {
 namespace {
 
@@ -74,7 +76,7 @@ void AddNames(X509* subject, const TestCertificateOptions& options) {
   const NamesPtr names(sk_GENERAL_NAME_new_null());
   const auto add = [&names](int type, const std::string& bytes) {
     ASN1_STRING* const value =
-        type == GEN_URI ? ASN1_IA5STRING_new() : ASN1_OCTET_STRING_new();
+        type == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
     Check(ASN1_STRING_set(value, bytes.data(),
                           static_cast<int>(bytes.size())) == 1);
     GENERAL_NAME* const name = GENERAL_NAME_new();
@@ -82,6 +84,7 @@ void AddNames(X509* subject, const TestCertificateOptions& options) {
     Check(sk_GENERAL_NAME_push(names.get(), name) > 0);
   };
   for (const std::string& uri : options.uris) add(GEN_URI, uri);
+  if (!options.dns.empty()) add(GEN_DNS, options.dns);
   if (options.on_loopback) add(GEN_IPADD, {127, 0, 0, 1});
   if (sk_GENERAL_NAME_num(names.get()) > 0)
     Check(X509_add1_ext_i2d(subject, NID_subject_alt_name, names.get(), 0,
@@ -106,6 +109,10 @@ TestCertificate MakeTestCertificate(const TestCertificateOptions& options,
   Check(ASN1_INTEGER_set(
             X509_get_serialNumber(x509),
             options.serial != 0 ? options.serial : next_serial++) == 1);
+  if (!options.large_serial.empty())
+    Check(ASN1_STRING_set(X509_get_serialNumber(x509),
+                          options.large_serial.data(),
+                          static_cast<int>(options.large_serial.size())) == 1);
   SetTime(X509_getm_notBefore(x509), now + options.begins);
   SetTime(X509_getm_notAfter(x509), now + options.ends);
   Check(X509_set_pubkey(x509, key.get()) == 1);
@@ -160,6 +167,16 @@ std::string MakeTestCrl(const TestCertificate& ca,
     Check(X509_REVOKED_set_revocationDate(entry, time) == 1);
     Check(X509_CRL_add0_revoked(crl.get(), entry) == 1);
   }
+  for (int i = 0; i < options.more; ++i) {
+    X509_REVOKED* const entry = X509_REVOKED_new();
+    ASN1_INTEGER* const serial = ASN1_INTEGER_new();
+    Check(ASN1_STRING_set(serial, absl::StrFormat("s%015d", i).data(), 16) ==
+          1);
+    Check(X509_REVOKED_set_serialNumber(entry, serial) == 1);
+    Check(X509_REVOKED_set_revocationDate(entry, time) == 1);
+    Check(X509_CRL_add0_revoked(crl.get(), entry) == 1);
+    ASN1_INTEGER_free(serial);
+  }
   SetTime(time, now + options.next_update);
   Check(X509_CRL_set1_nextUpdate(crl.get(), time) == 1);
   ASN1_TIME_free(time);
@@ -178,8 +195,10 @@ std::string MakeTestCrl(const TestCertificate& ca,
   }
   Check(X509_CRL_sort(crl.get()) == 1);
   Check(X509_CRL_sign(crl.get(), ca_key.get(), EVP_sha256()) > 0);
-  return PemOf(
-      [&](BIO* bio) { return PEM_write_bio_X509_CRL(bio, crl.get()); });
+  return PemOf([&](BIO* bio) {
+    return options.der ? i2d_X509_CRL_bio(bio, crl.get())
+                       : PEM_write_bio_X509_CRL(bio, crl.get());
+  });
 }
 
 std::string LockTestKey(const std::string& key) {
