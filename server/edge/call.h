@@ -22,7 +22,11 @@ using MetadataFields = std::vector<std::pair<std::string, std::string>>;
 struct EdgePeer {
   std::string ip;
   int port = 0;
-  // What it has shown, its own first; empty without TLS.
+  // The IP of the balancer that has passed the connection on and told the
+  // above, see ProxyHeader; or "".
+  std::string balancer;
+  // Its own, and each that vouches for the one before up to one of our CAs, as
+  // TLS has verified them; empty without TLS.
   std::vector<Certificate> certificates;
 };
 

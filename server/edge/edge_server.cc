@@ -26,7 +26,8 @@ bool IsFirstInASecond(std::atomic<int64_t>& last) {
 }
 
 std::string NameOf(const EdgePeer& peer) {
-  return absl::StrCat(peer.ip, " ", peer.port);
+  return absl::StrCat(peer.ip, " ", peer.port,
+                      peer.balancer.empty() ? "" : " by ", peer.balancer);
 }
 
 }  // namespace
@@ -57,11 +58,18 @@ void EdgeServer::Run() {
         {&options_.methods, options_.max_message_bytes},
         options_.lifetime,
         [this](const EdgeConnection& connection) { OnEnded(connection); }}));
-  if (options_.tls != nullptr)
+  if (options_.tls != nullptr || !options_.balancers.empty())
     handshakes_ = std::make_unique<HandshakePool>(
         options_.handshake_threads,
         HandshakePool::Sinks{
-            [this](Incoming incoming) { Serve(std::move(incoming)); },
+            [this](Incoming incoming) { OnHandshakeDone(std::move(incoming)); },
+            [this](Incoming& incoming, const ProxyHeader& header) {
+              return OnForwarded(incoming, header);
+            },
+            [this](const Incoming& incoming) {
+              CountCut(*incoming.peer, "proxy");
+              Leave(*incoming.share);
+            },
             [this](const Incoming& incoming, const std::string& why) {
               OnFailed(incoming, why);
             }});
@@ -81,21 +89,58 @@ void EdgeServer::Stop(absl::Duration timeout) {
 
 void EdgeServer::Accept(int fd, const std::string& ip, int port) {
   Incoming incoming{UniqueFd(fd), std::make_shared<EdgePeer>(), nullptr,
-                    nullptr};
+                    nullptr, nullptr};
   incoming.peer->ip = ip;
   incoming.peer->port = port;
-  incoming.share = limiter_.Admit(ip, SystemClock().Monotonic());
-  if (incoming.share == nullptr) {
-    metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
-    return;
-  }
-  metrics_.Add("wxident_connections", {{"addr", addr()}}, 1);
+  const absl::Duration now = SystemClock().Monotonic();
+  const bool forwarded = options_.balancers.Has(ip);
+  incoming.share =
+      forwarded ? limiter_.AdmitBalancer(ip, now) : limiter_.Admit(ip, now);
+  if (incoming.share == nullptr) return CountRefusal();
+  AddConnections(1);
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (forwarded) {
+    incoming.header = std::make_unique<ProxyHeader>();
+    return handshakes_->Add(std::move(incoming));
+  }
   if (options_.tls == nullptr) return Serve(std::move(incoming));
-  incoming.tls = options_.tls()->Accept(fd);
-  if (incoming.tls == nullptr) return OnFailed(incoming, "no memory");
-  handshakes_->Add(std::move(incoming));
+  if (BeginTls(incoming)) handshakes_->Add(std::move(incoming));
+}
+
+bool EdgeServer::BeginTls(Incoming& incoming) {
+  if (options_.tls == nullptr) return true;
+  incoming.tls = options_.tls()->Accept(incoming.fd.get());
+  if (incoming.tls == nullptr) OnFailed(incoming, "no memory");
+  return incoming.tls != nullptr;
+}
+
+bool EdgeServer::OnForwarded(Incoming& incoming, const ProxyHeader& header) {
+  if (header.ip().empty()) return BeginTls(incoming);
+  EdgePeer& peer = *incoming.peer;
+  peer.balancer = std::exchange(peer.ip, header.ip());
+  peer.port = header.port();
+  incoming.share =
+      limiter_.Forward(*incoming.share, peer.ip, SystemClock().Monotonic());
+  if (incoming.share != nullptr) return BeginTls(incoming);
+  AddConnections(-1);
+  CountRefusal();
+  return false;
+}
+
+void EdgeServer::OnHandshakeDone(Incoming incoming) {
+  const std::vector<Certificate>& certificates = incoming.peer->certificates;
+  // Who has not one name proves nothing.
+  if (!certificates.empty() && certificates.front().uris.size() == 1) {
+    incoming.share =
+        limiter_.Prove(*incoming.share, certificates.front().uris.front(),
+                       SystemClock().Monotonic());
+    if (incoming.share == nullptr) {
+      AddConnections(-1);
+      return CountRefusal();
+    }
+  }
+  Serve(std::move(incoming));
 }
 
 void EdgeServer::Serve(Incoming incoming) {
@@ -113,13 +158,7 @@ void EdgeServer::OnEnded(const EdgeConnection& connection) {
     CountFailure(connection.peer(), "it does not speak HTTP/2");
   } else if (!why.empty()) {
     limiter_.Penalize(connection.share(), SystemClock().Monotonic());
-    metrics_.Count("wxident_connections_cut_total",
-                   {{"addr", addr()}, {"why", why}});
-    if (IsFirstInASecond(violation_logged_at_))
-      Log(LogLevel::kWarning, "connection cut",
-          {{"addr", addr()},
-           {"peer", NameOf(connection.peer())},
-           {"why", why}});
+    CountCut(connection.peer(), why);
   }
   Leave(connection.share());
 }
@@ -131,9 +170,25 @@ void EdgeServer::CountFailure(const EdgePeer& peer, const std::string& why) {
         {{"addr", addr()}, {"peer", NameOf(peer)}, {"why", why}});
 }
 
+void EdgeServer::CountCut(const EdgePeer& peer, const std::string& why) {
+  metrics_.Count("wxident_connections_cut_total",
+                 {{"addr", addr()}, {"why", why}});
+  if (IsFirstInASecond(violation_logged_at_))
+    Log(LogLevel::kWarning, "connection cut",
+        {{"addr", addr()}, {"peer", NameOf(peer)}, {"why", why}});
+}
+
+void EdgeServer::CountRefusal() {
+  metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
+}
+
 void EdgeServer::Leave(const PeerShare& share) {
-  metrics_.Add("wxident_connections", {{"addr", addr()}}, -1);
+  AddConnections(-1);
   limiter_.Leave(share);
+}
+
+void EdgeServer::AddConnections(int count) {
+  metrics_.Add("wxident_connections", {{"addr", addr()}}, count);
 }
 
 }  // namespace wxident

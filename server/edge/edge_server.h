@@ -16,6 +16,7 @@
 #include "server/edge/call.h"
 #include "server/edge/edge_worker.h"
 #include "server/edge/handshake_pool.h"
+#include "server/edge/ip_ranges.h"
 #include "server/edge/peer_limiter.h"
 
 namespace wxident {
@@ -31,6 +32,10 @@ class EdgeServer {
     std::string addr;
     // Gives the newest, at each connection; nullptr: plain text.
     std::function<std::shared_ptr<const TlsServer>()> tls;
+    // From these, and these alone, each connection begins with a header of the
+    // PROXY protocol, which tells the client's address: that one counts, for
+    // limits and in the log.
+    IpRanges balancers;
     EdgeMethods methods;
     // Of a request; a larger one is refused before it is kept.
     size_t max_message_bytes = 64 << 10;
@@ -59,11 +64,19 @@ class EdgeServer {
              Metrics& metrics);
   void Run();
   void Accept(int fd, const std::string& ip, int port);
+  // Whether it has TLS now, if any is to be; otherwise it has failed.
+  bool BeginTls(Incoming& incoming);
+  bool OnForwarded(Incoming& incoming, const ProxyHeader& header);
+  void OnHandshakeDone(Incoming incoming);
   void Serve(Incoming incoming);
   void OnFailed(const Incoming& incoming, const std::string& why);
   void OnEnded(const EdgeConnection& connection);
   void CountFailure(const EdgePeer& peer, const std::string& why);
+  void CountCut(const EdgePeer& peer, const std::string& why);
+  void CountRefusal();
   void Leave(const PeerShare& share);
+  // The gauge of connections.
+  void AddConnections(int count);
 
   const Options options_;
   Metrics& metrics_;

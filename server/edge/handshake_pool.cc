@@ -1,7 +1,10 @@
 #include "server/edge/handshake_pool.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <thread>
 #include <utility>
 
@@ -42,12 +45,17 @@ class HandshakePool::Handshake final : public EventLoop::Source {
       : incoming_(std::move(incoming)), worker_(worker) {
     EventLoop& loop = worker_.loop();
     loop.Watch(incoming_.fd.get(), EPOLLIN, this);
-    timer_ = loop.RunAt(loop.now() + kHandshakeTime,
-                        [this] { Fail("it took too long"); });
+    timer_ = loop.RunAt(loop.now() + kHandshakeTime, [this] {
+      Fail(incoming_.header == nullptr
+               ? "it took too long"
+               : "its balancer has sent no PROXY header");
+    });
   }
 
   void OnReady(uint32_t events) override {
     if (ended_) return;
+    if (incoming_.header != nullptr && !ReadHeader()) return;
+    if (incoming_.tls == nullptr) return Succeed();
     if (waits_to_write_ && (events & EPOLLOUT) != 0) WaitToWrite(false);
     const absl::StatusOr<bool> done = Step();
     if (!done.ok()) return Fail(std::string(done.status().message()));
@@ -58,10 +66,41 @@ class HandshakePool::Handshake final : public EventLoop::Source {
 
   void Fail(const std::string& why) {
     Leave();
-    worker_.sinks().failed(incoming_, why);
+    // A balancer looks every few seconds whether somebody is there.
+    worker_.sinks().failed(incoming_, is_balancers_ ? "" : why);
   }
 
  private:
+  // Whether the client's own bytes follow.
+  bool ReadHeader() {
+    ProxyHeader& header = *incoming_.header;
+    ProxyHeader::State state = ProxyHeader::State::kMore;
+    while (state == ProxyHeader::State::kMore) {
+      char buffer[512];
+      const ssize_t count =
+          recv(incoming_.fd.get(), buffer,
+               std::min(header.wanted(), sizeof(buffer)), MSG_DONTWAIT);
+      if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+      // Who only looks whether somebody listens says nothing.
+      if (count <= 0 && !header.begun()) {
+        Fail("");
+        return false;
+      }
+      state = count <= 0 ? ProxyHeader::State::kBad
+                         : header.Take({buffer, static_cast<size_t>(count)});
+    }
+    if (state == ProxyHeader::State::kBad) {
+      Leave();
+      worker_.sinks().malformed(incoming_);
+      return false;
+    }
+    const std::unique_ptr<ProxyHeader> done = std::move(incoming_.header);
+    is_balancers_ = done->ip().empty();
+    if (worker_.sinks().forwarded(incoming_, *done)) return true;
+    Leave();
+    return false;
+  }
+
   absl::StatusOr<bool> Step() {
     WX_ASSIGN_OR_RETURN(const bool done, incoming_.tls->Handshake());
     if (!done) return false;
@@ -92,6 +131,8 @@ class HandshakePool::Handshake final : public EventLoop::Source {
   Worker& worker_;
   bool waits_to_write_ = false;
   bool ended_ = false;
+  // Whether the balancer has come by itself.
+  bool is_balancers_ = false;
   EventLoop::TimerId timer_;
 };
 

@@ -12,19 +12,25 @@
 
 namespace wxident {
 
-// Shakes hands with TLS clients. That is work, and anybody's to ask for: it has
-// threads of its own, so that handshakes wait for each other and no call for
-// them.
+// Hears from balancers whose connections they pass on, and shakes hands with
+// TLS clients. That is work, and anybody's to ask for: it has threads of its
+// own, so that handshakes wait for each other and no call for them.
 class HandshakePool {
  public:
-  // A client has so long, whatever it sends.
+  // A client, and a balancer before it, has so long, whatever it sends.
   static constexpr absl::Duration kHandshakeTime = absl::Seconds(3);
 
   // On a thread of the pool; they outlive it.
   struct Sinks {
     // Gets a connection whose handshake is done, with its certificates.
     std::function<void(Incoming)> done;
-    // Hears why one came to nothing; "" when the client just went.
+    // Gets a connection whose balancer has said in `header` whose it is, for
+    // its share, peer and TLS. False: it is over.
+    std::function<bool(Incoming&, const ProxyHeader& header)> forwarded;
+    // Hears of one whose balancer has said something else.
+    std::function<void(const Incoming&)> malformed;
+    // Hears why one came to nothing; "" when the client just went, or it was a
+    // balancer's own.
     std::function<void(const Incoming&, const std::string& why)> failed;
   };
 
@@ -34,7 +40,7 @@ class HandshakePool {
   HandshakePool(const HandshakePool&) = delete;
   HandshakePool& operator=(const HandshakePool&) = delete;
 
-  // `incoming` has TLS. Thread-safe.
+  // `incoming` has TLS, or a header to come. Thread-safe.
   void Add(Incoming incoming);
 
  private:

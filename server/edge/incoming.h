@@ -10,6 +10,7 @@
 #include "server/crypto/tls_server.h"
 #include "server/edge/call.h"
 #include "server/edge/peer_share.h"
+#include "server/edge/proxy_header.h"
 
 namespace wxident {
 
@@ -37,6 +38,8 @@ struct Incoming {
   std::shared_ptr<PeerShare> share;
   // Of fd; nullptr: plain text.
   std::unique_ptr<TlsStream> tls;
+  // What a balancer still has to say first, or nullptr.
+  std::unique_ptr<ProxyHeader> header;
 };
 
 }  // namespace wxident
