@@ -40,8 +40,8 @@ struct Config {
     std::vector<std::string> forwarded_by;
   } grpc;
 
-  // A second gRPC listener for operators: AdminService, health, reflection,
-  // channelz. Empty: none.
+  // A second gRPC listener for operators: AdminService, health, reflection.
+  // Empty: none.
   std::string admin_addr;
 
   struct Access {

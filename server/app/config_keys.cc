@@ -121,7 +121,7 @@ const std::vector<ConfigKey>& ConfigKeys() {
        },
        Form::kCallerUri},
       {"admin.addr", "", "",
-       "A listener for operators: AdminService, health, reflection, channelz.",
+       "A listener for operators: AdminService, health, reflection.",
        +[](D& d) -> std::string& { return d.config.admin_addr; },
        Form::kAddress},
       {"access.policy_file", "", "",

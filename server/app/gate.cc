@@ -153,10 +153,12 @@ std::function<std::shared_ptr<const TlsServer>()> Gate::tls() const {
   if (parts_->tls == nullptr) return nullptr;
   return [files = parts_->tls.get()] { return files->newest()->server; };
 }
-PeerRegistry* Gate::peers() const { return parts_->tls_callers.get(); }
 Callers& Gate::callers() const {
   if (parts_->tls_callers != nullptr) return *parts_->tls_callers;
   return parts_->loopback_callers;
+}
+AdmitCall Gate::AdmitAnybody() const {
+  return [](const Call&) { return nullptr; };
 }
 AccessControl& Gate::access() const { return parts_->access; }
 AuditLog* Gate::audit() const { return parts_->audit.get(); }

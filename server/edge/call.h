@@ -86,6 +86,9 @@ class CallHandler {
   virtual void OnHalfClose() {}
   // What was written has gone to the client as far as its flow control goes.
   virtual void OnWritten() {}
+  // The connection is to end once its calls have: one that would run for ever
+  // ends now. Called once at most, and not after Finish.
+  virtual void OnDrain() {}
   // The client has given up or gone, or its deadline has passed: nothing that
   // is sent arrives. Called once at most, and not after Finish.
   virtual void OnCancel() {}

@@ -137,6 +137,7 @@ void Http2Session::Drain() {
   // the ping, shows that it knows.
   nghttp2_submit_shutdown_notice(session_);
   Ping();
+  for (const auto& [id, stream] : streams_) stream->OnDrain();
 }
 
 void Http2Session::Ping() {
@@ -216,6 +217,8 @@ void Http2Session::OnFrame(const nghttp2_frame& frame) {
       frame.headers.cat == NGHTTP2_HCAT_REQUEST)
     OnRequest(*stream);
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) HalfClose(*stream);
+  // One that comes while we take leave is served, but not for ever.
+  if (goodbye_ != Goodbye::kNone) stream->OnDrain();
 }
 
 void Http2Session::HalfClose(Stream& stream) {

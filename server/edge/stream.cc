@@ -78,6 +78,11 @@ void Stream::OnTime() {
   if (!status_.has_value() && deadline_ <= calls_.loop.now()) OnDeadline();
 }
 
+void Stream::OnDrain() {
+  if (handler_ == nullptr || status_.has_value() || cancelled_) return;
+  if (!std::exchange(drained_, true)) handler_->OnDrain();
+}
+
 void Stream::OnBodyTaken() {
   if (handler_ != nullptr && !status_.has_value()) handler_->OnWritten();
 }

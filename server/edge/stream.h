@@ -74,6 +74,8 @@ class Stream final : public Call {
   void Refuse(const absl::Status& status);
   // To be called each second or so.
   void OnTime();
+  // Its connection takes leave. To be called again once the call has started.
+  void OnDrain();
   // All of the body has been taken.
   void OnBodyTaken();
   // The HTTP stream is over. False when a handler has still to finish the call:
@@ -139,6 +141,7 @@ class Stream final : public Call {
   bool half_closed_ = false;
 
   std::unique_ptr<CallHandler> handler_;
+  bool drained_ = false;
   std::atomic<bool> cancelled_{false};
   // Tasks of other threads that have not run: what comes after them waits, too.
   std::atomic<int> posted_{0};

@@ -308,33 +308,18 @@ TEST_F(PolicyCallsTest, StreamsComeAndGoWhilePoliciesChange) {
 }
 
 // A method whose author forgot to ask for the caller's right.
-class ForgetfulCall final : public UnaryCall {
+class ForgetfulCall final
+    : public UnaryCall<v1::ListAppsRequest, v1::ListAppsResponse> {
  public:
-  ForgetfulCall(const Services& services, grpc::CallbackServerContext& context)
-      : UnaryCall(services, "ListApps", context) {}
+  using UnaryCall::UnaryCall;
   void Start() override { Succeed(); }
-};
-class ForgetfulService final : public v1::AdminService::CallbackService {
- public:
-  explicit ForgetfulService(const Services& services) : services_(services) {}
-  grpc::ServerUnaryReactor* ListApps(grpc::CallbackServerContext* context,
-                                     const v1::ListAppsRequest*,
-                                     v1::ListAppsResponse*) override {
-    auto* call = new ForgetfulCall(services_, *context);
-    call->Begin();
-    return call;
-  }
-
- private:
-  const Services& services_;
 };
 
 TEST_F(PolicyCallsTest, ACallThatForgetsToAskDoesNotSucceed) {
-  ForgetfulService forgetful(services_);
-  const ServerAndChannel served = Serve({&forgetful});
-  admin_ = v1::AdminService::NewStub(served.channel);
+  const auto server = Serve({MethodOf<ForgetfulCall>(services_)});
+  admin_ = v1::AdminService::NewStub(ChannelTo(*server));
   EXPECT_EQ(Refusal(&Admin::ListApps, "{}"), "INTERNAL_FAULT");
-  served.server->Shutdown();
+  ServiceTest::Stop(*server);
 }
 
 }  // namespace

@@ -4,8 +4,7 @@
 #include <google/protobuf/util/json_util.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -25,6 +24,7 @@
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
 #include "server/crypto/key_ring.h"
+#include "server/edge/edge_server.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
 #include "server/rpc/admin_service.h"
@@ -83,12 +83,10 @@ inline std::set<std::string> AllMethods() {
 // says nothing.
 class TestCallers final : public Callers {
  public:
-  absl::StatusOr<std::string> Identify(
-      const grpc::ServerContextBase& context) override {
-    const auto found = context.client_metadata().find("test-caller");
-    if (found == context.client_metadata().end())
-      return std::string("loopback");
-    return std::string(found->second.data(), found->second.size());
+  absl::StatusOr<std::string> Identify(const Call& call) override {
+    for (const auto& [name, value] : call.metadata())
+      if (name == "test-caller") return value;
+    return std::string("loopback");
   }
 };
 
@@ -105,8 +103,7 @@ inline std::unique_ptr<KeyRing> KeyRingOfTests(Random& random) {
   return *KeyRing::Create(KeysOfTests(), random);
 }
 
-// The services behind a real gRPC server in this process, over fakes of WeChat
-// and the stores.
+// The services on a port of this process, over fakes of WeChat and the stores.
 class ServiceTest : public testing::Test {
  protected:
   using Identity = v1::IdentityService::Stub;
@@ -116,41 +113,35 @@ class ServiceTest : public testing::Test {
                                         Response*);
 
   ServiceTest() {
-    ServerAndChannel served = Serve({service_.get(), admin_service_.get()});
-    server_ = std::move(served.server);
-    addr_ = std::move(served.addr);
-    stub_ = v1::IdentityService::NewStub(served.channel);
-    admin_ = v1::AdminService::NewStub(served.channel);
+    EdgeMethods methods = IdentityMethods(services_);
+    methods.merge(AdminMethods(services_));
+    server_ = Serve(std::move(methods));
+    addr_ = server_->addr();
+    const auto channel = ChannelTo(*server_);
+    stub_ = v1::IdentityService::NewStub(channel);
+    admin_ = v1::AdminService::NewStub(channel);
   }
   ~ServiceTest() override { Stop(); }
 
   // Ends the server when every call has ended.
   void Stop() {
     tokens_.EndWatches();
-    server_->Shutdown();
+    Stop(*server_);
     tokens_.Stop();
     ring_reload_.Stop();
     resealer_.Stop();
     timer_.RunAll();
   }
 
-  struct ServerAndChannel {
-    std::unique_ptr<grpc::Server> server;
-    std::string addr;
-    std::shared_ptr<grpc::Channel> channel;
-  };
   // Serves on a port of its own.
-  static ServerAndChannel Serve(const std::vector<grpc::Service*>& services) {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    for (grpc::Service* service : services) builder.RegisterService(service);
-    std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-    std::string addr = "127.0.0.1:" + std::to_string(port);
-    auto channel =
-        grpc::CreateChannel(addr, grpc::InsecureChannelCredentials());
-    return {std::move(server), std::move(addr), std::move(channel)};
+  std::unique_ptr<EdgeServer> Serve(EdgeMethods methods) {
+    return *EdgeServer::Start(
+        {.addr = "127.0.0.1:0", .methods = std::move(methods)}, metrics_);
+  }
+  static void Stop(EdgeServer& server) { server.Stop(absl::Minutes(1)); }
+  static std::shared_ptr<grpc::Channel> ChannelTo(const EdgeServer& server) {
+    return grpc::CreateChannel(server.addr(),
+                               grpc::InsecureChannelCredentials());
   }
 
   // The services' parts, of which a test may have others than this.
@@ -337,9 +328,7 @@ class ServiceTest : public testing::Test {
   RefusalLimit refusals_{clock_};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
   Services services_ = MakeServices(access_, sessions_, checks_);
-  std::unique_ptr<grpc::Service> service_ = MakeIdentityService(services_);
-  std::unique_ptr<grpc::Service> admin_service_ = MakeAdminService(services_);
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<EdgeServer> server_;
   std::string addr_;
   std::unique_ptr<v1::IdentityService::Stub> stub_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
