@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/app/config_files.h"
+#include "server/app/forwarded_callers.h"
 #include "server/app/policy_effect.h"
 #include "server/app/policy_file.h"
 #include "server/app/tls_callers.h"
@@ -59,6 +60,7 @@ struct Gate::Parts {
   // nullptr: plain text.
   std::unique_ptr<TlsFiles> tls;
   std::unique_ptr<TlsCallers> tls_callers;
+  std::unique_ptr<ForwardedCallers> forwarded_callers;
   LoopbackCallers loopback_callers;
   std::unique_ptr<AuditLog> audit;
   // A look at the files of TLS that is under way; a large list of revoked
@@ -79,6 +81,8 @@ struct Gate::Parts {
 absl::Status Gate::Parts::OpenTls(Clock& clock) {
   WX_ASSIGN_OR_RETURN(tls, TlsFiles::Open(config.grpc, clock));
   tls_callers = std::make_unique<TlsCallers>(*tls, clock);
+  forwarded_callers = std::make_unique<ForwardedCallers>(
+      *tls_callers, config.grpc.forwarded_by);
   TellTls();
   return absl::OkStatus();
 }
@@ -154,7 +158,7 @@ std::function<std::shared_ptr<const TlsServer>()> Gate::tls() const {
   return [files = parts_->tls.get()] { return files->newest()->server; };
 }
 Callers& Gate::callers() const {
-  if (parts_->tls_callers != nullptr) return *parts_->tls_callers;
+  if (parts_->forwarded_callers != nullptr) return *parts_->forwarded_callers;
   return parts_->loopback_callers;
 }
 AdmitCall Gate::AdmitAnybody() const {

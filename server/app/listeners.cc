@@ -1,11 +1,14 @@
 #include "server/app/listeners.h"
 
 #include <algorithm>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/status_macros.h"
+#include "server/edge/ip_ranges.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/identity_service.h"
 
@@ -23,6 +26,13 @@ int Loops() {
       std::clamp(std::thread::hardware_concurrency(), 1U, kMost));
 }
 
+// The configuration has been checked.
+IpRanges RangesOf(const std::vector<std::string>& texts) {
+  IpRanges out;
+  for (const std::string& text : texts) out.Add(text).IgnoreError();
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Listeners>> Listeners::Start(
@@ -31,15 +41,17 @@ absl::StatusOr<std::unique_ptr<Listeners>> Listeners::Start(
   std::unique_ptr<Listeners> listeners(new Listeners);
   WX_ASSIGN_OR_RETURN(
       listeners->grpc_,
-      Listener::Start({.edge = {.addr = config.grpc.addr,
-                                .tls = gate.tls(),
-                                .methods = IdentityMethods(services),
-                                .loops = Loops()},
-                       .services = {kServiceName},
-                       .health_names = {kServiceName},
-                       .reflection = config.grpc.reflection,
-                       .admit = gate.AdmitAnybody()},
-                      metrics));
+      Listener::Start(
+          {.edge = {.addr = config.grpc.addr,
+                    .tls = gate.tls(),
+                    .balancers = RangesOf(config.grpc.proxy_protocol_from),
+                    .methods = IdentityMethods(services),
+                    .loops = Loops()},
+           .services = {kServiceName},
+           .health_names = {kServiceName},
+           .reflection = config.grpc.reflection,
+           .admit = gate.AdmitAnybody()},
+          metrics));
   if (config.admin_addr.empty()) return listeners;
   WX_ASSIGN_OR_RETURN(
       listeners->admin_,

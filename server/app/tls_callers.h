@@ -30,6 +30,7 @@ class TlsCallers final : public Callers {
   absl::StatusOr<std::string> Identify(const Call& call) override {
     return IdentifyPeer(call.peer());
   }
+  // By its certificates alone; its own may be one that was not shown here.
   absl::StatusOr<std::string> IdentifyPeer(const EdgePeer& peer);
 
  private:

@@ -14,7 +14,8 @@ class Callers {
   virtual ~Callers() = default;
 
   // The caller's id, the one URI of its certificate. Metadata counts for
-  // nothing. Errors: CALLER_UNAUTHENTICATED. Does not block.
+  // nothing, but from proxies that the configuration names. Errors:
+  // CALLER_UNAUTHENTICATED. Does not block.
   virtual absl::StatusOr<std::string> Identify(const Call& call) = 0;
 };
 
