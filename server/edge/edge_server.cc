@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -132,9 +133,12 @@ void EdgeServer::OnHandshakeDone(Incoming incoming) {
   const std::vector<Certificate>& certificates = incoming.peer->certificates;
   // Who has not one name proves nothing.
   if (!certificates.empty() && certificates.front().uris.size() == 1) {
-    incoming.share =
-        limiter_.Prove(*incoming.share, certificates.front().uris.front(),
-                       SystemClock().Monotonic());
+    const std::string& name = certificates.front().uris.front();
+    const bool is_proxy =
+        std::find(options_.proxies.begin(), options_.proxies.end(), name) !=
+        options_.proxies.end();
+    incoming.share = limiter_.Prove(*incoming.share, name, is_proxy,
+                                    SystemClock().Monotonic());
     if (incoming.share == nullptr) {
       AddConnections(-1);
       return CountRefusal();

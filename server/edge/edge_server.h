@@ -36,6 +36,10 @@ class EdgeServer {
     // PROXY protocol, which tells the client's address: that one counts, for
     // limits and in the log.
     IpRanges balancers;
+    // URIs of certificates on whose connections calls of many come: how many
+    // there may be is bounded by the bound of all alone, and none waits for
+    // what was done on another.
+    std::vector<std::string> proxies;
     EdgeMethods methods;
     // Of a request; a larger one is refused before it is kept.
     size_t max_message_bytes = 64 << 10;

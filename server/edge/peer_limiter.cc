@@ -35,9 +35,7 @@ std::shared_ptr<PeerShare> PeerLimiter::AdmitBalancer(const std::string& ip,
                                                       absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
   Forget(now);
-  Entry& entry = EntryOf(KeyOf(ip), false);
-  entry.asked_at = now;
-  return connections_ < limits_.connections ? Add(entry) : nullptr;
+  return AdmitTrusted(EntryOf(KeyOf(ip), false), now);
 }
 
 std::shared_ptr<PeerShare> PeerLimiter::Forward(const PeerShare& balancer,
@@ -50,10 +48,12 @@ std::shared_ptr<PeerShare> PeerLimiter::Forward(const PeerShare& balancer,
 
 std::shared_ptr<PeerShare> PeerLimiter::Prove(PeerShare& ip,
                                               const std::string& name,
+                                              bool is_proxy,
                                               absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
   Remove(ip);
-  auto share = Admit(EntryOf(absl::StrCat(name, " ", ip.key), true), now);
+  Entry& entry = EntryOf(absl::StrCat(name, " ", ip.key), true);
+  auto share = is_proxy ? AdmitTrusted(entry, now) : Admit(entry, now);
   if (share != nullptr) ++ip.useful;
   return share;
 }
@@ -95,6 +95,12 @@ std::shared_ptr<PeerShare> PeerLimiter::Admit(Entry& entry,
   if (!IsOnTime(entry, now) || !entry.unproductive.SpendOne(now))
     return nullptr;
   return Add(entry);
+}
+
+std::shared_ptr<PeerShare> PeerLimiter::AdmitTrusted(Entry& entry,
+                                                     absl::Duration now) {
+  entry.asked_at = now;
+  return connections_ < limits_.connections ? Add(entry) : nullptr;
 }
 
 std::shared_ptr<PeerShare> PeerLimiter::Add(Entry& entry) {

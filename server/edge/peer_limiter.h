@@ -54,9 +54,10 @@ class PeerLimiter {
                                      const std::string& ip, absl::Duration now);
   // An IP's connection has proven to be `name`'s: it leaves the IP and counts
   // with those of `name` and the IP. The handshake is the IP's cost only if it
-  // may have none, which nullptr tells.
+  // may have none, which nullptr tells. The name of a proxy is bounded as a
+  // balancer is.
   std::shared_ptr<PeerShare> Prove(PeerShare& ip, const std::string& name,
-                                   absl::Duration now);
+                                   bool is_proxy, absl::Duration now);
   void Leave(const PeerShare& share);
   // A connection of these was closed for a violation; before it leaves.
   void Penalize(const PeerShare& share, absl::Duration now);
@@ -85,6 +86,8 @@ class PeerLimiter {
 
   // All of these with mutex_ held.
   std::shared_ptr<PeerShare> Admit(Entry& entry, absl::Duration now);
+  // By the bound of all alone.
+  std::shared_ptr<PeerShare> AdmitTrusted(Entry& entry, absl::Duration now);
   std::shared_ptr<PeerShare> Add(Entry& entry);
   void Remove(const PeerShare& share);
   // Makes one if there is room.

@@ -60,6 +60,21 @@ TEST_F(PolicyEffectTest, WhatSpansAppsNeedsARowThatDoes) {
                   "GetKeyStatus, ListApps, RotateKeys"));
 }
 
+TEST_F(PolicyEffectTest, AProxyCallsForOthersAlone) {
+  config_.grpc.forwarded_by = {"spiffe://corp/gateway"};
+  EXPECT_THAT(Said(kGood), IsEmpty());
+  EXPECT_THAT(
+      Said(R"(
+allow: [{caller: spiffe://corp/gateway, methods: [Login], apps: ["*"]}]
+limits: [{caller: spiffe://corp/gateway, rate: 1}])"),
+      ElementsAre("allow[0] (spiffe://corp/gateway) only denies: "
+                  "grpc.forwarded_by names it, and a proxy's calls are its "
+                  "callers': Login",
+                  "limits[0] (spiffe://corp/gateway) limits nobody: "
+                  "grpc.forwarded_by names it, and a proxy's calls are its "
+                  "callers'"));
+}
+
 TEST_F(PolicyEffectTest, AdminServiceNeedsItsListener) {
   config_.admin_addr = "";
   EXPECT_THAT(Said(kGood),

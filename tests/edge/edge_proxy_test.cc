@@ -194,6 +194,22 @@ TEST_F(EdgeProxyTest, BehindOneIpAPenaltyIsTheCertificates) {
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(IsServed(*ConnectTls()));
 }
 
+// The connections of a proxy are of many callers.
+TEST_F(EdgeProxyTest, AProxysConnectionsDoNotPayForOneAnother) {
+  EdgeServer::Options options;
+  options.proxies = {"spiffe://corp/proxy"};
+  options.limits.connections_of_an_ip = 2;
+  StartTls(options);
+  const TestCertificate proxy =
+      MakeTestCertificate({.uris = {"spiffe://corp/proxy"}}, &ca_);
+  Flood(*ConnectTls({.shown = &proxy}));
+  std::vector<std::unique_ptr<EdgeClient>> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(ConnectTls({.shown = &proxy}));
+    EXPECT_TRUE(IsServed(*clients.back()));
+  }
+}
+
 TEST_F(EdgeProxyTest, BehindOneIpCallersHaveTheirOwnBounds) {
   StartTls({.limits = {.connections_of_an_ip = 2}});
   const TestCertificate many =

@@ -91,7 +91,8 @@ TEST(PeerLimiterTest, UnproductiveConnectionsAreFew) {
 Share Proven(PeerLimiter& limiter, const std::string& name,
              absl::Duration now = kStart, const std::string& ip = "192.0.2.1") {
   const Share stranger = limiter.Admit(ip, now);
-  return stranger == nullptr ? nullptr : limiter.Prove(*stranger, name, now);
+  return stranger == nullptr ? nullptr
+                             : limiter.Prove(*stranger, name, false, now);
 }
 
 TEST(PeerLimiterTest, BehindOneIpNamesAreBoundedByThemselves) {
@@ -116,7 +117,7 @@ TEST(PeerLimiterTest, BehindOneIpNamesAreBoundedByThemselves) {
   EXPECT_NE(last, nullptr);
   EXPECT_EQ(limiter.Admit("192.0.2.3", kStart), nullptr);
   // One that there is room for is not a second one when it proves its name.
-  EXPECT_NE(limiter.Prove(*last, "spiffe://corp/c", kStart), nullptr);
+  EXPECT_NE(limiter.Prove(*last, "spiffe://corp/c", false, kStart), nullptr);
   EXPECT_EQ(limiter.connections(), 6);
 }
 
@@ -191,6 +192,24 @@ TEST(PeerLimiterTest, ABalancerIsBoundedByThoseItSpeaksFor) {
   while (limiter.connections() < 100)
     ASSERT_NE(limiter.AdmitBalancer(balancer, kStart), nullptr);
   EXPECT_EQ(limiter.AdmitBalancer(balancer, kStart), nullptr);
+}
+
+TEST(PeerLimiterTest, SoIsAProxyThatHasProvenItsName) {
+  PeerLimiter limiter({.connections = 100, .connections_of_an_ip = 2});
+  const auto come = [&limiter] {
+    const Share stranger = limiter.Admit("192.0.2.1", kStart);
+    return stranger == nullptr
+               ? nullptr
+               : limiter.Prove(*stranger, "spiffe://corp/proxy", true, kStart);
+  };
+  const Share share = come();
+  for (int i = 1; i < 100; ++i) {
+    limiter.Penalize(*share, kStart);
+    ASSERT_EQ(come(), share);
+  }
+  EXPECT_EQ(come(), nullptr);
+  limiter.Leave(*share);
+  EXPECT_EQ(come(), share);
 }
 
 TEST(PeerLimiterTest, WaitsUntilAllHaveLeft) {
