@@ -23,6 +23,8 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/http/curl_http_client.h"
+#include "server/http_server/http_server.h"
+#include "server/http_server/metrics_route.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
 #include "server/keys/resealer.h"
@@ -112,7 +114,7 @@ struct Server::Parts {
   std::unique_ptr<Resealer> resealer;
 
   std::unique_ptr<Listeners> listeners;
-  std::unique_ptr<Metrics::Endpoint> metrics_endpoint;
+  std::unique_ptr<HttpServer> metrics_endpoint;
   bool serving = false;
   bool stopping = false;
 
@@ -233,7 +235,10 @@ absl::Status Server::Parts::Listen() {
   WX_ASSIGN_OR_RETURN(listeners,
                       Listeners::Start(config, *gate, MakeServices(), metrics));
   if (!config.metrics_addr.empty()) {
-    WX_ASSIGN_OR_RETURN(metrics_endpoint, metrics.Serve(config.metrics_addr));
+    WX_ASSIGN_OR_RETURN(metrics_endpoint,
+                        HttpServer::Start({.addr = config.metrics_addr,
+                                           .routes = MetricsRoutes(metrics)},
+                                          metrics));
   }
   SetServing(true);
   return absl::OkStatus();

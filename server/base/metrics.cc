@@ -1,18 +1,15 @@
 #include "server/base/metrics.h"
 
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-#include <exception>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 namespace wxident {
@@ -21,19 +18,6 @@ namespace {
 prometheus::Labels ToLabels(const MetricLabels& labels) {
   return {labels.begin(), labels.end()};
 }
-
-class ExposerEndpoint final : public Metrics::Endpoint {
- public:
-  ExposerEndpoint(const std::string& address,
-                  const std::shared_ptr<prometheus::Registry>& registry)
-      : exposer_(address, /*num_threads=*/2) {
-    exposer_.RegisterCollectable(registry);
-  }
-  int port() const override { return exposer_.GetListeningPorts().front(); }
-
- private:
-  prometheus::Exposer exposer_;
-};
 
 }  // namespace
 
@@ -125,16 +109,6 @@ void Metrics::Observe(const std::string& name, const MetricLabels& labels,
 
 std::string Metrics::Text() const {
   return prometheus::TextSerializer().Serialize(state_->registry->Collect());
-}
-
-absl::StatusOr<std::unique_ptr<Metrics::Endpoint>> Metrics::Serve(
-    const std::string& address) {
-  try {
-    return std::make_unique<ExposerEndpoint>(address, state_->registry);
-  } catch (const std::exception& e) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", address, ": ", e.what()));
-  }
 }
 
 }  // namespace wxident

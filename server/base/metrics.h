@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
 namespace wxident {
@@ -32,15 +31,6 @@ class Metrics {
 
   // All series in Prometheus' text format.
   std::string Text() const;
-
-  // Serves Text() at http://<address>/metrics until destroyed. `address` is
-  // host:port; port 0 takes a free one.
-  class Endpoint {
-   public:
-    virtual ~Endpoint() = default;
-    virtual int port() const = 0;
-  };
-  absl::StatusOr<std::unique_ptr<Endpoint>> Serve(const std::string& address);
 
  private:
   struct State;

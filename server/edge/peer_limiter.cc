@@ -1,13 +1,11 @@
 #include "server/edge/peer_limiter.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/edge/ip_key.h"
 
 namespace wxident {
 namespace {
@@ -15,27 +13,20 @@ namespace {
 // Of those that there is no room to tell apart.
 constexpr char kOthers[] = "others";
 
-std::string KeyOf(const std::string& ip) {
-  constexpr size_t kNetwork = 8;  // a /64
-  in6_addr address;
-  if (inet_pton(AF_INET6, ip.c_str(), &address) != 1) return ip;
-  return std::string(reinterpret_cast<const char*>(address.s6_addr), kNetwork);
-}
-
 }  // namespace
 
 std::shared_ptr<PeerShare> PeerLimiter::Admit(const std::string& ip,
                                               absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
   Forget(now);
-  return Admit(EntryOf(KeyOf(ip), false), now);
+  return Admit(EntryOf(IpKey(ip), false), now);
 }
 
 std::shared_ptr<PeerShare> PeerLimiter::AdmitBalancer(const std::string& ip,
                                                       absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
   Forget(now);
-  return AdmitTrusted(EntryOf(KeyOf(ip), false), now);
+  return AdmitTrusted(EntryOf(IpKey(ip), false), now);
 }
 
 std::shared_ptr<PeerShare> PeerLimiter::Forward(const PeerShare& balancer,
@@ -43,7 +34,7 @@ std::shared_ptr<PeerShare> PeerLimiter::Forward(const PeerShare& balancer,
                                                 absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
   Remove(balancer);
-  return Admit(EntryOf(KeyOf(ip), false), now);
+  return Admit(EntryOf(IpKey(ip), false), now);
 }
 
 std::shared_ptr<PeerShare> PeerLimiter::Prove(PeerShare& ip,

@@ -48,6 +48,8 @@ class WatchAccessTokenCall final : public CallHandler {
     services_.tokens.Watch(*app_, mailbox_);
   }
   void OnWritten() override { mailbox_->OnTaken(); }
+  // OK: the caller watches again, over another connection.
+  void OnDrain() override { mailbox_->OnEnd(absl::OkStatus()); }
   void OnCancel() override { mailbox_->OnEnd(absl::CancelledError()); }
 
  private:

@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tests/http_server/web_client.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {
@@ -135,6 +137,26 @@ TEST(ServerListenersTest, MetricsCountAndHoldNoSecret) {
     ASSERT_GE(canary.size(), 8u);
     EXPECT_EQ(metrics.find(canary), std::string::npos) << canary;
   }
+  EXPECT_EQ(server.Stop(), 0);
+}
+
+// Scrapers are not kept out by whoever says nothing, or half of a request.
+TEST(ServerListenersTest, MetricsInACrowd) {
+  World world;
+  Wxidentd server(world);
+  int port = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(server.metrics_port(), &port));
+  std::vector<std::unique_ptr<WebClient>> crowd;
+  for (int i = 0; i < 100; ++i) {
+    crowd.push_back(std::make_unique<WebClient>(port));
+    EXPECT_TRUE(
+        crowd.back()->Send(i % 2 == 0 ? "GET /metrics HTTP/1.1\r\nho" : ""));
+  }
+  WebClient scraper(port);
+  ASSERT_TRUE(scraper.Send("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n"));
+  const WebClient::Answer answer = scraper.Read();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.body.find("why=\"crowd\""), std::string::npos);
   EXPECT_EQ(server.Stop(), 0);
 }
 

@@ -36,6 +36,7 @@ class HealthWatchersTest : public ServerFixture {
     ServerFixture::SetUp();
     methods_ = health_.Methods();
   }
+  void TearDown() override { server_.reset(); }
 
   Health health_{{}, [](const Call&) { return std::shared_ptr<void>(); }};
 };
