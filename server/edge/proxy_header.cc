@@ -12,7 +12,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 
 namespace wxident {
 namespace {
@@ -91,13 +90,14 @@ ProxyHeader::State ProxyHeader::Take(absl::string_view bytes) {
 ProxyHeader::State ProxyHeader::ReadLine() {
   if (!absl::StartsWith(bytes_, kLineBegin.substr(0, bytes_.size())))
     return State::kBad;
-  const bool ended = bytes_.back() == '\n';
-  absl::string_view line = bytes_;
-  if (ended && !absl::ConsumeSuffix(&line, "\r\n")) return State::kBad;
-  if (!ended) return bytes_.size() < kMaxLine ? State::kMore : State::kBad;
-  // Also ends of lines before the last one.
-  if (!std::all_of(line.begin(), line.end(), absl::ascii_isprint))
-    return State::kBad;
+  const auto end = static_cast<size_t>(
+      std::find_if_not(bytes_.begin(), bytes_.end(), absl::ascii_isprint) -
+      bytes_.begin());
+  const absl::string_view line = absl::string_view(bytes_).substr(0, end);
+  const absl::string_view after = absl::string_view(bytes_).substr(end);
+  if (after.empty() || after == "\r")
+    return bytes_.size() < kMaxLine ? State::kMore : State::kBad;
+  if (after != "\r\n") return State::kBad;
 
   const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
   if (words[1] == "UNKNOWN") return State::kDone;
