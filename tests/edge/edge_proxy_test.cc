@@ -18,7 +18,6 @@
 namespace wxident {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::StartsWith;
 
 constexpr char kBalancer[] = "127.0.0.1";
@@ -124,7 +123,7 @@ TEST_F(EdgeProxyTest, WhatIsNoHeaderIsCut) {
 TEST_F(EdgeProxyTest, ABalancerThatSaysNothingIsGivenUp) {
   StartTls(BehindBalancer());
   // Its checks of whether somebody listens, which are no failures.
-  for (const std::string said : {std::string(), ProxyV2(0x20, 0, "")}) {
+  for (const std::string& said : {std::string(), ProxyV2(0x20, 0, "")}) {
     RawPeer check(server_->addr(), absl::Now() + kPatience, kBalancer);
     ASSERT_TRUE(check.Send(said));
   }

@@ -174,7 +174,7 @@ TEST(PeerLimiterTest, ABalancerIsBoundedByThoseItSpeaksFor) {
     ASSERT_NE(waiting.back(), nullptr);
   }
   const auto forward = [&](const std::string& ip) {
-    const Share share = limiter.Forward(*waiting.back(), ip, kStart);
+    Share share = limiter.Forward(*waiting.back(), ip, kStart);
     waiting.pop_back();
     return share;
   };

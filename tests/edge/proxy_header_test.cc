@@ -122,7 +122,7 @@ TEST(ProxyHeaderTest, RefusesWhatIsNone) {
       "PROXY TCP4 1\n\r\n2 3 4 5\r\n",
       "PROXY UNKNOWN\r\r\n",
       "proxy TCP4 203.0.113.7 192.0.2.200 4711 8443\r\n",
-      std::string("PROXY TCP4 203.0.113.7\0 192.0.2.200 4711 8443\r\n", 48),
+      std::string("PROXY TCP4 203.0.113.7\0 192.0.2.200 4711 8443\r\n", 47),
       // A line that is too long, ended or not.
       absl::StrCat("PROXY UNKNOWN ", std::string(92, 'x'), "\r\n"),
       absl::StrCat("PROXY UNKNOWN ", std::string(1'000, 'x')),
