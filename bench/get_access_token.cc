@@ -114,7 +114,8 @@ int Main() {
   OauthGrants grants(apps, wechat, grant_store, clock);
   LoopbackCallers callers;
   AccessControl access(
-      Policy{.allow = {{.caller = "loopback", .methods = {"GetAccessToken"}}}},
+      Policy{.allow = {{.caller = "loopback", .methods = {"GetAccessToken"}}},
+             .limits = {{.caller = "loopback"}}},
       clock, metrics);
   std::vector<KeyRing::Key> keys;
   keys.push_back({1, Secret(std::string(32, 'k'))});

@@ -77,6 +77,7 @@ std::vector<std::string> WithoutEffect(const Policy& policy,
   }
   for (size_t i = 0; i < policy.limits.size(); ++i) {
     const std::string& caller = policy.limits[i].caller;
+    if (caller == "*") continue;
     if (const std::string why = WhyNobody(caller, config); !why.empty())
       out.push_back(
           absl::StrCat("limits[", i, "] (", caller, ") limits nobody: ", why));

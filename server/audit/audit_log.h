@@ -38,7 +38,8 @@ class AuditLog {
     // 32 bytes, for the chain and for subjects.
     Secret key;
     // Lines that may wait; one more is refused. Room for the lines of all who
-    // watch a token when a new one comes; about 8 MB when it is full.
+    // watch a token when a new one comes, of whom AccessControl admits fewer;
+    // about 8 MB when it is full.
     int queue_limit = 16384;
   };
 

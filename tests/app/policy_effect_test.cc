@@ -40,7 +40,7 @@ allow:
   - caller: spiffe://corp/c
     methods: [GetAppStatus, RefreshAccessToken, RevokeSession]
     apps: [wx00000000000000aa]
-limits: [{caller: "spiffe://corp/*", rate: 1}]
+limits: [{caller: "spiffe://corp/*", rate: 1}, {caller: "*", rate: 2}]
 )";
 
 TEST_F(PolicyEffectTest, AGoodPolicySaysNothingInVain) {
