@@ -36,8 +36,8 @@ class TlsStream {
   virtual bool HasPending() const = 0;
   // Whether what waits, waits for room to write.
   virtual bool WantsWrite() const = 0;
-  // What TlsGuard has found wrong with the client, which ends the stream, or
-  // "".
+  // What TlsGuard or OpenSSL has found wrong with the client, which ends the
+  // stream, or "".
   virtual absl::string_view violation() const = 0;
   // Tells the client that no more comes, as far as that can be said at once.
   virtual void End() = 0;

@@ -57,6 +57,17 @@ KeyPtr KeyOf(const std::string& pem) {
   return out;
 }
 
+KeyPtr MakeRsaKey(int bits, int primes) {
+  EVP_PKEY_CTX* const context = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, nullptr);
+  EVP_PKEY* made = nullptr;
+  Check(EVP_PKEY_keygen_init(context) == 1 &&
+        EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) == 1 &&
+        EVP_PKEY_CTX_set_rsa_keygen_primes(context, primes) == 1 &&
+        EVP_PKEY_keygen(context, &made) == 1);
+  EVP_PKEY_CTX_free(context);
+  return KeyPtr(made);
+}
+
 void SetTime(ASN1_TIME* time, absl::Time to) {
   Check(ASN1_TIME_set(time, absl::ToTimeT(to)) != nullptr);
 }
@@ -95,11 +106,15 @@ TestCertificate MakeTestCertificate(const TestCertificateOptions& options,
                                     absl::Time now) {
   static std::atomic<long> next_serial{1000};
   const KeyPtr key(options.rsa_bits > 0
-                       ? EVP_RSA_gen(static_cast<unsigned>(options.rsa_bits))
-                       : EVP_EC_gen("P-256"));
+                       ? MakeRsaKey(options.rsa_bits, options.rsa_primes)
+                       : KeyPtr(EVP_EC_gen("P-256")));
   if (options.unnamed_curve)
     Check(EVP_PKEY_set_utf8_string_param(key.get(), OSSL_PKEY_PARAM_EC_ENCODING,
                                          OSSL_PKEY_EC_ENCODING_EXPLICIT) == 1);
+  if (options.compressed_point)
+    Check(EVP_PKEY_set_utf8_string_param(
+              key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+              OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED) == 1);
   const X509Ptr made(X509_new());
   X509* const x509 = made.get();
   Check(X509_set_version(x509, 2) == 1);

@@ -28,10 +28,14 @@ struct TestCertificateOptions {
   long serial = 0;
   absl::Duration begins = -absl::Hours(1);
   absl::Duration ends = absl::Hours(24);
-  // RSA of this size instead of P-256.
+  // RSA of this size instead of P-256, of so many primes: with more of them a
+  // large key is made sooner.
   int rsa_bits = 0;
-  // The key's curve is described by its parameters, not named.
+  int rsa_primes = 2;
+  // The key's curve is described by its parameters, not named; its point is
+  // given by one coordinate, from which the other is computed.
   bool unnamed_curve = false;
+  bool compressed_point = false;
 };
 
 // A certificate that `issuer` has signed, or itself without one. `begins` and
