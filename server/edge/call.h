@@ -98,6 +98,9 @@ struct EdgeMethod {
   bool takes_stream = false;
 };
 
+// How a call ends for whose path there is no method. On the loop's thread.
+using NoSuchMethod = std::function<CallStatus(const Call& call)>;
+
 // By their paths.
 using EdgeMethods = absl::flat_hash_map<std::string, EdgeMethod>;
 

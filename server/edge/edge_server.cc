@@ -16,15 +16,6 @@ namespace {
 // How long the last words may take once all calls have ended.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 
-// Whether a second has passed since it was last so; at most one thread hears
-// so.
-bool IsFirstInASecond(std::atomic<int64_t>& last) {
-  const int64_t now = absl::ToInt64Nanoseconds(SystemClock().Monotonic());
-  int64_t before = last;
-  return now - before > 1'000'000'000 &&
-         last.compare_exchange_strong(before, now);
-}
-
 std::string NameOf(const EdgePeer& peer) {
   return absl::StrCat(peer.ip, " ", peer.port);
 }
@@ -54,12 +45,13 @@ EdgeServer::~EdgeServer() { Stop(absl::ZeroDuration()); }
 void EdgeServer::Run() {
   for (int i = 0; i < options_.loops; ++i)
     workers_.push_back(std::make_unique<EdgeWorker>(EdgeWorker::Options{
-        {&options_.methods, options_.max_message_bytes},
+        {&options_.methods, options_.max_message_bytes,
+         &options_.no_such_method},
         options_.lifetime,
         [this](const EdgeConnection& connection) { OnEnded(connection); }}));
   if (options_.tls != nullptr)
     handshakes_ = std::make_unique<HandshakePool>(
-        options_.handshake_threads,
+        options_.handshake_threads, options_.tls,
         HandshakePool::Sinks{
             [this](Incoming incoming) { Serve(std::move(incoming)); },
             [this](const Incoming& incoming, const std::string& why) {
@@ -84,17 +76,16 @@ void EdgeServer::Accept(int fd, const std::string& ip, int port) {
                     nullptr};
   incoming.peer->ip = ip;
   incoming.peer->port = port;
-  incoming.share = limiter_.Admit(ip, SystemClock().Monotonic());
+  absl::string_view why;
+  incoming.share = limiter_.Admit(ip, SystemClock().Monotonic(), &why);
   if (incoming.share == nullptr) {
     metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
-    return;
+    return Tell("connection refused", *incoming.peer, why);
   }
   metrics_.Add("wxident_connections", {{"addr", addr()}}, 1);
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   if (options_.tls == nullptr) return Serve(std::move(incoming));
-  incoming.tls = options_.tls()->Accept(fd);
-  if (incoming.tls == nullptr) return OnFailed(incoming, "no memory");
   handshakes_->Add(std::move(incoming));
 }
 
@@ -115,20 +106,23 @@ void EdgeServer::OnEnded(const EdgeConnection& connection) {
     limiter_.Penalize(connection.share(), SystemClock().Monotonic());
     metrics_.Count("wxident_connections_cut_total",
                    {{"addr", addr()}, {"why", why}});
-    if (IsFirstInASecond(violation_logged_at_))
-      Log(LogLevel::kWarning, "connection cut",
-          {{"addr", addr()},
-           {"peer", NameOf(connection.peer())},
-           {"why", why}});
+    Tell("connection cut", connection.peer(), why);
   }
   Leave(connection.share());
 }
 
 void EdgeServer::CountFailure(const EdgePeer& peer, const std::string& why) {
   metrics_.Count("wxident_handshake_failures_total", {{"addr", addr()}});
-  if (IsFirstInASecond(failure_logged_at_))
-    Log(LogLevel::kWarning, "no connection came about",
-        {{"addr", addr()}, {"peer", NameOf(peer)}, {"why", why}});
+  Tell("no connection came about", peer, why);
+}
+
+void EdgeServer::Tell(const char* event, const EdgePeer& peer,
+                      absl::string_view why) {
+  if (!log_pace_.MayLog(absl::StrCat(event, ": ", why),
+                        SystemClock().Monotonic()))
+    return;
+  Log(LogLevel::kWarning, event,
+      {{"addr", addr()}, {"peer", NameOf(peer)}, {"why", std::string(why)}});
 }
 
 void EdgeServer::Leave(const PeerShare& share) {

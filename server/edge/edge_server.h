@@ -16,6 +16,7 @@
 #include "server/edge/call.h"
 #include "server/edge/edge_worker.h"
 #include "server/edge/handshake_pool.h"
+#include "server/edge/log_pace.h"
 #include "server/edge/peer_limiter.h"
 
 namespace wxident {
@@ -32,6 +33,8 @@ class EdgeServer {
     // Gives the newest, at each connection; nullptr: plain text.
     std::function<std::shared_ptr<const TlsServer>()> tls;
     EdgeMethods methods;
+    // nullptr: UNIMPLEMENTED.
+    NoSuchMethod no_such_method;
     // Of a request; a larger one is refused before it is kept.
     size_t max_message_bytes = 64 << 10;
     int loops = 1;
@@ -62,15 +65,16 @@ class EdgeServer {
   void Serve(Incoming incoming);
   void OnFailed(const Incoming& incoming, const std::string& why);
   void OnEnded(const EdgeConnection& connection);
+  // Logs what a peer did, now and then.
+  void Tell(const char* event, const EdgePeer& peer, absl::string_view why);
   void CountFailure(const EdgePeer& peer, const std::string& why);
   void Leave(const PeerShare& share);
 
   const Options options_;
   Metrics& metrics_;
   PeerLimiter limiter_;
-  // When something was last logged of a client, on Clock::Monotonic(), in ns.
-  std::atomic<int64_t> violation_logged_at_{0};
-  std::atomic<int64_t> failure_logged_at_{0};
+  // Of what clients did.
+  LogPace log_pace_;
   std::atomic<size_t> next_worker_{0};
   std::vector<std::unique_ptr<EdgeWorker>> workers_;
   std::unique_ptr<HandshakePool> handshakes_;

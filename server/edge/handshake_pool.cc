@@ -1,11 +1,13 @@
 #include "server/edge/handshake_pool.h"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
+#include <cstdint>
+#include <map>
 #include <thread>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
@@ -14,32 +16,42 @@
 #include "server/edge/event_loop.h"
 
 namespace wxident {
+namespace {
+
+// Of the threads: a tenth of the others' share where there are too few cores.
+constexpr int kNice = 10;
+
+}  // namespace
 
 class HandshakePool::Worker {
  public:
-  explicit Worker(const Sinks& sinks)
-      : sinks_(sinks), thread_([this] { loop_.Run(); }) {}
+  Worker(const Tls& tls, const Sinks& sinks);
   ~Worker();
 
   void Add(Incoming incoming);
-  void End(Handshake& handshake);
+  void End(int64_t number);
 
   const Sinks& sinks() const { return sinks_; }
   EventLoop& loop() { return loop_; }
 
  private:
+  void Run();
+  void Begin(Incoming incoming);
+
+  const Tls& tls_;
   const Sinks& sinks_;
   EventLoop loop_{SystemClock()};
-  absl::flat_hash_map<Handshake*, std::unique_ptr<EventLoop::Source>>
-      handshakes_;
+  // By their numbers: the oldest first.
+  std::map<int64_t, std::unique_ptr<Handshake>> handshakes_;
+  int64_t last_number_ = 0;
   std::thread thread_;
 };
 
 // One that is under way.
 class HandshakePool::Handshake final : public EventLoop::Source {
  public:
-  Handshake(Incoming incoming, Worker& worker)
-      : incoming_(std::move(incoming)), worker_(worker) {
+  Handshake(int64_t number, Incoming incoming, Worker& worker)
+      : number_(number), incoming_(std::move(incoming)), worker_(worker) {
     EventLoop& loop = worker_.loop();
     loop.Watch(incoming_.fd.get(), EPOLLIN, this);
     timer_ = loop.RunAt(loop.now() + kHandshakeTime,
@@ -85,9 +97,10 @@ class HandshakePool::Handshake final : public EventLoop::Source {
     ended_ = true;
     worker_.loop().Cancel(timer_);
     worker_.loop().Unwatch(incoming_.fd.get());
-    worker_.End(*this);
+    worker_.End(number_);
   }
 
+  const int64_t number_;
   Incoming incoming_;
   Worker& worker_;
   bool waits_to_write_ = false;
@@ -95,9 +108,12 @@ class HandshakePool::Handshake final : public EventLoop::Source {
   EventLoop::TimerId timer_;
 };
 
+HandshakePool::Worker::Worker(const Tls& tls, const Sinks& sinks)
+    : tls_(tls), sinks_(sinks), thread_([this] { Run(); }) {}
+
 HandshakePool::Worker::~Worker() {
   loop_.Post([this] {
-    while (!handshakes_.empty()) handshakes_.begin()->first->Fail("");
+    while (!handshakes_.empty()) handshakes_.begin()->second->Fail("");
   });
   loop_.Quit();
   thread_.join();
@@ -105,22 +121,37 @@ HandshakePool::Worker::~Worker() {
 
 void HandshakePool::Worker::Add(Incoming incoming) {
   loop_.Post([this, incoming = std::move(incoming)]() mutable {
-    auto handshake = std::make_unique<Handshake>(std::move(incoming), *this);
-    Handshake* const key = handshake.get();
-    handshakes_[key] = std::move(handshake);
+    Begin(std::move(incoming));
   });
 }
 
-void HandshakePool::Worker::End(Handshake& handshake) {
-  const auto found = handshakes_.find(&handshake);
+void HandshakePool::Worker::Run() {
+  // Of this thread alone, with Linux. One that may not be lowered works as
+  // well.
+  setpriority(PRIO_PROCESS, 0, kNice);
+  loop_.Run();
+}
+
+void HandshakePool::Worker::Begin(Incoming incoming) {
+  incoming.tls = tls_()->Accept(incoming.fd.get());
+  if (incoming.tls == nullptr) return sinks_.failed(incoming, "no memory");
+  if (handshakes_.size() >= kMostOfAThread)
+    handshakes_.begin()->second->Fail("too many handshakes at once");
+  const int64_t number = ++last_number_;
+  handshakes_[number] =
+      std::make_unique<Handshake>(number, std::move(incoming), *this);
+}
+
+void HandshakePool::Worker::End(int64_t number) {
+  const auto found = handshakes_.find(number);
   loop_.DeleteLater(std::move(found->second));
   handshakes_.erase(found);
 }
 
-HandshakePool::HandshakePool(int threads, Sinks sinks)
-    : sinks_(std::move(sinks)) {
+HandshakePool::HandshakePool(int threads, Tls tls, Sinks sinks)
+    : tls_(std::move(tls)), sinks_(std::move(sinks)) {
   for (int i = 0; i < threads; ++i)
-    workers_.push_back(std::make_unique<Worker>(sinks_));
+    workers_.push_back(std::make_unique<Worker>(tls_, sinks_));
 }
 
 HandshakePool::~HandshakePool() = default;

@@ -15,21 +15,30 @@ constexpr char kOthers[] = "others";
 }  // namespace
 
 std::shared_ptr<PeerShare> PeerLimiter::Admit(const std::string& ip,
-                                              absl::Duration now) {
+                                              absl::Duration now,
+                                              absl::string_view* why) {
   std::lock_guard<std::mutex> lock(mutex_);
   Forget(now);
   Entry& entry = EntryOf(ip);
   entry.asked_at = now;
-  if (connections_ >= limits_.connections ||
-      entry.connections >= limits_.connections_of_an_ip)
-    return nullptr;
-  entry.unproductive.Earn(entry.share->useful.exchange(0));
-  // Last: they use something up.
-  if (!IsOnTime(entry, now) || !entry.unproductive.SpendOne(now))
-    return nullptr;
+  const absl::string_view reached = Spend(entry, now);
+  if (why != nullptr) *why = reached;
+  if (!reached.empty()) return nullptr;
   ++entry.connections;
   ++connections_;
   return entry.share;
+}
+
+absl::string_view PeerLimiter::Spend(Entry& entry, absl::Duration now) const {
+  if (connections_ >= limits_.connections) return "too many connections";
+  if (entry.connections >= limits_.connections_of_an_ip)
+    return "too many connections of its IP";
+  entry.unproductive.Earn(entry.share->useful.exchange(0));
+  // Last: they use something up.
+  if (!IsOnTime(entry, now)) return "a connection of its IP was cut";
+  if (!entry.unproductive.SpendOne(now))
+    return "too many connections of its IP without a call";
+  return "";
 }
 
 void PeerLimiter::Leave(const PeerShare& share) {

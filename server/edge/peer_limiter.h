@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/edge/peer_share.h"
 #include "server/edge/token_bucket.h"
@@ -38,8 +39,10 @@ class PeerLimiter {
   explicit PeerLimiter(const Limits& limits) : limits_(limits) {}
 
   // One more connection of `ip`, to be followed by Leave: what it holds
-  // together with the others. nullptr: it may have none now.
-  std::shared_ptr<PeerShare> Admit(const std::string& ip, absl::Duration now);
+  // together with the others. nullptr: it may have none now, and `why`, if
+  // given, tells which bound it has reached.
+  std::shared_ptr<PeerShare> Admit(const std::string& ip, absl::Duration now,
+                                   absl::string_view* why = nullptr);
   void Leave(const PeerShare& share);
   // A connection of these was closed for a violation; before it leaves.
   void Penalize(const PeerShare& share, absl::Duration now);
@@ -65,6 +68,8 @@ class PeerLimiter {
   };
 
   Entry& EntryOf(const std::string& ip);
+  // Uses up what one connection does. "", or the bound that it reaches.
+  absl::string_view Spend(Entry& entry, absl::Duration now) const;
   static bool IsOnTime(Entry& entry, absl::Duration now);
   void Forget(absl::Duration now);
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/edge/edge_connection.h"
 #include "tests/edge/connect_to.h"
 #include "tests/edge/server_fixture.h"
 #include "tests/hostile/http2_frames.h"
@@ -216,6 +218,37 @@ TEST_F(EdgeServerTest, AViolationIsCountedAndCostsConnections) {
   RawPeer again(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
   EXPECT_TRUE(again.Listen(kPatience));
   EXPECT_TRUE(WaitForMetric("wxident_connections_refused_total"));
+}
+
+TEST_F(EdgeServerTest, WhatCallsMethodsThereAreNotHears) {
+  Start({.no_such_method = [](const Call& call) {
+    return CallStatus{.code = absl::StatusCode::kResourceExhausted,
+                      .message = "too often " + call.path()};
+  }});
+  const auto client = Connect();
+  const H2Answer answer = client->Call("/nobody.knows/Me", "x");
+  EXPECT_EQ(answer.status(), 8);
+  EXPECT_EQ(answer.fields.at("grpc-message"), "too often /nobody.knows/Me");
+  EXPECT_EQ(client->Call("/a/Echo", "x").status(), 0);
+}
+
+// Refusals are work, too: who does not slow down of itself is read less often.
+TEST_F(EdgeServerTest, NothingIsReadForAWhileAfterRefusals) {
+  constexpr int kRefused = 200;
+  Start({.no_such_method = [](const Call&) {
+    return CallStatus{.code = absl::StatusCode::kResourceExhausted};
+  }});
+  const auto client = Connect();
+  ASSERT_EQ(client->Call("/a/Echo", "x").status(), 0);
+  const absl::Time began = absl::Now();
+  int32_t last = 0;
+  for (int i = 0; i < kRefused; ++i)
+    last = client->h2().Call("/nobody.knows/Me", "");
+  ASSERT_TRUE(client->Until([&] { return client->h2().answer(last).closed; }));
+  EXPECT_EQ(client->h2().answer(last).status(), 8);
+  EXPECT_EQ(client->Call("/a/Echo", "x").status(), 0);
+  EXPECT_GE(absl::Now() - began,
+            0.9 * kRefused * EdgeConnection::kRefusalPause);
 }
 
 TEST_F(EdgeServerTest, ABrokenRuleIsTold) {
