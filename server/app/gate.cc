@@ -26,12 +26,13 @@ void AddMethods(const google::protobuf::FileDescriptor& file,
       methods.insert(file.service(s)->method(m)->name());
 }
 
-// What holds with grpc.insecure_loopback and no policy.
+// What holds with grpc.insecure_loopback and no policy. All callers are one, so
+// only its streams are limited.
 Policy EverythingForLoopback() {
   Policy::Row row{.caller = "loopback"};
   AddMethods(*v1::LoginRequest::descriptor()->file(), row.methods);
   AddMethods(*v1::ListAppsRequest::descriptor()->file(), row.methods);
-  return Policy{.allow = {row}};
+  return Policy{.allow = {row}, .limits = {{.caller = row.caller}}};
 }
 
 Policy PolicyOf(const Config& config) {
@@ -133,7 +134,16 @@ Callers& Gate::callers() const {
   return parts_->loopback_callers;
 }
 AdmitCall Gate::AdmitAnybody() const {
-  return [](const Call&) { return nullptr; };
+  return
+      [parts = parts_.get(), callers = &callers()](
+          const Call& call,
+          AccessControl::Kind kind) -> absl::StatusOr<std::shared_ptr<void>> {
+        // Who has no name shares the limits with all others that have none.
+        WX_ASSIGN_OR_RETURN(Admission admission,
+                            parts->access.AdmitAnybody(
+                                callers->Identify(call).value_or(""), kind));
+        return std::make_shared<Admission>(std::move(admission));
+      };
 }
 AccessControl& Gate::access() const { return parts_->access; }
 AuditLog* Gate::audit() const { return parts_->audit.get(); }

@@ -2,8 +2,12 @@
 
 #include <utility>
 
+#include "absl/status/status.h"
+#include "server/access/access_control.h"
 #include "server/base/status_macros.h"
+#include "server/edge/call.h"
 #include "server/rpc/reflection_methods.h"
+#include "server/rpc/status.h"
 
 namespace wxident {
 
@@ -16,6 +20,12 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(Options options,
                         ReflectionMethods(options.services, options.admit));
     options.edge.methods.merge(reflection);
   }
+  options.edge.no_such_method = [admit = options.admit](const Call& call) {
+    const auto admitted = admit(call, AccessControl::Kind::kUnary);
+    if (!admitted.ok()) return ToCallStatus(admitted.status());
+    return CallStatus{.code = absl::StatusCode::kUnimplemented,
+                      .message = "there is no such method"};
+  };
   WX_ASSIGN_OR_RETURN(listener->server_,
                       EdgeServer::Start(std::move(options.edge), metrics));
   return listener;

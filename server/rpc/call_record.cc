@@ -82,7 +82,8 @@ absl::Status CallRecord::Begin(absl::string_view message,
 
 absl::Status CallRecord::Admit() {
   WX_ASSIGN_OR_RETURN(caller_, services_.callers.Identify(call_));
-  WX_ASSIGN_OR_RETURN(admission_, services_.access.Admit(caller_, rpc_.name()));
+  WX_ASSIGN_OR_RETURN(
+      admission_, services_.access.Admit(caller_, rpc_.name(), rpc_.kind()));
   return absl::OkStatus();
 }
 
@@ -143,9 +144,12 @@ CallStatus CallRecord::End(const absl::Status& status, Repeat repeat) {
     return {};
   }
   const ErrorDetails details = DetailsOf(status);
-  LogFailure(rpc_.name(), caller_, request_id(), status, details);
+  // Of callers who ask too often AccessControl tells, not as often as they ask.
+  const bool is_limited = details.reason == Reason::kCallerRateLimited;
+  if (!is_limited)
+    LogFailure(rpc_.name(), caller_, request_id(), status, details);
   Measure(ReasonName(details.reason));
-  if (services_.audit != nullptr &&
+  if (services_.audit != nullptr && !is_limited &&
       (rpc_.audited() != Audited::kNo || IsRefusedCaller(details.reason)))
     services_.audit->Note(MakeAuditEntry(ReasonName(details.reason)));
   CallStatus end = ToCallStatus(status);

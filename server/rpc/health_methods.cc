@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/access/access_control.h"
 #include "server/rpc/grpc/health/v1/health.pb.h"
 #include "server/rpc/status.h"
 
@@ -39,7 +40,7 @@ class Health::CheckCall final : public CallHandler {
   CheckCall(const Health& health, Call& call) : health_(health), call_(call) {}
 
   void OnMessage(absl::string_view message) override {
-    const auto admitted = health_.admit_(call_);
+    const auto admitted = health_.admit_(call_, AccessControl::Kind::kUnary);
     if (!admitted.ok()) return call_.Finish(ToCallStatus(admitted.status()));
     const absl::StatusOr<std::string> service = ServiceOf(message);
     if (!service.ok()) return call_.Finish(Told(service.status()));
@@ -61,7 +62,7 @@ class Health::WatchCall final : public CallHandler {
   WatchCall(Health& health, Call& call) : health_(health), call_(call) {}
 
   void OnMessage(absl::string_view message) override {
-    auto admitted = health_.admit_(call_);
+    auto admitted = health_.admit_(call_, AccessControl::Kind::kStream);
     if (!admitted.ok()) return End(ToCallStatus(admitted.status()));
     admission_ = *std::move(admitted);
     absl::StatusOr<std::string> service = ServiceOf(message);

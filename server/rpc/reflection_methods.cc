@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/access/access_control.h"
 #include "server/rpc/grpc/health/v1/health.pb.h"
 #include "server/rpc/grpc/reflection/v1/reflection.pb.h"
 #include "server/rpc/grpc/reflection/v1alpha/reflection.pb.h"
@@ -39,7 +40,7 @@ class ReflectionCall final : public CallHandler {
     if (end_.has_value()) return;
     // Each request is like a call, of which one runs.
     admission_.reset();
-    auto admitted = admit_(call_);
+    auto admitted = admit_(call_, AccessControl::Kind::kStream);
     if (!admitted.ok()) return call_.Finish(ToCallStatus(admitted.status()));
     admission_ = *std::move(admitted);
     waiting_bytes_ += message.size() + kCostOfOne;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/access/access_control.h"
 #include "server/edge/call.h"
 #include "server/rpc/audited.h"
 #include "server/rpc/services.h"
@@ -29,6 +30,10 @@ class Rpc {
   // "/wxident.v1.IdentityService/Login".
   std::string path() const;
   Audited audited() const { return audited_; }
+  AccessControl::Kind kind() const {
+    return method_.server_streaming() ? AccessControl::Kind::kStream
+                                      : AccessControl::Kind::kUnary;
+  }
 
   // A call has ended, with "OK" or why not.
   void Measure(absl::string_view reason, absl::Duration took) const;

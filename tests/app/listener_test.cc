@@ -23,9 +23,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/access/access_control.h"
+#include "server/identity/error.h"
 #include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 #include "tests/app/http2_peer.h"
 #include "tests/base/own_channel.h"
@@ -96,13 +99,17 @@ class ListenerTest : public testing::Test {
     if (tls != nullptr) {
       edge.tls = [tls] { return tls; };
     }
-    auto started =
-        Listener::Start({.edge = std::move(edge),
-                         .services = {"wxident.v1.IdentityService"},
-                         .health_names = {"wxident.v1.IdentityService"},
-                         .reflection = reflection,
-                         .admit = [](const wxident::Call&) { return nullptr; }},
-                        metrics_);
+    auto started = Listener::Start(
+        {.edge = std::move(edge),
+         .services = {"wxident.v1.IdentityService"},
+         .health_names = {"wxident.v1.IdentityService"},
+         .reflection = reflection,
+         .admit = [this](const wxident::Call&, AccessControl::Kind)
+             -> absl::StatusOr<std::shared_ptr<void>> {
+           if (!admitted_.ok()) return admitted_;
+           return nullptr;
+         }},
+        metrics_);
     ASSERT_TRUE(started.ok()) << started.status();
     listener_ = *std::move(started);
   }
@@ -126,10 +133,26 @@ class ListenerTest : public testing::Test {
     return stub->ValidateSession(&context, request, &response);
   }
 
+  // What callers are told that need no right.
+  absl::Status admitted_;
   Metrics metrics_;
   TinyService service_;
   std::unique_ptr<Listener> listener_;
 };
+
+TEST_F(ListenerTest, MethodsThereAreNotCountAgainstLimits) {
+  Start();
+  EdgeClient client(listener_->addr());
+  EXPECT_EQ(client.Call("/nobody.knows/Me", "x").status(),
+            StatusCode::UNIMPLEMENTED);
+  admitted_ = Error(Reason::kCallerRateLimited, "too many").ToStatus();
+  const H2Answer answer = client.Call("/nobody.knows/Me", "x");
+  EXPECT_EQ(answer.status(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(answer.fields.at("grpc-message"), "too many");
+  EXPECT_EQ(client.Call("/grpc.health.v1.Health/Check", "").status(),
+            StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(Call("").ok());
+}
 
 TEST_F(ListenerTest, RefusesMessagesOver64KiB) {
   Start();

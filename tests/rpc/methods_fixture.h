@@ -31,13 +31,15 @@ class MethodsFixture : public testing::Test {
 
   // Says what the test says, and keeps count.
   AdmitCall Admit() {
-    return [this](const Call& call) -> absl::StatusOr<std::shared_ptr<void>> {
-      ++asked_;
-      EXPECT_EQ(call.peer().ip, "127.0.0.1");
-      if (!admitted_.ok()) return admitted_;
-      ++running_;
-      return std::shared_ptr<void>(nullptr, [this](void*) { --running_; });
-    };
+    return
+        [this](const Call& call,
+               AccessControl::Kind) -> absl::StatusOr<std::shared_ptr<void>> {
+          ++asked_;
+          EXPECT_EQ(call.peer().ip, "127.0.0.1");
+          if (!admitted_.ok()) return admitted_;
+          ++running_;
+          return std::shared_ptr<void>(nullptr, [this](void*) { --running_; });
+        };
   }
 
   void Serve(EdgeMethods methods, ConnectionLifetime::Limits lifetime = {}) {
