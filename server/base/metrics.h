@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/base/timing.h"
 
 namespace wxident {
 
@@ -29,6 +30,17 @@ class Metrics {
   // Into buckets from 0.5 ms to 10 s.
   void Observe(const std::string& name, const MetricLabels& labels,
                absl::Duration took);
+
+  // For who counts or measures with each call: the same series, looked up once,
+  // then used without a lock. They live as long as the Metrics. Counters and
+  // timings are there, with 0, from then on.
+  class Counter {
+   public:
+    virtual ~Counter() = default;
+    virtual void Add(double by) = 0;
+  };
+  Counter& CounterOf(const std::string& name, const MetricLabels& labels);
+  Timing& TimingOf(const std::string& name, const MetricLabels& labels);
 
   // All series in Prometheus' text format.
   std::string Text() const;
