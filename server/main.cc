@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/app/audit_command.h"
@@ -265,6 +266,9 @@ int Main(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   wxident::HardenProcess();
+  // As distributions build it, abseil looks for deadlocks at each lock that
+  // gRPC takes. We use none of its locks.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const int code =
       wxident::Main(std::vector<std::string>(argv + 1, argv + argc));
   wxident::AllowLeakCheck();

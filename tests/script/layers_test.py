@@ -82,6 +82,7 @@ GOOD = [
     ("server/wechat/client.cc", '#include "server/http/http_client.h"'),
     ("server/identity/session_token.cc", '#include "server/crypto/hash.h"'),
     ("simulator/a/x.cc", '#include "simulator/b/y.h"'),
+    ("server/main.cc", '#include "absl/synchronization/mutex.h"'),
 ]
 
 
