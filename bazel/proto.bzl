@@ -5,6 +5,9 @@ _JAR = "/usr/share/java/proto-google-common-protos.jar"
 def cc_protos(name, srcs, services = [], include = ".", **kwargs):
     """One cc_library of the messages, and of the services, of some .proto files.
 
+    Where there are services, <name>_messages is one of the messages alone, which
+    does without gRPC.
+
     Args:
       name: the cc_library to make.
       srcs: .proto files, named from the workspace's root by their package.
@@ -14,8 +17,6 @@ def cc_protos(name, srcs, services = [], include = ".", **kwargs):
     """
     stems = [src[:-len(".proto")] for src in srcs]
     service_stems = [src[:-len(".proto")] for src in services]
-    headers = [s + ".pb.h" for s in stems] + [s + ".grpc.pb.h" for s in service_stems]
-    sources = [s + ".pb.cc" for s in stems] + [s + ".grpc.pb.cc" for s in service_stems]
     root = "$(RULEDIR)"
 
     # Another workspace sees this one below external/.
@@ -38,20 +39,33 @@ def cc_protos(name, srcs, services = [], include = ".", **kwargs):
     native.genrule(
         name = name + "_generate",
         srcs = srcs,
-        outs = headers + sources,
+        outs = [s + e for s in stems for e in (".pb.h", ".pb.cc")] +
+               [s + e for s in service_stems for e in (".grpc.pb.h", ".grpc.pb.cc")],
         cmd = " && ".join(commands),
     )
+    messages = name + ("_messages" if services else "")
     native.cc_library(
-        name = name,
-        srcs = sources,
-        hdrs = headers,
+        name = messages,
+        srcs = [s + ".pb.cc" for s in stems],
+        hdrs = [s + ".pb.h" for s in stems],
         copts = ["-w"],
         includes = ["."],
         # A shared object of it would lose Debian's libraries.
         linkstatic = True,
-        deps = ["//bazel/system:" + ("grpc" if services else "protobuf")],
+        deps = ["//bazel/system:protobuf"],
         **kwargs
     )
+    if services:
+        native.cc_library(
+            name = name,
+            srcs = [s + ".grpc.pb.cc" for s in service_stems],
+            hdrs = [s + ".grpc.pb.h" for s in service_stems],
+            copts = ["-w"],
+            includes = ["."],
+            linkstatic = True,
+            deps = [":" + messages, "//bazel/system:grpc"],
+            **kwargs
+        )
 
 def cc_google_rpc(name, **kwargs):
     """google.rpc.Status and its error details, from Debian's copy of the .proto files."""

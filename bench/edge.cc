@@ -1,13 +1,17 @@
-// Calls a second of a service that answers a constant, served by the edge and
-// by gRPC's own server, in plain text and with TLS. All run in this process,
-// under the same load, in turns; README.md tells how to read it.
+// Calls a second of a service that answers a constant, served by gRPC's own
+// server, by the edge, and by the edge with a line in the audit log before each
+// answer; in plain text and with TLS. All run in this process, under the same
+// load, in turns; README.md tells how to read it.
 
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +19,8 @@
 #include "absl/strings/str_cat.h"
 #include "bench/call_load.h"
 #include "bench/raw_load.h"
+#include "server/audit/audit_log.h"
+#include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/crypto/secret.h"
 #include "server/crypto/tls_server.h"
@@ -43,27 +49,43 @@ v1::GetAccessTokenResponse Answer() {
   return out;
 }
 
-// Parses, answers, and does nothing else.
+// Parses, answers when the log has a line, and does nothing else.
 class EchoCall final : public CallHandler {
  public:
-  explicit EchoCall(Call& call) : call_(call) {}
+  // `log` may be nullptr.
+  EchoCall(Call& call, AuditLog* log) : call_(call), log_(log) {}
   void OnMessage(absl::string_view message) override {
     v1::GetAccessTokenRequest request;
     request.ParseFromArray(message.data(), static_cast<int>(message.size()));
+    if (log_ == nullptr) return Reply();
+    log_->Write({.caller = "spiffe://corp.example/team/orders",
+                 .method = "GetAccessToken",
+                 .app_id = request.app_id(),
+                 .reason = "OK",
+                 .key_id = 1,
+                 .request_id = "5bd0c1f2a7e94d08"},
+                [this](absl::Status written) {
+                  if (!written.ok()) std::abort();
+                  Reply();
+                });
+  }
+
+ private:
+  void Reply() {
     static const v1::GetAccessTokenResponse& answer =
         *new v1::GetAccessTokenResponse(Answer());
     call_.Reply(answer.SerializeAsString());
   }
 
- private:
   Call& call_;
+  AuditLog* const log_;
 };
 
-std::unique_ptr<EdgeServer> StartEdge(const Certificates* tls,
+std::unique_ptr<EdgeServer> StartEdge(const Certificates* tls, AuditLog* log,
                                       Metrics& metrics) {
   EdgeServer::Options options{.addr = "127.0.0.1:0"};
   options.methods[kPath] = {
-      [](Call& call) { return std::make_unique<EchoCall>(call); }};
+      [log](Call& call) { return std::make_unique<EchoCall>(call, log); }};
   if (tls != nullptr)
     options.tls = [server = *TlsServer::Create(
                        tls->server.pem, Secret(tls->server.key), tls->ca.pem)] {
@@ -89,8 +111,9 @@ std::unique_ptr<grpc::Server> StartGrpc(grpc::Service& service,
   return builder.BuildAndStart();
 }
 
-void Compare(const std::string& edge, const std::string& grpc,
-             const Certificates* tls, int connections, int in_flight) {
+// `addrs`: of gRPC, of the edge, of the edge with a log.
+void Compare(const std::vector<std::string>& addrs, const Certificates* tls,
+             int connections, int in_flight) {
   v1::GetAccessTokenRequest request;
   request.set_app_id(kBenchApp);
   TlsClientOptions client;
@@ -101,20 +124,23 @@ void Compare(const std::string& edge, const std::string& grpc,
                            .in_flight = in_flight,
                            .tls = tls == nullptr ? nullptr : &client,
                            .cas = tls == nullptr ? "" : tls->ca.pem};
-  std::vector<double> speed[2], cpu[2];
+  std::vector<double> speed[3], cpu[3];
   for (int round = 0; round < kRounds; ++round)
-    for (int i = 0; i < 2; ++i) {
-      options.addr = i == 0 ? grpc : edge;
+    for (size_t i = 0; i < addrs.size(); ++i) {
+      options.addr = addrs[i];
       RawLoad load(options);
       load.Run(absl::Milliseconds(100));
       const RawLoad::Pace pace = load.Run(absl::Seconds(1));
       speed[i].push_back(pace.calls_per_second);
       cpu[i].push_back(pace.server_cpu_us);
     }
-  std::printf("%8s %6d x %-4d %9.0f %8.1f %9.0f %8.1f %6.2f\n",
-              tls != nullptr ? "TLS" : "plain", connections, in_flight,
-              Median(speed[0]), Median(cpu[0]), Median(speed[1]),
-              Median(cpu[1]), Median(speed[1]) / Median(speed[0]));
+  std::printf("%8s %6d x %-4d", tls != nullptr ? "TLS" : "plain", connections,
+              in_flight);
+  for (size_t i = 0; i < addrs.size(); ++i) {
+    std::printf(" %9.0f %8.1f", Median(speed[i]), Median(cpu[i]));
+    if (i > 0) std::printf(" %6.2f", Median(speed[i]) / Median(speed[0]));
+  }
+  std::printf("\n");
   std::fflush(stdout);
 }
 
@@ -124,19 +150,32 @@ int Main() {
   echo.answer = Answer();
   const Certificates certificates;
   Metrics metrics;
-  std::printf("%8s %6s x %-4s %9s %8s %9s %8s %6s\n", "", "conns", "each",
-              "gRPC/s", "CPU us", "edge/s", "CPU us", "ratio");
+  const std::string file = (std::filesystem::temp_directory_path() /
+                            absl::StrCat("wxident-bench-audit.", getpid()))
+                               .string();
+  const std::unique_ptr<AuditLog> log =
+      *AuditLog::Open({.path = file, .key = Secret(std::string(32, 'a'))},
+                      SystemClock(), metrics);
+  std::printf("%8s %6s x %-4s", "", "conns", "each");
+  std::printf(" %9s %8s", "gRPC/s", "CPU us");
+  for (const char* name : {"edge/s", "audited/s"})
+    std::printf(" %9s %8s %6s", name, "CPU us", "ratio");
+  std::printf("\n");
   for (const Certificates* tls :
        {static_cast<const Certificates*>(nullptr), &certificates}) {
-    const std::unique_ptr<EdgeServer> edge = StartEdge(tls, metrics);
+    const std::unique_ptr<EdgeServer> edge = StartEdge(tls, nullptr, metrics);
+    const std::unique_ptr<EdgeServer> audited =
+        StartEdge(tls, log.get(), metrics);
     int port = 0;
     const std::unique_ptr<grpc::Server> grpc = StartGrpc(echo, tls, port);
-    const std::string grpc_addr = absl::StrCat("127.0.0.1:", port);
-    Compare(edge->addr(), grpc_addr, tls, 1, 1);
-    Compare(edge->addr(), grpc_addr, tls, 2, 8);
-    Compare(edge->addr(), grpc_addr, tls, 2, 64);
-    Compare(edge->addr(), grpc_addr, tls, 50, 1);
+    const std::vector<std::string> addrs = {absl::StrCat("127.0.0.1:", port),
+                                            edge->addr(), audited->addr()};
+    Compare(addrs, tls, 1, 1);
+    Compare(addrs, tls, 2, 8);
+    Compare(addrs, tls, 2, 64);
+    Compare(addrs, tls, 50, 1);
   }
+  std::filesystem::remove(file);
   return 0;
 }
 

@@ -1,19 +1,19 @@
 // How many GetAccessToken calls a second the server answers from memory, beside
 // a service that answers a constant of the same size without looking at
-// anything. Both run in this process behind a gRPC server each, under the same
-// load, in turns; README.md tells how to read it.
+// anything. Both run in this process on a port each, under the same load, in
+// turns; README.md tells how to read it.
 
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "bench/call_load.h"
 #include "server/access/access_control.h"
 #include "server/access/policy.h"
@@ -24,6 +24,7 @@
 #include "server/base/wall_clocks.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
+#include "server/edge/edge_server.h"
 #include "server/keeper/token_keeper.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
@@ -41,33 +42,56 @@
 #include "tests/fakes/fake_profile_store.h"
 #include "tests/fakes/fake_session_store.h"
 #include "tests/session/fake_wechat_api.h"
-#include "wxident/v1/identity_service.grpc.pb.h"
+#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
 namespace {
 
 constexpr int kRounds = 5;
 
+// Answers a constant.
+class BareEcho final : public CallHandler {
+ public:
+  explicit BareEcho(Call& call) : call_(call) {}
+  void OnMessage(absl::string_view) override {
+    static const std::string& answer = *new std::string(Answer());
+    call_.Reply(answer);
+  }
+
+ private:
+  static std::string Answer() {
+    v1::GetAccessTokenResponse answer;
+    answer.set_access_token("token_1");
+    answer.mutable_expire_time()->set_seconds(1'800'000'000);
+    answer.set_generation(1);
+    answer.set_kind(v1::ACCESS_TOKEN_KIND_APP);
+    return answer.SerializeAsString();
+  }
+
+  Call& call_;
+};
+
+EdgeMethods BareMethods() {
+  EdgeMethods methods;
+  methods["/wxident.v1.IdentityService/GetAccessToken"].start = [](Call& call) {
+    return std::make_unique<BareEcho>(call);
+  };
+  return methods;
+}
+
 // A service behind a port of its own.
 class Served {
  public:
-  explicit Served(grpc::Service& service) {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(&service);
-    server_ = builder.BuildAndStart();
-    const std::string addr = absl::StrCat("127.0.0.1:", port);
-    load_ = std::make_unique<CallLoad>(
-        std::vector{OwnChannel(addr), OwnChannel(addr)});
-  }
+  Served(EdgeMethods methods, Metrics& metrics)
+      : server_(*EdgeServer::Start(
+            {.addr = "127.0.0.1:0", .methods = std::move(methods)}, metrics)),
+        load_({OwnChannel(server_->addr()), OwnChannel(server_->addr())}) {}
 
-  CallLoad::Pace Load(int callers) { return load_->Run(callers); }
+  CallLoad::Pace Load(int callers) { return load_.Run(callers); }
 
  private:
-  std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<CallLoad> load_;
+  std::unique_ptr<EdgeServer> server_;
+  CallLoad load_;
 };
 
 int Main() {
@@ -90,7 +114,8 @@ int Main() {
   OauthGrants grants(apps, wechat, grant_store, clock);
   LoopbackCallers callers;
   AccessControl access(
-      Policy{.allow = {{.caller = "loopback", .methods = {"GetAccessToken"}}}},
+      Policy{.allow = {{.caller = "loopback", .methods = {"GetAccessToken"}}},
+             .limits = {{.caller = "loopback"}}},
       clock, metrics);
   std::vector<KeyRing::Key> keys;
   keys.push_back({1, Secret(std::string(32, 'k'))});
@@ -131,7 +156,7 @@ int Main() {
       .session_refresh_overlap = absl::Seconds(30),
       .open_data_max_age = absl::Hours(24),
   };
-  std::unique_ptr<grpc::Service> service = MakeIdentityService(services);
+  Served real(IdentityMethods(services), metrics);
   const std::string file = (std::filesystem::temp_directory_path() /
                             absl::StrCat("wxident-bench-audit.", getpid()))
                                .string();
@@ -143,15 +168,8 @@ int Main() {
   }
   services.audit = log->get();
   services.audit_required = true;
-  std::unique_ptr<grpc::Service> audited = MakeIdentityService(services);
-  Echo echo;
-  echo.answer.set_access_token("token_1");
-  echo.answer.mutable_expire_time()->set_seconds(1'800'000'000);
-  echo.answer.set_generation(1);
-  echo.answer.set_kind(v1::ACCESS_TOKEN_KIND_APP);
-  Served real(*service);
-  Served real_audited(*audited);
-  Served bare(echo);
+  Served real_audited(IdentityMethods(services), metrics);
+  Served bare(BareMethods(), metrics);
 
   std::printf("%8s%s%s%s\n", "", "        not audited       ",
               "          audited         ", "     bare echo");

@@ -21,7 +21,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "server/app/health.grpc.pb.h"
+#include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {

@@ -20,7 +20,6 @@
 #include "server/app/config.h"
 #include "server/app/exit_codes.h"
 #include "server/app/flag_arguments.h"
-#include "server/app/grpc_log.h"
 #include "server/app/healthcheck.h"
 #include "server/app/keys_command.h"
 #include "server/app/library_versions.h"
@@ -198,7 +197,6 @@ int Serve(const std::vector<std::string>& arguments) {
     return kExitConfig;
   }
   SetLogLevel(config->log_level);
-  TakeGrpcLog();
   LogLibraryVersions();
   for (const std::string& warning : config->warnings)
     Log(LogLevel::kWarning, "the configuration", {{"message", warning}});

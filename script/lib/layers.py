@@ -45,20 +45,22 @@ LAYERS = {
     "server/audit": ["server/base", "server/identity", "server/crypto"],
     # gRPC's wire protocol, from the network to a call's handler.
     "server/edge": ["server/base", "server/crypto"],
-    # What stands between the network and gRPC, and builds without it.
-    "server/front": ["server/base", "server/crypto",
-                     "server/edge/accept_loop.h",
-                     "server/edge/token_bucket.h"],
+    # Serves HTTP: metrics.
+    "server/http_server": ["server/base", "server/edge/accept_loop.h",
+                           "server/edge/event_loop.h",
+                           "server/edge/ip_key.h"],
     "server/rpc": [
+        # Calls, and not what brings them.
+        "server/edge/call.h",
         "server/access", "server/audit", "server/base", "server/crypto",
         "server/identity", "server/wechat", "server/keeper", "server/keys",
         "server/session", "server/store",
     ],
     "server/app": ["server", "server/access", "server/audit", "server/base",
-                   "server/crypto", "server/front", "server/identity",
-                   "server/http", "server/wechat", "server/store",
-                   "server/store/postgres", "server/keeper", "server/keys",
-                   "server/session", "server/rpc"],
+                   "server/crypto", "server/edge", "server/identity",
+                   "server/http", "server/http_server", "server/wechat",
+                   "server/store", "server/store/postgres", "server/keeper",
+                   "server/keys", "server/session", "server/rpc"],
     "server": ["server/app", "server/base"],
     # A program of its own: it shares formats with the server, not behaviour.
     "simulator": ["server/base", "server/crypto"],
@@ -96,16 +98,18 @@ THIRD_PARTY = [
       "clients/cpp/wxident/*.cc"]),
     ("nghttp2", r"nghttp2/.*", ["server/edge/*"]),
     ("gRPC", r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h",
-     ["server/rpc/*", "server/app/*", "server/main.cc", "clients/cpp/*"]),
+     ["server/app/healthcheck.cc", "clients/cpp/*"]),
     ("protobuf", r"google/(protobuf|rpc)/.*|.*\.pb\.h",
-     ["server/rpc/*", "server/app/*", "server/main.cc", "clients/cpp/*"]),
+     ["server/rpc/*", "server/app/*", "clients/cpp/*"]),
     ("spdlog", r"(spdlog|fmt)/.*", ["server/base/*"]),
     ("prometheus-cpp", r"prometheus/.*", ["server/base/*"]),
     ("yaml-cpp", r"yaml-cpp/.*", ["server/app/config_yaml.cc"]),
     ("nlohmann/json", r"nlohmann/.*",
      ["server/wechat/*", "server/rpc/*", "simulator/*",
       "clients/cpp/conformance/*"]),
-    ("Boost", r"boost/.*", ["simulator/*"]),
+    ("Boost", r"boost/.*",
+     ["server/http_server/request_reader.cc",
+      "server/http_server/response_text.cc", "simulator/*"]),
     ("GoogleTest", r"(gtest|gmock)/.*", ["clients/cpp/tests/*"]),
 ]
 

@@ -3,27 +3,18 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "server/access/caller_rights.h"
+#include "server/base/log.h"
 #include "server/identity/error.h"
 
 namespace wxident {
-
-struct Admission::Right {
-  bool every_app = false;
-  std::set<std::string, std::less<>> apps;
-
-  bool Allows(absl::string_view app_id) const {
-    return every_app || apps.find(app_id) != apps.end();
-  }
-};
 
 namespace {
 
@@ -34,25 +25,17 @@ constexpr size_t kMaxStrangers = kMaxCallers / 2;
 // How long a full table is left alone before callers at rest are looked for
 // again: the search goes through all of it.
 constexpr absl::Duration kSweepPause = absl::Seconds(1);
-// When one of the caller's own calls ends cannot be known.
+// When one of the caller's own calls or streams ends cannot be known.
 constexpr absl::Duration kConcurrencyPause = absl::Milliseconds(100);
+constexpr absl::Duration kStreamPause = absl::Seconds(1);
+// Between two lines of the log about the same kind of limit.
+constexpr absl::Duration kLogPause = absl::Seconds(1);
 // Of a call: what sums of fractions may be off by.
 constexpr double kRounding = 1e-6;
 
-// What one policy says of one caller.
-struct Rights {
-  std::map<std::string, Admission::Right, std::less<>> methods;
-  // All zero: none.
-  Policy::Limit limit;
-
-  bool empty() const {
-    return methods.empty() && limit.rate == 0 && limit.concurrency == 0;
-  }
-};
-
 // Why a caller was not admitted.
 struct Refusal {
-  // "rate", "concurrency", "callers"; empty: it has no right.
+  // "rate", "concurrency", "streams", "callers"; empty: it has no right.
   absl::string_view limit;
   std::string pattern;
   absl::Duration wait;
@@ -60,17 +43,20 @@ struct Refusal {
 
 }  // namespace
 
-// Guarded by the lock of Tables, but for `running`.
+// Guarded by the lock of Tables, but for what is atomic.
 struct Admission::Usage {
   // Of which policy `rights` are; Tables counts policies from 1.
   int64_t policy = 0;
-  std::shared_ptr<const Rights> rights;
+  std::shared_ptr<const CallerRights> rights;
   // Calls that count against the burst at `at`; each second takes `rate` of
   // them away.
   double used = 0;
   absl::Duration at;
-  // Rises under the lock only.
+  // These rise under the lock only: calls, streams, and the streams of all
+  // callers.
   std::atomic<int> running{0};
+  std::atomic<int> streams{0};
+  std::shared_ptr<std::atomic<int>> all_streams;
 
   void Drain(absl::Duration now) {
     if (now <= at) return;
@@ -81,17 +67,26 @@ struct Admission::Usage {
 };
 
 Admission::Admission(std::shared_ptr<Usage> usage,
-                     std::shared_ptr<const Right> right)
-    : usage_(std::move(usage)), right_(std::move(right)) {}
+                     std::shared_ptr<const AppRight> right, bool is_stream)
+    : usage_(std::move(usage)),
+      right_(std::move(right)),
+      is_stream_(is_stream) {}
 
 Admission& Admission::operator=(Admission&& other) noexcept {
   std::swap(usage_, other.usage_);
   std::swap(right_, other.right_);
+  std::swap(is_stream_, other.is_stream_);
   return *this;
 }
 
 Admission::~Admission() {
-  if (usage_ != nullptr) usage_->running.fetch_sub(1);
+  if (usage_ == nullptr) return;
+  if (!is_stream_) {
+    usage_->running.fetch_sub(1);
+    return;
+  }
+  usage_->streams.fetch_sub(1);
+  usage_->all_streams->fetch_sub(1);
 }
 
 bool Admission::Allows(absl::string_view app_id) const {
@@ -115,44 +110,32 @@ struct AccessControl::Tables {
   int64_t policy_number = 1;
   std::unordered_map<std::string, std::shared_ptr<Usage>> callers;
   absl::Duration next_sweep;
+  const std::shared_ptr<std::atomic<int>> streams =
+      std::make_shared<std::atomic<int>>(0);
+  // By Refusal::limit, which is a literal.
+  std::map<absl::string_view, absl::Duration> next_log;
   std::map<const Listener*, std::shared_ptr<Listener>> listeners;
 
   // All of these with the lock held.
-
-  std::shared_ptr<const Rights> Resolve(const std::string& caller) const {
-    auto rights = std::make_shared<Rights>();
-    for (const Policy::Row& row : policy.allow) {
-      if (!Policy::Fits(row.caller, caller)) continue;
-      for (const std::string& method : row.methods) {
-        Admission::Right& right = rights->methods[method];
-        right.every_app |= row.apps.empty();
-        right.apps.insert(row.apps.begin(), row.apps.end());
-      }
-    }
-    for (const Policy::Limit& limit : policy.limits) {
-      if (!Policy::Fits(limit.caller, caller)) continue;
-      rights->limit = limit;
-      break;
-    }
-    return rights;
-  }
 
   void Renew(const std::string& caller, Usage& usage,
              absl::Duration now) const {
     if (usage.policy == policy_number) return;
     usage.Drain(now);
-    usage.rights = Resolve(caller);
+    usage.rights = RightsOf(policy, caller);
     usage.policy = policy_number;
     if (usage.rights->limit.rate == 0) usage.used = 0;
   }
 
   // nullptr: there is no room for one more.
   std::shared_ptr<Usage> Add(const std::string& caller,
-                             std::shared_ptr<const Rights> rights,
+                             std::shared_ptr<const CallerRights> rights,
                              absl::Duration now) {
-    if (callers.size() >= kMaxCallers && now >= next_sweep) Sweep(now);
-    if (callers.size() >= kMaxCallers) return nullptr;
+    const size_t most = rights->IsStrangers() ? kMaxStrangers : kMaxCallers;
+    if (callers.size() >= most && now >= next_sweep) Sweep(now);
+    if (callers.size() >= most) return nullptr;
     auto usage = std::make_shared<Usage>();
+    usage->all_streams = streams;
     usage->policy = policy_number;
     usage->rights = std::move(rights);
     usage->at = now;
@@ -164,14 +147,16 @@ struct AccessControl::Tables {
     next_sweep = now + kSweepPause;
     for (auto it = callers.begin(); it != callers.end();) {
       it->second->Drain(now);
-      const bool at_rest =
-          it->second->used == 0 && it->second->running.load() == 0;
+      const bool at_rest = it->second->used == 0 &&
+                           it->second->running.load() == 0 &&
+                           it->second->streams.load() == 0;
       it = at_rest ? callers.erase(it) : std::next(it);
     }
   }
 
   // Takes one call from the caller's limits; false when they are used up.
-  static bool Take(Usage& usage, absl::Duration now, Refusal& refusal) {
+  bool Take(Usage& usage, Kind kind, absl::Duration now,
+            Refusal& refusal) const {
     const Policy::Limit& limit = usage.rights->limit;
     if (limit.rate > 0) {
       usage.Drain(now);
@@ -184,40 +169,95 @@ struct AccessControl::Tables {
       }
       usage.used += 1;
     }
-    if (limit.concurrency > 0 && usage.running.load() >= limit.concurrency) {
+    if (kind == Kind::kUnary && limit.concurrency > 0 &&
+        usage.running.load() >= limit.concurrency) {
       refusal = {"concurrency", limit.caller, kConcurrencyPause};
+      return false;
+    }
+    if (kind == Kind::kStream && (usage.streams.load() >= limit.streams ||
+                                  streams->load() >= kMaxStreams)) {
+      refusal = {"streams", limit.caller, kStreamPause};
       return false;
     }
     return true;
   }
 
-  std::optional<Admission> Admit(const std::string& caller,
-                                 absl::string_view method, absl::Duration now,
-                                 Refusal& refusal) {
+  // What is known of the caller; nullptr: there is no room for one more.
+  std::shared_ptr<Usage> UsageOf(const std::string& caller,
+                                 absl::Duration now) {
     const auto found = callers.find(caller);
-    std::shared_ptr<Usage> usage;
-    if (found != callers.end()) {
-      usage = found->second;
-      Renew(caller, *usage, now);
+    if (found == callers.end())
+      return Add(caller, RightsOf(policy, caller), now);
+    Renew(caller, *found->second, now);
+    return found->second;
+  }
+
+  static Admission Begin(std::shared_ptr<Usage> usage,
+                         std::shared_ptr<const AppRight> right, Kind kind) {
+    if (kind == Kind::kUnary) {
+      usage->running.fetch_add(1);
     } else {
-      std::shared_ptr<const Rights> rights = Resolve(caller);
-      if (rights->empty() && callers.size() >= kMaxStrangers)
-        return std::nullopt;
-      usage = Add(caller, std::move(rights), now);
-      if (usage == nullptr) {
-        refusal = {"callers", "", kSweepPause};
-        return std::nullopt;
-      }
+      usage->streams.fetch_add(1);
+      usage->all_streams->fetch_add(1);
     }
-    if (!Take(*usage, now, refusal)) return std::nullopt;
+    return Admission(std::move(usage), std::move(right), kind == Kind::kStream);
+  }
+
+  // `method` is nullopt for what needs no right.
+  std::optional<Admission> Admit(const std::string& caller,
+                                 std::optional<absl::string_view> method,
+                                 Kind kind, absl::Duration now,
+                                 Refusal& refusal) {
+    std::shared_ptr<Usage> usage = UsageOf(caller, now);
+    if (usage == nullptr) {
+      // Strangers have no right, whether or not there is room for them.
+      if (!method.has_value() || !RightsOf(policy, caller)->IsStrangers())
+        refusal = {"callers", "", kSweepPause};
+      return std::nullopt;
+    }
+    if (!Take(*usage, kind, now, refusal)) return std::nullopt;
+    if (!method.has_value()) return Begin(std::move(usage), nullptr, kind);
     const auto& methods = usage->rights->methods;
-    const auto right = methods.find(method);
+    const auto right = methods.find(*method);
     if (right == methods.end()) return std::nullopt;
-    usage->running.fetch_add(1);
     // Lives as long as the rights it is part of.
-    std::shared_ptr<const Admission::Right> shared(usage->rights,
-                                                   &right->second);
-    return Admission(std::move(usage), std::move(shared));
+    std::shared_ptr<const AppRight> shared(usage->rights, &right->second);
+    return Begin(std::move(usage), std::move(shared), kind);
+  }
+
+  bool MayLog(const Refusal& refusal, absl::Duration now) {
+    absl::Duration& next = next_log[refusal.limit];
+    if (now < next) return false;
+    next = now + kLogPause;
+    return true;
+  }
+
+  // The same with the lock taken here.
+  absl::StatusOr<Admission> AdmitOrTell(const std::string& caller,
+                                        std::optional<absl::string_view> method,
+                                        Kind kind) {
+    const absl::Duration now = clock.Monotonic();
+    Refusal refusal;
+    bool may_log;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      std::optional<Admission> admission =
+          Admit(caller, method, kind, now, refusal);
+      if (admission.has_value()) return *std::move(admission);
+      if (refusal.limit.empty()) return NotAllowedError();
+      may_log = MayLog(refusal, now);
+    }
+    const std::string limit(refusal.limit);
+    metrics.Count("wxident_caller_limited_total",
+                  {{"caller", refusal.pattern}, {"limit", limit}});
+    if (may_log)
+      Log(LogLevel::kWarning, "caller limited",
+          {{"caller", caller}, {"limit", limit}, {"row", refusal.pattern}});
+    return Error(Reason::kCallerRateLimited,
+                 "the calling service exceeds what the server's policy gives "
+                 "it; wait as long as retry_info says")
+        .RetryAfter(refusal.wait)
+        .ToStatus();
   }
 };
 
@@ -241,35 +281,25 @@ void AccessControl::Replace(Policy policy) {
 }
 
 absl::StatusOr<Admission> AccessControl::Admit(const std::string& caller,
-                                               absl::string_view method) {
-  const absl::Duration now = tables_->clock.Monotonic();
-  Refusal refusal;
-  {
-    std::lock_guard<std::mutex> lock(tables_->mutex);
-    std::optional<Admission> admission =
-        tables_->Admit(caller, method, now, refusal);
-    if (admission.has_value()) return *std::move(admission);
-  }
-  if (refusal.limit.empty()) return NotAllowedError();
-  tables_->metrics.Count(
-      "wxident_caller_limited_total",
-      {{"caller", refusal.pattern}, {"limit", std::string(refusal.limit)}});
-  return Error(Reason::kCallerRateLimited,
-               "the calling service exceeds what the server's policy gives "
-               "it; wait as long as retry_info says")
-      .RetryAfter(refusal.wait)
-      .ToStatus();
+                                               absl::string_view method,
+                                               Kind kind) {
+  return tables_->AdmitOrTell(caller, method, kind);
+}
+
+absl::StatusOr<Admission> AccessControl::AdmitAnybody(const std::string& caller,
+                                                      Kind kind) {
+  return tables_->AdmitOrTell(caller, std::nullopt, kind);
 }
 
 bool AccessControl::Allows(const std::string& caller, absl::string_view method,
                            absl::string_view app_id) {
   const absl::Duration now = tables_->clock.Monotonic();
-  std::shared_ptr<const Rights> rights;
+  std::shared_ptr<const CallerRights> rights;
   {
     std::lock_guard<std::mutex> lock(tables_->mutex);
     const auto found = tables_->callers.find(caller);
     if (found == tables_->callers.end()) {
-      rights = tables_->Resolve(caller);
+      rights = RightsOf(tables_->policy, caller);
     } else {
       tables_->Renew(caller, *found->second, now);
       rights = found->second->rights;

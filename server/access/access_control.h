@@ -13,19 +13,23 @@
 
 namespace wxident {
 
+struct AppRight;
+
 // One call that AccessControl has let in. Destroying it gives its place among
 // the caller's running calls back. What it allows is what the policy said when
 // the call began. Movable; used by one thread at a time. May outlive the
 // AccessControl.
 class Admission {
  public:
-  // A caller's use of its limits, and its right to one method.
+  // A caller's use of its limits.
   struct Usage;
-  struct Right;
 
   // None: allows nothing.
   Admission() = default;
-  Admission(std::shared_ptr<Usage> usage, std::shared_ptr<const Right> right);
+  // A call that runs, which `usage` has counted; `right` is nullptr for one
+  // that needs none.
+  Admission(std::shared_ptr<Usage> usage, std::shared_ptr<const AppRight> right,
+            bool is_stream);
   Admission(Admission&&) noexcept = default;
   Admission& operator=(Admission&&) noexcept;
   ~Admission();
@@ -37,7 +41,8 @@ class Admission {
 
  private:
   std::shared_ptr<Usage> usage_;
-  std::shared_ptr<const Right> right_;
+  std::shared_ptr<const AppRight> right_;
+  bool is_stream_ = false;
 };
 
 // Decides who may call what, under a policy that can be replaced at any moment.
@@ -47,6 +52,12 @@ class Admission {
 // running and none of its rate used. Thread-safe.
 class AccessControl {
  public:
+  // How a call is answered: at once, or as long as its caller likes.
+  enum class Kind { kUnary, kStream };
+  // Streams of all callers, so that the audit log's queue has room for the
+  // lines of a token that is new to all of them.
+  static constexpr int kMaxStreams = 12'000;
+
   // For what runs long. Called on the thread of Replace, without locks.
   class Listener {
    public:
@@ -63,12 +74,18 @@ class AccessControl {
   void Replace(Policy policy);
 
   // Lets one call of `method` ("Login") in. Errors: CALLER_RATE_LIMITED, with a
-  // time, when the caller's rate or concurrency is used up, counted in
-  // wxident_caller_limited_total by the limit's pattern; CALLER_NOT_ALLOWED
-  // when no row allows the method for any app. A refused call has used its
-  // share of the rate all the same, or refusals would be free to ask for.
+  // time, when one of the caller's limits is used up, counted in
+  // wxident_caller_limited_total by the limit's pattern and logged now and
+  // then; CALLER_NOT_ALLOWED when no row allows the method for any app. A
+  // refused call has used its share of the rate all the same, or refusals would
+  // be free to ask for.
   absl::StatusOr<Admission> Admit(const std::string& caller,
-                                  absl::string_view method);
+                                  absl::string_view method,
+                                  Kind kind = Kind::kUnary);
+  // The same for what needs no right: health, reflection, and methods that
+  // there are not. It allows nothing. Error: CALLER_RATE_LIMITED.
+  absl::StatusOr<Admission> AdmitAnybody(const std::string& caller,
+                                         Kind kind = Kind::kUnary);
 
   // What the policy says now, of a call that began under an older one.
   bool Allows(const std::string& caller, absl::string_view method,

@@ -4,6 +4,12 @@
 
 namespace wxident {
 
+const Policy::Limit& Policy::DefaultLimit() {
+  static const auto& limit = *new Limit{
+      .caller = "*", .rate = 20'000, .burst = 20'000, .concurrency = 200};
+  return limit;
+}
+
 bool Policy::Fits(absl::string_view pattern, absl::string_view caller) {
   if (!absl::EndsWith(pattern, "/*")) return pattern == caller;
   pattern.remove_suffix(1);

@@ -14,6 +14,7 @@
 #include "server/app/config_keys.h"
 #include "server/app/config_parser.h"
 #include "server/app/config_values.h"
+#include "server/app/crl_file.h"
 #include "server/app/policy_effect.h"
 #include "server/app/policy_file.h"
 #include "server/app/tls_files.h"
@@ -117,8 +118,9 @@ bool NamesTlsFiles(const Config::Grpc& grpc) {
 void ReadFiles(ConfigDraft& draft, FileChecks& checks) {
   Config& config = draft.config;
   if (NamesTlsFiles(config.grpc)) {
+    CrlFile crl_file;
     const TlsReading tls =
-        CheckTlsTexts(ReadTlsTexts(config.grpc), SystemClock().Now());
+        CheckTlsTexts(ReadTlsTexts(config.grpc, crl_file), SystemClock().Now());
     for (const auto& [key, what] : tls.problems) checks.Add(key, what);
   }
   checks.Readable("wechat.ca_file", config.wechat.ca_file);

@@ -32,10 +32,16 @@ struct Config {
     std::string tls_client_ca_file;
     // CRLs. Empty: none.
     std::string tls_revocation_file;
+    // IP addresses and ranges that IpRanges takes: who tells a connection's
+    // client's address by the PROXY protocol, to addr alone.
+    std::vector<std::string> proxy_protocol_from;
+    // URIs of certificates: who tells a call's caller by
+    // x-forwarded-client-cert.
+    std::vector<std::string> forwarded_by;
   } grpc;
 
-  // A second gRPC listener for operators: AdminService, health, reflection,
-  // channelz. Empty: none.
+  // A second gRPC listener for operators: AdminService, health, reflection.
+  // Empty: none.
   std::string admin_addr;
 
   struct Access {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -48,9 +49,11 @@ class File {
 
   absl::StatusOr<std::string> Read(size_t most) const {
     std::string out;
-    // One byte more than allowed tells a file that is too long; and all the
-    // room at once, so that a secret leaves no outgrown copies behind.
-    out.resize(most + 1);
+    // One byte more than there may be tells a file that is too long, or grows;
+    // and all the room at once, so that a secret leaves no outgrown copies
+    // behind.
+    const auto room = std::min(most, static_cast<size_t>(stat_.st_size));
+    out.resize(room + 1);
     size_t size = 0;
     while (size < out.size()) {
       const ssize_t got = read(fd_, &out[size], out.size() - size);
@@ -63,6 +66,7 @@ class File {
     }
     if (size > most)
       return Bad(absl::StrCat("the file is over ", most, " bytes"));
+    if (size > room) return Bad("the file grows while it is read");
     out.resize(size);
     return out;
   }
@@ -75,9 +79,25 @@ class File {
 }  // namespace
 
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path) {
+  return ReadLargeFile(path, kMaxConfig);
+}
+
+absl::StatusOr<std::string> ReadLargeFile(const std::string& path,
+                                          size_t most) {
   WX_ASSIGN_OR_RETURN(const File file, File::Open(path));
   WX_RETURN_IF_ERROR(CheckTrustedRights(file.stat(), ProcessIds::Own()));
-  return file.Read(kMaxConfig);
+  return file.Read(most);
+}
+
+absl::StatusOr<FileStamp> StampOf(const std::string& path) {
+  struct stat found = {};
+  if (stat(path.c_str(), &found) != 0)
+    return Bad(absl::StrCat("cannot open the file: ", std::strerror(errno)));
+  return FileStamp{.device = found.st_dev,
+                   .inode = found.st_ino,
+                   .size = found.st_size,
+                   .written = absl::TimeFromTimespec(found.st_mtim),
+                   .changed = absl::TimeFromTimespec(found.st_ctim)};
 }
 
 absl::Status CheckReadable(const std::string& path) {

@@ -1,10 +1,13 @@
 #ifndef WXIDENT_SERVER_APP_CONFIG_FILES_H_
 #define WXIDENT_SERVER_APP_CONFIG_FILES_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/crypto/secret.h"
 
 namespace wxident {
@@ -16,6 +19,23 @@ namespace wxident {
 
 // At most 1 MiB. Refused when CheckTrustedRights does.
 absl::StatusOr<std::string> ReadConfigFile(const std::string& path);
+
+// The same for what may be large: at most `most` bytes.
+absl::StatusOr<std::string> ReadLargeFile(const std::string& path, size_t most);
+
+// What changes when a file is written, replaced, or its rights change; of a
+// link, the file that it leads to.
+struct FileStamp {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t size = 0;
+  absl::Time written;
+  absl::Time changed;
+
+  bool operator==(const FileStamp& other) const = default;
+};
+
+absl::StatusOr<FileStamp> StampOf(const std::string& path);
 
 // Whether ReadConfigFile gives something.
 absl::Status CheckReadable(const std::string& path);

@@ -29,8 +29,8 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 std::string Value(const ConfigKey& key) {
   struct Namer {
     const ConfigKey& key;
-    std::string operator()(std::string& (*)(ConfigDraft&)) const {
-      switch (key.form) {
+    static std::string NameOf(ConfigForm form) {
+      switch (form) {
         case ConfigForm::kAddress:
           return "HOST:PORT";
         case ConfigForm::kFile:
@@ -39,10 +39,17 @@ std::string Value(const ConfigKey& key) {
         case ConfigForm::kBaseUrl:
         case ConfigForm::kDatabaseUrl:
           return "URL";
+        case ConfigForm::kCallerUri:
+          return "URI";
+        case ConfigForm::kIpRange:
+          return "RANGE";
         case ConfigForm::kAny:
           break;
       }
       return "TEXT";
+    }
+    std::string operator()(std::string& (*)(ConfigDraft&)) const {
+      return NameOf(key.form);
     }
     std::string operator()(bool& (*)(ConfigDraft&)) const {
       return "true|false";
@@ -55,7 +62,8 @@ std::string Value(const ConfigKey& key) {
       return "debug|info|warning|error";
     }
     std::string operator()(std::vector<std::string>& (*)(ConfigDraft&)) const {
-      return "URL,URL...";
+      const std::string item = NameOf(key.form);
+      return absl::StrCat(item, ",", item, "...");
     }
   };
   return std::visit(Namer{key}, key.target);
@@ -95,11 +103,25 @@ const std::vector<ConfigKey>& ConfigKeys() {
        +[](D& d) -> std::string& { return d.config.grpc.tls_client_ca_file; },
        Form::kFile},
       {"grpc.tls_revocation_file", "", "",
-       "The certificates that those CAs took back: CRLs, PEM.",
+       "The certificates that those CAs took back: CRLs, PEM or DER.",
        +[](D& d) -> std::string& { return d.config.grpc.tls_revocation_file; },
        Form::kFile},
+      {"grpc.proxy_protocol_from", "", "",
+       "IP addresses and ranges of TCP balancers before grpc.addr, which must "
+       "tell each connection's client by the PROXY protocol.",
+       +[](D& d) -> std::vector<std::string>& {
+         return d.config.grpc.proxy_protocol_from;
+       },
+       Form::kIpRange},
+      {"grpc.forwarded_by", "", "",
+       "The URIs of certificates of proxies that end TLS and must tell each "
+       "call's caller by x-forwarded-client-cert.",
+       +[](D& d) -> std::vector<std::string>& {
+         return d.config.grpc.forwarded_by;
+       },
+       Form::kCallerUri},
       {"admin.addr", "", "",
-       "A listener for operators: AdminService, health, reflection, channelz.",
+       "A listener for operators: AdminService, health, reflection.",
        +[](D& d) -> std::string& { return d.config.admin_addr; },
        Form::kAddress},
       {"access.policy_file", "", "",

@@ -21,14 +21,17 @@ struct ConfigDraft {
   std::vector<std::string> app_secret_files;
 };
 
-// What a text must be, where its type alone does not say it. kFile and
-// kSecretFile are paths; what kSecretFile names is for nobody else to read.
+// What a text, or each of a list, must be, where its type alone does not say
+// it. kFile and kSecretFile are paths; what kSecretFile names is for nobody
+// else to read.
 enum class ConfigForm {
   kAny,
   kAddress,
   kBaseUrl,
+  kCallerUri,
   kDatabaseUrl,
   kFile,
+  kIpRange,
   kSecretFile
 };
 

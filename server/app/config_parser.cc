@@ -11,10 +11,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/app/caller_uri.h"
 #include "server/app/config_apps.h"
 #include "server/app/config_together.h"
 #include "server/app/config_values.h"
 #include "server/app/config_yaml.h"
+#include "server/edge/ip_ranges.h"
 
 namespace wxident {
 namespace {
@@ -157,6 +159,8 @@ class Assigner {
         out = ConfigPath(setting_.folder, text);
         return "";
       case ConfigForm::kBaseUrl:
+      case ConfigForm::kCallerUri:
+      case ConfigForm::kIpRange:
       case ConfigForm::kAny:
         break;
     }
@@ -209,11 +213,14 @@ class Assigner {
   std::string operator()(
       std::vector<std::string>& (*target)(ConfigDraft&)) const {
     if (!setting_.list) return "must be a list, with '- ' before each item";
-    if (setting_.texts.empty() || setting_.texts.size() > 8)
-      return "must hold 1 to 8 URLs";
     const std::vector<std::string>& texts = setting_.texts;
+    if (key_.form == ConfigForm::kBaseUrl &&
+        (texts.empty() || texts.size() > kMaxUrls))
+      return absl::StrCat("must hold 1 to ", kMaxUrls, " URLs");
+    if (texts.size() > kMaxItems)
+      return absl::StrCat("must hold at most ", kMaxItems, " items");
     for (size_t i = 0; i < texts.size(); ++i) {
-      const std::string problem = BaseUrlProblem(texts[i]);
+      const std::string problem = ItemProblem(texts[i]);
       if (!problem.empty()) return absl::StrCat("item ", i + 1, " ", problem);
       if (std::find(texts.begin(), texts.begin() + i, texts[i]) !=
           texts.begin() + i)
@@ -224,6 +231,25 @@ class Assigner {
   }
 
  private:
+  static constexpr size_t kMaxUrls = 8;
+  static constexpr size_t kMaxItems = 64;
+
+  // What is wrong with an item of a list; empty when nothing is.
+  std::string ItemProblem(const std::string& text) const {
+    switch (key_.form) {
+      case ConfigForm::kBaseUrl:
+        return BaseUrlProblem(text);
+      case ConfigForm::kIpRange:
+        return std::string(IpRanges().Add(text).message());
+      case ConfigForm::kCallerUri:
+        return IsCallerUri(text) ? ""
+                                 : "must be the URI in a proxy's certificate, "
+                                   "like spiffe://example.com/gateway";
+      default:
+        return "";
+    }
+  }
+
   // The text of a value whose quotes would make it another type.
   std::string Plain() const {
     return setting_.list || setting_.quoted ? "" : setting_.texts.front();

@@ -33,6 +33,13 @@ void CheckPlainText(const Config& config, AddProblem add) {
         std::pair("grpc.tls_revocation_file", &grpc.tls_revocation_file)})
     if (!text->empty())
       add(key, "goes against grpc.insecure_loopback; remove one of them");
+  for (const auto& [key, list] :
+       {std::pair("grpc.proxy_protocol_from", &grpc.proxy_protocol_from),
+        std::pair("grpc.forwarded_by", &grpc.forwarded_by)})
+    if (!list->empty())
+      add(key,
+          "goes against grpc.insecure_loopback, which is for callers on this "
+          "machine; remove one of them");
 }
 
 void CheckTls(const ConfigDraft& draft, AddProblem add) {

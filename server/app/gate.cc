@@ -2,11 +2,15 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <chrono>
+#include <future>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/app/config_files.h"
+#include "server/app/forwarded_callers.h"
 #include "server/app/policy_effect.h"
 #include "server/app/policy_file.h"
 #include "server/app/tls_callers.h"
@@ -26,12 +30,13 @@ void AddMethods(const google::protobuf::FileDescriptor& file,
       methods.insert(file.service(s)->method(m)->name());
 }
 
-// What holds with grpc.insecure_loopback and no policy.
+// What holds with grpc.insecure_loopback and no policy. All callers are one, so
+// only its streams are limited.
 Policy EverythingForLoopback() {
   Policy::Row row{.caller = "loopback"};
   AddMethods(*v1::LoginRequest::descriptor()->file(), row.methods);
   AddMethods(*v1::ListAppsRequest::descriptor()->file(), row.methods);
-  return Policy{.allow = {row}};
+  return Policy{.allow = {row}, .limits = {{.caller = row.caller}}};
 }
 
 Policy PolicyOf(const Config& config) {
@@ -56,12 +61,20 @@ struct Gate::Parts {
   // nullptr: plain text.
   std::unique_ptr<TlsFiles> tls;
   std::unique_ptr<TlsCallers> tls_callers;
+  std::unique_ptr<ForwardedCallers> forwarded_callers;
   LoopbackCallers loopback_callers;
   std::unique_ptr<AuditLog> audit;
+  // A look at the files of TLS that is under way; a large list of revoked
+  // certificates takes seconds, in which others wait for this thread.
+  std::future<absl::StatusOr<bool>> look;
 
   absl::Status OpenTls(Clock& clock);
   absl::Status ReloadPolicy();
-  // What comes of a look at the files of TLS.
+  // Begins a look at the files of TLS, after the one that is under way, and
+  // ends it if it is a quick one.
+  void BeginLook(absl::StatusOr<bool> (TlsFiles::*look_at)());
+  void EndLook();
+  // What has come of it.
   void TakeTls(const absl::StatusOr<bool>& taken);
   void TellTls();
 };
@@ -69,8 +82,24 @@ struct Gate::Parts {
 absl::Status Gate::Parts::OpenTls(Clock& clock) {
   WX_ASSIGN_OR_RETURN(tls, TlsFiles::Open(config.grpc, clock));
   tls_callers = std::make_unique<TlsCallers>(*tls, clock);
+  forwarded_callers = std::make_unique<ForwardedCallers>(
+      *tls_callers, config.grpc.forwarded_by);
   TellTls();
   return absl::OkStatus();
+}
+
+void Gate::Parts::BeginLook(absl::StatusOr<bool> (TlsFiles::*look_at)()) {
+  if (look.valid()) TakeTls(look.get());
+  // Deferred, when no thread can be had.
+  look =
+      std::async(std::launch::async | std::launch::deferred,
+                 [look_at, files = tls.get()] { return (files->*look_at)(); });
+  EndLook();
+}
+
+void Gate::Parts::EndLook() {
+  constexpr auto kQuick = std::chrono::milliseconds(100);
+  if (look.wait_for(kQuick) != std::future_status::timeout) TakeTls(look.get());
 }
 
 void Gate::Parts::TakeTls(const absl::StatusOr<bool>& taken) {
@@ -87,7 +116,8 @@ void Gate::Parts::TellTls() {
       {{"serial", now->certificate.serial},
        {"not_after",
         absl::FormatTime(absl::RFC3339_sec, now->certificate.not_after,
-                         absl::UTCTimeZone())}});
+                         absl::UTCTimeZone())},
+       {"revoked", absl::StrCat(now->revoked.size())}});
   metrics.Set(
       "wxident_tls_not_after_timestamp_seconds", {},
       static_cast<double>(absl::ToUnixSeconds(now->certificate.not_after)));
@@ -128,17 +158,28 @@ std::function<std::shared_ptr<const TlsServer>()> Gate::tls() const {
   if (parts_->tls == nullptr) return nullptr;
   return [files = parts_->tls.get()] { return files->newest()->server; };
 }
-PeerRegistry* Gate::peers() const { return parts_->tls_callers.get(); }
 Callers& Gate::callers() const {
-  if (parts_->tls_callers != nullptr) return *parts_->tls_callers;
+  if (parts_->forwarded_callers != nullptr) return *parts_->forwarded_callers;
   return parts_->loopback_callers;
+}
+AdmitCall Gate::AdmitAnybody() const {
+  return
+      [parts = parts_.get(), callers = &callers()](
+          const Call& call,
+          AccessControl::Kind kind) -> absl::StatusOr<std::shared_ptr<void>> {
+        // Who has no name shares the limits with all others that have none.
+        WX_ASSIGN_OR_RETURN(Admission admission,
+                            parts->access.AdmitAnybody(
+                                callers->Identify(call).value_or(""), kind));
+        return std::make_shared<Admission>(std::move(admission));
+      };
 }
 AccessControl& Gate::access() const { return parts_->access; }
 AuditLog* Gate::audit() const { return parts_->audit.get(); }
 
 void Gate::Reload() {
   Parts& parts = *parts_;
-  if (parts.tls != nullptr) parts.TakeTls(parts.tls->Reload());
+  if (parts.tls != nullptr) parts.BeginLook(&TlsFiles::Reload);
   if (!parts.config.access.policy_file.empty())
     ReportReload("policy", parts.ReloadPolicy(), parts.metrics);
   if (parts.audit != nullptr)
@@ -146,7 +187,11 @@ void Gate::Reload() {
 }
 
 void Gate::LookAtFiles() {
-  if (parts_->tls != nullptr) parts_->TakeTls(parts_->tls->Look());
+  if (parts_->tls == nullptr) return;
+  if (parts_->look.valid())
+    parts_->EndLook();
+  else
+    parts_->BeginLook(&TlsFiles::Look);
 }
 
 void ReportReload(absl::string_view what, const absl::Status& status,

@@ -13,7 +13,7 @@
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/crypto/tls_server.h"
-#include "server/front/front.h"
+#include "server/rpc/admit_call.h"
 #include "server/rpc/caller.h"
 
 namespace wxident {
@@ -31,10 +31,12 @@ class Gate {
                                                     Metrics& metrics);
   ~Gate();
 
-  // For listeners: see Front::Options. Both nullptr: plain text.
+  // For listeners: see EdgeServer::Options. nullptr: plain text.
   std::function<std::shared_ptr<const TlsServer>()> tls() const;
-  PeerRegistry* peers() const;
   Callers& callers() const;
+  // For calls of health and reflection, which everybody may make who gets a
+  // connection. It lives as long as this.
+  AdmitCall AdmitAnybody() const;
   AccessControl& access() const;
   // nullptr: none is kept.
   AuditLog* audit() const;

@@ -12,7 +12,7 @@
 #include <memory>
 #include <optional>
 
-#include "server/app/health.grpc.pb.h"
+#include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 
 namespace wxident {
 namespace {

@@ -4,6 +4,7 @@
 #include "absl/strings/str_split.h"
 #include "server/base/log.h"
 #include "server/crypto/openssl_version.h"
+#include "server/edge/nghttp2_version.h"
 #include "server/http/curl_version.h"
 #include "server/store/postgres/libpq_version.h"
 
@@ -24,6 +25,7 @@ std::vector<int> Numbers(absl::string_view version) {
 
 std::vector<LibraryVersion> LibraryVersions() {
   return {{"OpenSSL", OpenSslVersion(), "3.0.22"},
+          {"nghttp2", Nghttp2Version(), "1.52.0"},
           {"curl", CurlVersion(), "7.88.1"},
           {"libpq", LibpqVersion(), "15.20"}};
 }

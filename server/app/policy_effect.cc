@@ -42,6 +42,9 @@ Methods Both(const Methods& a, const Methods& b) {
 
 // Why nobody can be this caller; empty when somebody can.
 std::string WhyNobody(absl::string_view caller, const Config& config) {
+  const std::vector<std::string>& proxies = config.grpc.forwarded_by;
+  if (std::find(proxies.begin(), proxies.end(), caller) != proxies.end())
+    return "grpc.forwarded_by names it, and a proxy's calls are its callers'";
   if (config.grpc.insecure_loopback == (caller == "loopback")) return "";
   return config.grpc.insecure_loopback
              ? "with grpc.insecure_loopback everybody is \"loopback\""
@@ -77,6 +80,7 @@ std::vector<std::string> WithoutEffect(const Policy& policy,
   }
   for (size_t i = 0; i < policy.limits.size(); ++i) {
     const std::string& caller = policy.limits[i].caller;
+    if (caller == "*") continue;
     if (const std::string why = WhyNobody(caller, config); !why.empty())
       out.push_back(
           absl::StrCat("limits[", i, "] (", caller, ") limits nobody: ", why));

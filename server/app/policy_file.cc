@@ -116,10 +116,13 @@ class RowReader {
     problems_.Add(KeyName(key), Line(node), what);
   }
 
-  // "" when there is none that is good.
-  std::string Caller() {
+  // "" when there is none that is good. `everybody`: whether "*" is.
+  std::string Caller(bool everybody) {
     const YamlNode* node = Find("caller");
     if (node == nullptr) return "";
+    if (everybody && node->kind == YamlNode::Kind::kScalar &&
+        node->text == kAll)
+      return node->text;
     std::string problem = node->kind == YamlNode::Kind::kScalar
                               ? CallerProblem(node->text)
                               : "must be one caller";
@@ -230,7 +233,7 @@ class PolicyReader {
   void ReadRow(RowReader& reader, Policy& policy) {
     if (!reader.CheckKeys({"caller", "methods", "apps"}, 3)) return;
     Policy::Row row;
-    row.caller = reader.Caller();
+    row.caller = reader.Caller(false);
     row.methods = reader.List("methods", methods_, "method", "");
     if (row.methods.erase(kAll) > 0) {
       for (const std::string& method : row.methods)
@@ -251,25 +254,29 @@ class PolicyReader {
   }
 
   void ReadLimit(RowReader& reader, Policy& policy) {
-    if (!reader.CheckKeys({"caller", "rate", "burst", "concurrency"}, 1))
+    if (!reader.CheckKeys({"caller", "rate", "burst", "concurrency", "streams"},
+                          1))
       return;
     Policy::Limit limit;
-    limit.caller = reader.Caller();
+    limit.caller = reader.Caller(true);
     limit.rate = reader.Number("rate", false);
     limit.burst = reader.Number("burst", true);
     limit.concurrency = static_cast<int>(reader.Number("concurrency", true));
+    if (reader.Find("streams") != nullptr)
+      limit.streams = static_cast<int>(reader.Number("streams", true));
     const YamlNode* burst = reader.Find("burst");
     const YamlNode* caller = reader.Find("caller");
     if (reader.Find("rate") == nullptr && burst != nullptr)
       reader.Problem("burst", *burst, "needs rate too");
     else if (reader.Find("rate") == nullptr && caller != nullptr &&
-             reader.Find("concurrency") == nullptr)
+             reader.Find("concurrency") == nullptr &&
+             reader.Find("streams") == nullptr)
       reader.Problem("caller", *caller,
-                     "has no limit; give rate, concurrency or both");
+                     "has no limit; give rate, concurrency or streams");
     // What a second brings.
     if (burst == nullptr) limit.burst = std::max(1.0, limit.rate);
     for (size_t i = 0; i < policy.limits.size() && !limit.caller.empty(); ++i) {
-      if (!Policy::Fits(policy.limits[i].caller, limit.caller)) continue;
+      if (!policy.limits[i].Fits(limit.caller)) continue;
       reader.Problem("caller", *caller,
                      absl::StrCat("never counts, for limits[", i,
                                   "] fits it and comes first; put the special "

@@ -10,8 +10,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "server/app/gate.h"
-#include "server/app/grpc_listener.h"
 #include "server/app/key_ring_file.h"
+#include "server/app/listeners.h"
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/log.h"
@@ -23,12 +23,13 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/http/curl_http_client.h"
+#include "server/http_server/http_server.h"
+#include "server/http_server/metrics_route.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
-#include "server/rpc/admin_service.h"
-#include "server/rpc/identity_service.h"
+#include "server/rpc/services.h"
 #include "server/session/code_logins.h"
 #include "server/session/oauth_grants.h"
 #include "server/session/refusal_limit.h"
@@ -51,8 +52,6 @@
 namespace wxident {
 namespace {
 
-constexpr char kServiceName[] = "wxident.v1.IdentityService";
-constexpr char kAdminServiceName[] = "wxident.v1.AdminService";
 constexpr absl::Duration kDatabaseWait = absl::Seconds(10);
 // Without an answer for this long the server does not call itself ready.
 constexpr absl::Duration kReadyFor = absl::Seconds(5);
@@ -113,12 +112,9 @@ struct Server::Parts {
   std::unique_ptr<OauthGrants> grants;
   std::unique_ptr<SessionSweeper> sweeper;
   std::unique_ptr<Resealer> resealer;
-  std::unique_ptr<grpc::Service> service;
-  std::unique_ptr<grpc::Service> admin_service;
 
-  std::unique_ptr<GrpcListener> grpc;
-  std::unique_ptr<GrpcListener> admin;
-  std::unique_ptr<Metrics::Endpoint> metrics_endpoint;
+  std::unique_ptr<Listeners> listeners;
+  std::unique_ptr<HttpServer> metrics_endpoint;
   bool serving = false;
   bool stopping = false;
 
@@ -126,6 +122,7 @@ struct Server::Parts {
   absl::Status CheckKeyRing();
   absl::Status BuildWechat();
   void BuildFlows();
+  Services MakeServices();
   absl::Status Listen();
 
   void SeeDatabase() {
@@ -200,7 +197,10 @@ void Server::Parts::BuildFlows() {
   sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
   resealer =
       std::make_unique<Resealer>(*keys, *key_ring, *timer, clock, metrics);
-  const Services services{
+}
+
+Services Server::Parts::MakeServices() {
+  return {
       .callers = gate->callers(),
       .access = gate->access(),
       .audit = gate->audit(),
@@ -229,34 +229,16 @@ void Server::Parts::BuildFlows() {
       .session_refresh_overlap = config.sessions.refresh_overlap,
       .open_data_max_age = config.open_data_max_age,
   };
-  service = MakeIdentityService(services);
-  admin_service = MakeAdminService(services);
 }
 
 absl::Status Server::Parts::Listen() {
-  if (config.grpc.reflection)
-    WX_RETURN_IF_ERROR(GrpcListener::EnableReflection());
-  WX_ASSIGN_OR_RETURN(grpc,
-                      GrpcListener::Start({.front = {.addr = config.grpc.addr,
-                                                     .tls = gate->tls(),
-                                                     .peers = gate->peers()},
-                                           .services = {service.get()},
-                                           .health_names = {kServiceName}},
-                                          metrics));
-  if (!config.admin_addr.empty()) {
-    // After the callers' listener, which thereby has no channelz.
-    GrpcListener::EnableChannelz();
-    WX_ASSIGN_OR_RETURN(
-        admin,
-        GrpcListener::Start({.front = {.addr = config.admin_addr,
-                                       .tls = gate->tls(),
-                                       .peers = gate->peers()},
-                             .services = {admin_service.get()},
-                             .health_names = {kServiceName, kAdminServiceName}},
-                            metrics));
-  }
+  WX_ASSIGN_OR_RETURN(listeners,
+                      Listeners::Start(config, *gate, MakeServices(), metrics));
   if (!config.metrics_addr.empty()) {
-    WX_ASSIGN_OR_RETURN(metrics_endpoint, metrics.Serve(config.metrics_addr));
+    WX_ASSIGN_OR_RETURN(metrics_endpoint,
+                        HttpServer::Start({.addr = config.metrics_addr,
+                                           .routes = MetricsRoutes(metrics)},
+                                          metrics));
   }
   SetServing(true);
   return absl::OkStatus();
@@ -266,8 +248,7 @@ void Server::Parts::SetServing(bool now_serving) {
   if (serving == now_serving) return;
   serving = now_serving;
   Log(LogLevel::kInfo, serving ? "serving" : "not serving");
-  grpc->SetServing(serving);
-  if (admin != nullptr) admin->SetServing(serving);
+  listeners->SetServing(serving);
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -321,12 +302,10 @@ void Server::AnnounceStop() {
 }
 
 void Server::Stop() {
-  if (parts_->service == nullptr) return;
+  // It has been.
+  if (parts_->timer == nullptr) return;
   AnnounceStop();
-  const Deadline end =
-      Deadline::After(parts_->config.shutdown.timeout, parts_->clock);
-  parts_->grpc->Stop(end.Left(parts_->clock));
-  if (parts_->admin != nullptr) parts_->admin->Stop(end.Left(parts_->clock));
+  parts_->listeners->Stop(parts_->config.shutdown.timeout);
   // Every call has ended; what still runs are fetches of tokens, a sweep, and
   // the care of keys.
   parts_->tokens->Stop();
@@ -334,13 +313,14 @@ void Server::Stop() {
   parts_->ring_reload->Stop();
   parts_->resealer->Stop();
   parts_->timer.reset();
-  parts_->service.reset();
 }
 
-const std::string& Server::grpc_addr() const { return parts_->grpc->addr(); }
+const std::string& Server::grpc_addr() const {
+  return parts_->listeners->grpc_addr();
+}
 
 std::string Server::admin_addr() const {
-  return parts_->admin == nullptr ? "" : parts_->admin->addr();
+  return parts_->listeners->admin_addr();
 }
 
 int Server::metrics_port() const {

@@ -37,8 +37,7 @@ class Checker {
     if (Have(kCertKey) && Have(kKeyKey))
       Note(kKeyKey, CheckKeyPair(texts_.certificate_chain, texts_.private_key));
     if (Have(kCaKey)) CheckCas();
-    if (texts_.crls.has_value() && Have(kCaKey) && Have(kRevocationKey))
-      CheckCrls();
+    if (texts_.crls != nullptr && Have(kCaKey)) CheckCrls();
     if (problems_.empty()) MakeServer();
     if (!problems_.empty()) return {.problems = std::move(problems_)};
     return {.snapshot = std::make_shared<TlsSnapshot>(std::move(out_))};
@@ -104,17 +103,22 @@ class Checker {
   TlsSnapshot out_;
 };
 
+void AddUnreadable(const char* key, const std::string& path,
+                   const absl::Status& why, TlsProblems& problems) {
+  problems.emplace_back(key, absl::StrCat(path, ": ", why.message()));
+}
+
 std::string ReadText(const char* key, const std::string& path,
                      TlsProblems& problems) {
   absl::StatusOr<std::string> text = ReadConfigFile(path);
   if (text.ok()) return *std::move(text);
-  problems.emplace_back(key, absl::StrCat(path, ": ", text.status().message()));
+  AddUnreadable(key, path, text.status(), problems);
   return "";
 }
 
 }  // namespace
 
-TlsTexts ReadTlsTexts(const Config::Grpc& config) {
+TlsTexts ReadTlsTexts(const Config::Grpc& config, CrlFile& crl_file) {
   TlsTexts out;
   out.certificate_chain =
       ReadText(kCertKey, config.tls_cert_file, out.problems);
@@ -125,9 +129,14 @@ TlsTexts ReadTlsTexts(const Config::Grpc& config) {
     out.problems.emplace_back(
         kKeyKey, absl::StrCat("the secret's file: ", key.status().message()));
   out.client_cas = ReadText(kCaKey, config.tls_client_ca_file, out.problems);
-  if (!config.tls_revocation_file.empty())
-    out.crls =
-        ReadText(kRevocationKey, config.tls_revocation_file, out.problems);
+  if (const std::string& path = config.tls_revocation_file; !path.empty()) {
+    absl::StatusOr<std::shared_ptr<const std::string>> crls =
+        crl_file.Read(path, SystemClock().Now());
+    if (crls.ok())
+      out.crls = *std::move(crls);
+    else
+      AddUnreadable(kRevocationKey, path, crls.status(), out.problems);
+  }
   return out;
 }
 
@@ -138,7 +147,7 @@ TlsReading CheckTlsTexts(const TlsTexts& texts, absl::Time now) {
 absl::StatusOr<std::unique_ptr<TlsFiles>> TlsFiles::Open(
     const Config::Grpc& config, Clock& clock) {
   std::unique_ptr<TlsFiles> files(new TlsFiles(config, clock));
-  WX_RETURN_IF_ERROR(files->Take(ReadTlsTexts(config)));
+  WX_RETURN_IF_ERROR(files->Take(ReadTlsTexts(config, files->crl_file_)));
   return files;
 }
 
@@ -160,14 +169,14 @@ absl::Status TlsFiles::Take(const TlsTexts& texts) {
 }
 
 absl::StatusOr<bool> TlsFiles::Reload() {
-  const TlsTexts texts = ReadTlsTexts(config_);
+  const TlsTexts texts = ReadTlsTexts(config_, crl_file_);
   if (texts == taken_) return false;
   WX_RETURN_IF_ERROR(Take(texts));
   return true;
 }
 
 absl::StatusOr<bool> TlsFiles::Look() {
-  TlsTexts texts = ReadTlsTexts(config_);
+  TlsTexts texts = ReadTlsTexts(config_, crl_file_);
   const bool settled = texts == seen_;
   seen_ = std::move(texts);
   if (!settled || seen_ == taken_) return false;

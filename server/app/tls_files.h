@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/app/config.h"
+#include "server/app/crl_file.h"
 #include "server/base/clock.h"
 #include "server/crypto/certificates.h"
 #include "server/crypto/secret.h"
@@ -37,8 +37,9 @@ struct TlsTexts {
   std::string certificate_chain;
   Secret private_key;
   std::string client_cas;
-  // nullopt: no file is named.
-  std::optional<std::string> crls;
+  // PEM or DER; nullptr: no file is named, or it cannot be read. CrlFile gives
+  // one object for one text.
+  std::shared_ptr<const std::string> crls;
   // Files that cannot be read.
   TlsProblems problems;
 
@@ -52,8 +53,8 @@ struct TlsReading {
   TlsProblems problems;
 };
 
-// Reads the files that `config` names.
-TlsTexts ReadTlsTexts(const Config::Grpc& config);
+// Reads the files that `config` names; `crl_file` is the same each time.
+TlsTexts ReadTlsTexts(const Config::Grpc& config, CrlFile& crl_file);
 
 // Checks that the key is the certificate's, that the certificate holds `now`,
 // that CAs are CAs, and that one of them has signed each CRL.
@@ -90,6 +91,7 @@ class TlsFiles {
 
   const Config::Grpc& config_;
   Clock& clock_;
+  CrlFile crl_file_;
   TlsTexts taken_;
   // By the last look.
   TlsTexts seen_;

@@ -37,6 +37,8 @@ class AuditFile {
 
   // Whether `path` leads to this file, and not to another one or nowhere.
   bool IsAt(const std::string& path) const;
+  // Whether it is a file, and neither a pipe nor a device.
+  bool IsRegular() const { return regular_; }
   // Whether it has been deleted: what is appended would be lost.
   bool IsGone() const;
 

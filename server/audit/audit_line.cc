@@ -17,6 +17,26 @@ constexpr absl::string_view kPrev = ",\"prev\":\"";
 constexpr absl::string_view kMac = ",\"mac\":\"";
 constexpr absl::string_view kEnd = "\"}";
 
+// As absl::FormatTime with "%Y-%m-%dT%H:%M:%E6SZ", UTC, but quick.
+void AppendTime(absl::Time time, std::string& out) {
+  static const absl::TimeZone& utc = *new absl::TimeZone(absl::UTCTimeZone());
+  const absl::TimeZone::CivilInfo info = utc.At(time);
+  const absl::CivilSecond& second = info.cs;
+  const auto digits = [](int64_t number, int count, char* end) {
+    for (; count > 0; --count, number /= 10)
+      *--end = static_cast<char>('0' + number % 10);
+  };
+  char text[] = "0000-00-00T00:00:00.000000Z";
+  digits(second.year(), 4, text + 4);
+  digits(second.month(), 2, text + 7);
+  digits(second.day(), 2, text + 10);
+  digits(second.hour(), 2, text + 13);
+  digits(second.minute(), 2, text + 16);
+  digits(second.second(), 2, text + 19);
+  digits(absl::ToInt64Microseconds(info.subsecond), 6, text + 26);
+  out.append(text, sizeof(text) - 1);
+}
+
 // Callers name themselves and their apps: whatever they send stays inside its
 // quotes.
 void AppendText(absl::string_view name, absl::string_view text,
@@ -27,10 +47,9 @@ void AppendText(absl::string_view name, absl::string_view text,
 
 void Open(const AuditStamp& stamp, AuditHead& head, std::string& out) {
   ++head.seq;
-  absl::StrAppend(
-      &out, "{\"time\":\"",
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", stamp.time, absl::UTCTimeZone()),
-      "\",\"seq\":", head.seq);
+  out += "{\"time\":\"";
+  AppendTime(stamp.time, out);
+  absl::StrAppend(&out, "\",\"seq\":", head.seq);
   if (stamp.missing > 0) absl::StrAppend(&out, ",\"missing\":", stamp.missing);
 }
 
@@ -54,8 +73,10 @@ bool TakeNumber(absl::string_view before, absl::string_view& text,
 }  // namespace
 
 AuditLineFormat::AuditLineFormat(const Secret& key)
-    : chain_key_(HmacSha256(key.Expose(), "wxident audit chain 1")),
-      subject_key_(HmacSha256(key.Expose(), "wxident audit subject 1")) {}
+    : chain_key_(
+          Secret(HmacSha256(key.Expose(), "wxident audit chain 1")).Expose()),
+      subject_key_(Secret(HmacSha256(key.Expose(), "wxident audit subject 1"))
+                       .Expose()) {}
 
 void AuditLineFormat::AppendCall(const AuditEntry& entry,
                                  const AuditStamp& stamp, AuditHead& head,
@@ -96,7 +117,7 @@ void AuditLineFormat::Close(size_t begin, AuditHead& head,
                             std::string& out) const {
   absl::StrAppend(&out, kPrev, head.mac, "\"");
   head.mac = absl::BytesToHexString(
-      HmacSha256(chain_key_.Expose(), absl::string_view(out).substr(begin)));
+      chain_key_.Mac(absl::string_view(out).substr(begin)));
   absl::StrAppend(&out, kMac, head.mac, kEnd, "\n");
 }
 
@@ -109,8 +130,8 @@ std::optional<AuditLine> AuditLineFormat::Read(absl::string_view line) const {
   line.remove_suffix(kMacDigits);
   if (!absl::ConsumeSuffix(&line, kMac)) return std::nullopt;
   // Compared as text: one mac has one form.
-  if (!ConstantTimeEquals(read.mac, absl::BytesToHexString(
-                                        HmacSha256(chain_key_.Expose(), line))))
+  if (!ConstantTimeEquals(read.mac,
+                          absl::BytesToHexString(chain_key_.Mac(line))))
     return std::nullopt;
 
   absl::string_view rest = line;
@@ -134,7 +155,7 @@ std::optional<AuditLine> AuditLineFormat::Read(absl::string_view line) const {
 std::string AuditLineFormat::SubjectHash(absl::string_view subject) const {
   if (subject.empty()) return "";
   return absl::BytesToHexString(
-      HmacSha256(subject_key_.Expose(), subject).substr(0, kSubjectBytes));
+      subject_key_.Mac(subject).substr(0, kSubjectBytes));
 }
 
 }  // namespace wxident

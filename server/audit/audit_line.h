@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/audit/audit_entry.h"
+#include "server/crypto/hmac_key.h"
 #include "server/crypto/secret.h"
 
 namespace wxident {
@@ -72,8 +73,8 @@ class AuditLineFormat {
   // Ends what begins at `begin` of `out`.
   void Close(size_t begin, AuditHead& head, std::string& out) const;
 
-  const Secret chain_key_;
-  const Secret subject_key_;
+  const HmacKey chain_key_;
+  const HmacKey subject_key_;
 };
 
 }  // namespace wxident

@@ -15,12 +15,19 @@
 
 namespace wxident {
 
+class AuditQueue;
+
 // A file of JSON lines, one for each call that matters, chained: each line
 // carries a number and a keyed hash over itself and the line before, so that a
-// changed, removed, added or moved line is found (see audit_chain.h). Lines are
-// written by one thread, all that wait in one write; a line counts as written
-// when the kernel has taken it, so it outlives the process, not a loss of
-// power. Thread-safe.
+// changed, removed, added or moved line is found (see audit_chain.h). All lines
+// that wait are written in one write; a line counts as written when the kernel
+// has taken it, so it outlives the process, not a loss of power. Thread-safe.
+//
+// A thread that works in turns (see Turns) writes what a turn has brought
+// itself, at its end, where that is a matter of microseconds: into a file, not
+// a pipe, whose last write took less than 5 ms, while nobody else writes. All
+// else is written by the log's own thread. Should such a write hang all the
+// same, the turns are overtaken within 0.2 s.
 //
 // The log tells the chain's head when it opens, closes and goes to a new file:
 // kept elsewhere, it shows later whether the end was cut off.
@@ -38,7 +45,8 @@ class AuditLog {
     // 32 bytes, for the chain and for subjects.
     Secret key;
     // Lines that may wait; one more is refused. Room for the lines of all who
-    // watch a token when a new one comes; about 8 MB when it is full.
+    // watch a token when a new one comes, of whom AccessControl admits fewer;
+    // about 8 MB when it is full.
     int queue_limit = 16384;
   };
 
@@ -50,15 +58,17 @@ class AuditLog {
   // Writes what waits. What cannot be written within a second is given up.
   ~AuditLog();
 
-  // Writes a line, then calls `done`, on the log's thread: OK, or
-  // AUDIT_UNAVAILABLE when it cannot be written or has not been within a
-  // second. A file that is full or gone is tried again with the next line. The
-  // line of a Write that failed by time may come into the file after all.
+  // Writes a line, then calls `done`, on a thread of the log or at the end of
+  // this thread's turn: OK, or AUDIT_UNAVAILABLE when it cannot be written or
+  // has not been within a second. A file that is full or gone is tried again
+  // with the next line. The line of a Write that failed by time may come into
+  // the file after all.
   void Write(AuditEntry entry, DoneStatus done);
 
-  // Writes a line when it can; otherwise counts it as dropped in
+  // Writes a line when it can, with the next Write or within 0.2 s: a process
+  // that is killed may leave without it. Otherwise counts it as dropped in
   // wxident_audit_dropped_total, and the next line that is written says how
-  // many are missing. Never waits.
+  // many are missing. Never waits, and wakes nobody.
   void Note(AuditEntry entry);
 
   // Opens the path anew, for log rotation: the new file begins with a line that
@@ -68,12 +78,12 @@ class AuditLog {
   absl::Status Reopen();
 
  private:
-  struct State;
-  explicit AuditLog(std::shared_ptr<State> state);
+  AuditLog(std::string path, std::shared_ptr<AuditQueue> queue);
 
-  // Shared with the writing thread, which a file system that hangs may hold
-  // longer than this object lives.
-  const std::shared_ptr<State> state_;
+  const std::string path_;
+  // Shared with whoever writes, whom a file system that hangs may hold longer
+  // than this object lives.
+  const std::shared_ptr<AuditQueue> queue_;
   std::thread writer_;
   // Ends the waiting for lines that are not written in time.
   std::thread watchdog_;

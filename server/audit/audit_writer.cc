@@ -15,6 +15,9 @@ namespace {
 // would become a whole one.
 constexpr char kHalfEnd[] = "#\n";
 
+// About a call's line.
+constexpr size_t kUsualLine = 512;
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AuditWriter>> AuditWriter::Open(
@@ -70,7 +73,9 @@ AuditWriter::Appended AuditWriter::Append(const std::vector<Item>& items,
   }
 
   std::string text;
+  text.reserve(items.size() * kUsualLine);
   std::vector<size_t> ends;
+  ends.reserve(items.size());
   AuditHead head = head_;
   AuditStamp stamp{now, missing};
   const auto next_line = [&] {

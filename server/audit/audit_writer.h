@@ -56,6 +56,10 @@ class AuditWriter {
   Appended Append(const std::vector<Item>& items, uint64_t missing,
                   absl::Time now);
 
+  // Whether it writes to a file, whose end is on a disk: not to a pipe or a
+  // device, whose other end may take its time.
+  bool IsRegular() const { return file_->IsRegular(); }
+
   // Logs `event` with the last line's number and mac.
   void LogHead(absl::string_view event) const;
 

@@ -1,19 +1,18 @@
 #include "server/base/metrics.h"
 
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-#include <exception>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/timings.h"
 
 namespace wxident {
 namespace {
@@ -22,17 +21,13 @@ prometheus::Labels ToLabels(const MetricLabels& labels) {
   return {labels.begin(), labels.end()};
 }
 
-class ExposerEndpoint final : public Metrics::Endpoint {
+class KnownCounter final : public Metrics::Counter {
  public:
-  ExposerEndpoint(const std::string& address,
-                  const std::shared_ptr<prometheus::Registry>& registry)
-      : exposer_(address, /*num_threads=*/2) {
-    exposer_.RegisterCollectable(registry);
-  }
-  int port() const override { return exposer_.GetListeningPorts().front(); }
+  explicit KnownCounter(prometheus::Counter& counter) : counter_(counter) {}
+  void Add(double by) override { counter_.Increment(by); }
 
  private:
-  prometheus::Exposer exposer_;
+  prometheus::Counter& counter_;
 };
 
 }  // namespace
@@ -66,19 +61,34 @@ struct Metrics::State {
     std::unordered_map<std::string, Series*> series_;
   };
 
-  prometheus::Gauge& Gauge(const std::string& name,
-                           const MetricLabels& labels) {
+  Counter& CounterOf(const std::string& name, const MetricLabels& labels) {
+    return counters.Get(name, labels, [&]() -> Counter& {
+      return *known.emplace_back(std::make_unique<KnownCounter>(
+          prometheus::BuildCounter().Name(name).Register(*registry).Add(
+              ToLabels(labels))));
+    });
+  }
+  prometheus::Gauge& GaugeOf(const std::string& name,
+                             const MetricLabels& labels) {
     return gauges.Get(name, labels, [&]() -> prometheus::Gauge& {
       return prometheus::BuildGauge().Name(name).Register(*registry).Add(
           ToLabels(labels));
     });
   }
+  Timing& TimingOf(const std::string& name, const MetricLabels& labels) {
+    return timings.Get(name, labels, [&]() -> Timing& {
+      return histograms->Get(name, ToLabels(labels));
+    });
+  }
 
-  std::shared_ptr<prometheus::Registry> registry =
+  const std::shared_ptr<prometheus::Registry> registry =
       std::make_shared<prometheus::Registry>();
-  Found<prometheus::Counter> counters;
+  const std::shared_ptr<Timings> histograms = std::make_shared<Timings>();
+  // Of `counters`, and guarded by its lock.
+  std::vector<std::unique_ptr<Counter>> known;
+  Found<Counter> counters;
   Found<prometheus::Gauge> gauges;
-  Found<prometheus::Histogram> histograms;
+  Found<Timing> timings;
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -86,55 +96,38 @@ Metrics::~Metrics() = default;
 
 void Metrics::Count(const std::string& name, const MetricLabels& labels,
                     double by) {
-  state_->counters
-      .Get(name, labels,
-           [&]() -> prometheus::Counter& {
-             return prometheus::BuildCounter()
-                 .Name(name)
-                 .Register(*state_->registry)
-                 .Add(ToLabels(labels));
-           })
-      .Increment(by);
+  state_->CounterOf(name, labels).Add(by);
 }
 
 void Metrics::Set(const std::string& name, const MetricLabels& labels,
                   double value) {
-  state_->Gauge(name, labels).Set(value);
+  state_->GaugeOf(name, labels).Set(value);
 }
 
 void Metrics::Add(const std::string& name, const MetricLabels& labels,
                   double by) {
-  state_->Gauge(name, labels).Increment(by);
+  state_->GaugeOf(name, labels).Increment(by);
 }
 
 void Metrics::Observe(const std::string& name, const MetricLabels& labels,
                       absl::Duration took) {
-  state_->histograms
-      .Get(name, labels,
-           [&]() -> prometheus::Histogram& {
-             return prometheus::BuildHistogram()
-                 .Name(name)
-                 .Register(*state_->registry)
-                 .Add(ToLabels(labels),
-                      prometheus::Histogram::BucketBoundaries{
-                          0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-                          0.25, 0.5, 1, 2.5, 5, 10});
-           })
-      .Observe(absl::ToDoubleSeconds(took));
+  state_->TimingOf(name, labels).Observe(took);
+}
+
+Metrics::Counter& Metrics::CounterOf(const std::string& name,
+                                     const MetricLabels& labels) {
+  return state_->CounterOf(name, labels);
+}
+
+Timing& Metrics::TimingOf(const std::string& name, const MetricLabels& labels) {
+  return state_->TimingOf(name, labels);
 }
 
 std::string Metrics::Text() const {
-  return prometheus::TextSerializer().Serialize(state_->registry->Collect());
-}
-
-absl::StatusOr<std::unique_ptr<Metrics::Endpoint>> Metrics::Serve(
-    const std::string& address) {
-  try {
-    return std::make_unique<ExposerEndpoint>(address, state_->registry);
-  } catch (const std::exception& e) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", address, ": ", e.what()));
-  }
+  std::vector<prometheus::MetricFamily> all = state_->registry->Collect();
+  for (prometheus::MetricFamily& family : state_->histograms->Collect())
+    all.push_back(std::move(family));
+  return prometheus::TextSerializer().Serialize(all);
 }
 
 }  // namespace wxident

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/base/timing.h"
 
 namespace wxident {
 
@@ -30,17 +30,19 @@ class Metrics {
   void Observe(const std::string& name, const MetricLabels& labels,
                absl::Duration took);
 
+  // For who counts or measures with each call: the same series, looked up once,
+  // then used without a lock. They live as long as the Metrics. Counters and
+  // timings are there, with 0, from then on.
+  class Counter {
+   public:
+    virtual ~Counter() = default;
+    virtual void Add(double by) = 0;
+  };
+  Counter& CounterOf(const std::string& name, const MetricLabels& labels);
+  Timing& TimingOf(const std::string& name, const MetricLabels& labels);
+
   // All series in Prometheus' text format.
   std::string Text() const;
-
-  // Serves Text() at http://<address>/metrics until destroyed. `address` is
-  // host:port; port 0 takes a free one.
-  class Endpoint {
-   public:
-    virtual ~Endpoint() = default;
-    virtual int port() const = 0;
-  };
-  absl::StatusOr<std::unique_ptr<Endpoint>> Serve(const std::string& address);
 
  private:
   struct State;

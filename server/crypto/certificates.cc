@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 #include <memory>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/crypto/hash.h"
 #include "server/crypto/openssl_ptr.h"
 
 namespace wxident {
@@ -63,16 +65,36 @@ std::string BytesOf(const ASN1_STRING* string) {
       ASN1_STRING_length(string));
 }
 
-// A hash of the name in the form in which OpenSSL compares names, for one name
-// can be written in several ways; and the serial number. Hashes that meet by
-// chance do harm only where the serial numbers are the same too.
-std::string IdOf(const X509_NAME* issuer, const ASN1_INTEGER* serial) {
-  const unsigned long hash = X509_NAME_hash_ex(const_cast<X509_NAME*>(issuer),
-                                               nullptr, nullptr, nullptr);
-  return absl::StrCat(
-      absl::Hex(hash),
-      ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? "-" : ":",
-      absl::BytesToHexString(BytesOf(serial)));
+// Of 32 bits, of the name in the form in which OpenSSL compares names, for one
+// name can be written in several ways.
+uint32_t HashOf(const X509_NAME* name) {
+  return static_cast<uint32_t>(X509_NAME_hash_ex(const_cast<X509_NAME*>(name),
+                                                 nullptr, nullptr, nullptr));
+}
+
+// The issuer's hash, what its serial number is like, and the number. Hashes
+// that meet by chance do harm only where the serial numbers are the same too.
+CertificateId IdOf(uint32_t issuer, const ASN1_INTEGER* serial) {
+  constexpr uint8_t kNegative = 0x80;
+  constexpr uint8_t kHashed = 0x40;
+  constexpr size_t kPrefix = sizeof(issuer) + 1;
+  CertificateId out = {};
+  std::memcpy(out.data(), &issuer, sizeof(issuer));
+  absl::string_view number(
+      reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)),
+      static_cast<size_t>(ASN1_STRING_length(serial)));
+  uint8_t& form = out[sizeof(issuer)];
+  if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER) form |= kNegative;
+  // RFC 5280 allows 20 bytes; some CAs do not know.
+  std::string hashed;
+  if (number.size() > out.size() - kPrefix) {
+    form |= kHashed;
+    hashed = Sha256(number);
+    number = absl::string_view(hashed).substr(0, out.size() - kPrefix);
+  }
+  form |= static_cast<uint8_t>(number.size());
+  std::memcpy(out.data() + kPrefix, number.data(), number.size());
+  return out;
 }
 
 std::string KeyIdOf(const AUTHORITY_KEYID* authority) {
@@ -90,7 +112,8 @@ absl::StatusOr<absl::Time> TimeOf(const ASN1_TIME* time) {
 
 absl::StatusOr<Certificate> Describe(X509* x509) {
   Certificate out;
-  out.id = IdOf(X509_get_issuer_name(x509), X509_get0_serialNumber(x509));
+  out.id =
+      IdOf(HashOf(X509_get_issuer_name(x509)), X509_get0_serialNumber(x509));
   out.serial = absl::BytesToHexString(BytesOf(X509_get0_serialNumber(x509)));
   WX_ASSIGN_OR_RETURN(out.not_before, TimeOf(X509_get0_notBefore(x509)));
   WX_ASSIGN_OR_RETURN(out.not_after, TimeOf(X509_get0_notAfter(x509)));
@@ -109,6 +132,28 @@ absl::StatusOr<Certificate> Describe(X509* x509) {
       out.uris.push_back(BytesOf(name->d.uniformResourceIdentifier));
   }
   ERR_clear_error();
+  return out;
+}
+
+// DER begins so, and no text: a sequence of more than 127 bytes.
+bool IsDer(absl::string_view text) {
+  return text.size() > 1 && text[0] == '\x30' &&
+         static_cast<uint8_t>(text[1]) > 0x80;
+}
+
+absl::StatusOr<std::vector<CrlPtr>> ReadCrls(absl::string_view text) {
+  if (!IsDer(text))
+    return ReadAll<CrlPtr>(text, PEM_read_bio_X509_CRL, "CRL, PEM or DER");
+  std::vector<CrlPtr> out;
+  auto at = reinterpret_cast<const unsigned char*>(text.data());
+  const unsigned char* const end = at + text.size();
+  while (at != end) {
+    CrlPtr crl(d2i_X509_CRL(nullptr, &at, end - at));
+    if (crl == nullptr)
+      return Bad(absl::StrCat("holds something broken after ", out.size(),
+                              " CRL, DER"));
+    out.push_back(std::move(crl));
+  }
   return out;
 }
 
@@ -153,12 +198,10 @@ absl::Status CheckKeyPair(absl::string_view chain_pem, const Secret& key_pem) {
 }
 
 absl::StatusOr<RevokedCertificates> RevokedCertificates::Parse(
-    absl::string_view crls_pem, absl::string_view cas_pem) {
+    absl::string_view crls_text, absl::string_view cas_pem) {
   WX_ASSIGN_OR_RETURN(const std::vector<X509Ptr> cas,
                       ReadCertificates(cas_pem));
-  WX_ASSIGN_OR_RETURN(
-      const std::vector<CrlPtr> crls,
-      ReadAll<CrlPtr>(crls_pem, PEM_read_bio_X509_CRL, "CRL, PEM"));
+  WX_ASSIGN_OR_RETURN(const std::vector<CrlPtr> crls, ReadCrls(crls_text));
   RevokedCertificates out;
   for (const CrlPtr& crl : crls) {
     if (!IsSignedByOneOf(cas, crl.get()))
@@ -173,27 +216,38 @@ absl::StatusOr<RevokedCertificates> RevokedCertificates::Parse(
     }
     const KeyIdPtr authority(static_cast<AUTHORITY_KEYID*>(X509_CRL_get_ext_d2i(
         crl.get(), NID_authority_key_identifier, nullptr, nullptr)));
-    const std::string key = KeyIdOf(authority.get());
+    absl::flat_hash_set<CertificateId>& ids =
+        out.ids_[KeyIdOf(authority.get())];
+    const uint32_t issuer = HashOf(X509_CRL_get_issuer(crl.get()));
     STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(crl.get());
-    for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
-      const X509_REVOKED* entry = sk_X509_REVOKED_value(revoked, i);
-      out.ids_[IdOf(X509_CRL_get_issuer(crl.get()),
-                    X509_REVOKED_get0_serialNumber(entry))]
-          .push_back(key);
-    }
+    ids.reserve(ids.size() +
+                static_cast<size_t>(std::max(sk_X509_REVOKED_num(revoked), 0)));
+    for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i)
+      ids.insert(IdOf(issuer, X509_REVOKED_get0_serialNumber(
+                                  sk_X509_REVOKED_value(revoked, i))));
   }
   ERR_clear_error();
   return out;
 }
 
 bool RevokedCertificates::Has(const Certificate& certificate) const {
-  const auto found = ids_.find(certificate.id);
-  if (found == ids_.end()) return false;
-  return std::any_of(found->second.begin(), found->second.end(),
-                     [&](const std::string& key) {
-                       return key.empty() || certificate.issuer_key.empty() ||
-                              key == certificate.issuer_key;
-                     });
+  const auto named = [&](const auto& list) {
+    return list.second.contains(certificate.id);
+  };
+  // It may be any CA's of its issuer's name.
+  if (certificate.issuer_key.empty())
+    return std::any_of(ids_.begin(), ids_.end(), named);
+  const auto named_by = [&](const std::string& key) {
+    const auto list = ids_.find(key);
+    return list != ids_.end() && named(*list);
+  };
+  return named_by(certificate.issuer_key) || named_by("");
+}
+
+size_t RevokedCertificates::size() const {
+  size_t out = 0;
+  for (const auto& [key, ids] : ids_) out += ids.size();
+  return out;
 }
 
 }  // namespace wxident

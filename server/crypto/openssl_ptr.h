@@ -20,6 +20,8 @@ struct OpensslFreer {
 };
 using X509Ptr = std::unique_ptr<X509, OpensslFreer<X509, X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslFreer<EVP_PKEY, EVP_PKEY_free>>;
+using DigestPtr =
+    std::unique_ptr<EVP_MD_CTX, OpensslFreer<EVP_MD_CTX, EVP_MD_CTX_free>>;
 using ContextPtr =
     std::unique_ptr<SSL_CTX, OpensslFreer<SSL_CTX, SSL_CTX_free>>;
 

@@ -15,6 +15,10 @@ class Random {
   // `size` bytes. Ends the process when the source fails: no token may ever be
   // made of guessable bytes.
   virtual std::string Bytes(size_t size) = 0;
+
+  // The same for what is no secret, such as the ids of requests: cheaper, for
+  // these bytes lie in memory for a while before they are given.
+  virtual std::string Name(size_t size) { return Bytes(size); }
 };
 
 // OpenSSL's generator. Lives for ever.

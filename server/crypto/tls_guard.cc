@@ -1,12 +1,16 @@
 #include "server/crypto/tls_guard.h"
 
-#include <cstdint>
+#include <algorithm>
 
 namespace wxident {
 namespace {
 
 constexpr uint8_t kCertificate = 11;  // RFC 8446, 4
 constexpr size_t kHeader = 4;
+constexpr uint8_t kClientHello = 1;
+constexpr size_t kRecordHeader = 5;  // RFC 8446, 5.1
+constexpr uint8_t kChangeCipherSpecRecord = 20;
+constexpr uint8_t kHandshakeRecord = 22;
 
 size_t NumberAt(absl::string_view bytes, size_t at, size_t size) {
   size_t out = 0;
@@ -77,6 +81,46 @@ bool TlsGuard::OnHandshakeMessage(absl::string_view message, bool tls13) {
   else if (HasDescribedCurve(body))
     wrong_ = "a certificate has a key on a curve that has no name";
   return wrong_.empty();
+}
+
+void TlsGuard::OnBytes(absl::string_view bytes) {
+  while (!hellos_over_ && !bytes.empty()) {
+    if (record_rest_ > 0) {
+      const size_t size = std::min(record_rest_, bytes.size());
+      if (record_type_ == kHandshakeRecord)
+        OnHandshakeBytes(bytes.substr(0, size));
+      record_rest_ -= size;
+      bytes.remove_prefix(size);
+      continue;
+    }
+    const auto byte = static_cast<uint8_t>(bytes[0]);
+    bytes.remove_prefix(1);
+    if (record_header_bytes_ == 0) record_type_ = byte;
+    record_size_ = record_size_ << 8 | byte;
+    if (++record_header_bytes_ < kRecordHeader) continue;
+    record_header_bytes_ = 0;
+    record_rest_ = record_size_;
+    // Anything else is encrypted, or OpenSSL's to refuse.
+    hellos_over_ = record_type_ != kHandshakeRecord &&
+                   record_type_ != kChangeCipherSpecRecord;
+  }
+}
+
+void TlsGuard::OnHandshakeBytes(absl::string_view bytes) {
+  while (!hellos_over_ && !bytes.empty()) {
+    const size_t size = std::min<size_t>(message_rest_, bytes.size());
+    message_rest_ -= static_cast<uint32_t>(size);
+    bytes.remove_prefix(size);
+    if (bytes.empty()) return;
+    message_header_ = message_header_ << 8 | static_cast<uint8_t>(bytes[0]);
+    bytes.remove_prefix(1);
+    if (++message_header_bytes_ < kHeader) continue;
+    message_header_bytes_ = 0;
+    message_rest_ = message_header_ & 0xffffff;
+    hellos_over_ = message_header_ >> 24 != kClientHello;
+    if (!hellos_over_ && message_rest_ > kMaxHelloBytes)
+      wrong_ = "the client's hello is too large";
+  }
 }
 
 void TlsGuard::OnRecord() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/strings/string_view.h"
 
@@ -19,7 +20,12 @@ class TlsGuard {
   // Records without application data, beyond one for each that had some: a
   // handshake's are fewer, though its messages may come in small pieces.
   static constexpr int kMaxSilentRecords = 64;
+  // Of a ClientHello, of which there may be two: OpenSSL makes room for as much
+  // as it says it has.
+  static constexpr size_t kMaxHelloBytes = 16 << 10;
 
+  // The client has sent these, all that it sends from its first byte on.
+  void OnBytes(absl::string_view bytes);
   // The client has sent one more record; and a whole handshake message, its
   // header of four bytes included, of which it says whether it may be read. A
   // key on an elliptic curve that is described, not named, may not: to decode
@@ -34,7 +40,19 @@ class TlsGuard {
   absl::string_view wrong() const { return wrong_; }
 
  private:
+  void OnHandshakeBytes(absl::string_view bytes);
+
   int silent_records_ = 0;
+  // Whether what comes now can be no ClientHello, and where in a record and in
+  // a message the client is as long as it can.
+  bool hellos_over_ = false;
+  uint8_t record_type_ = 0;
+  uint16_t record_size_ = 0;
+  size_t record_header_bytes_ = 0;
+  size_t record_rest_ = 0;
+  uint32_t message_header_ = 0;
+  size_t message_header_bytes_ = 0;
+  uint32_t message_rest_ = 0;
   absl::string_view wrong_;
 };
 

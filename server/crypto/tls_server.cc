@@ -149,7 +149,9 @@ class OpensslStream final : public TlsStream {
 
   bool HasPending() const override { return SSL_has_pending(ssl_.get()) == 1; }
   bool WantsWrite() const override { return SSL_want_write(ssl_.get()); }
-  absl::string_view violation() const override { return guard_.wrong(); }
+  absl::string_view violation() const override {
+    return guard_.wrong().empty() ? wrong_ : guard_.wrong();
+  }
 
   void End() override {
     SSL_shutdown(ssl_.get());
@@ -158,9 +160,7 @@ class OpensslStream final : public TlsStream {
 
   std::string PeerCertificates() const override {
     std::string out;
-    if (X509* own = SSL_get0_peer_certificate(ssl_.get())) AppendPem(own, out);
-    // Of a client, its own is not among them.
-    const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl_.get());
+    const STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl_.get());
     for (int i = 0; i < sk_X509_num(chain); ++i)
       AppendPem(sk_X509_value(chain, i), out);
     return out;
@@ -182,18 +182,26 @@ class OpensslStream final : public TlsStream {
     if (!fine) std::fill_n(first + kMessageHeader, kSpoilt, '\xff');
   }
 
-  // Before each read of the socket, of which there may be many in one call.
-  static long OnBio(BIO* bio, int what, const char*, size_t, int, long,
-                    int result, size_t*) {
-    const auto* const guard =
-        reinterpret_cast<const TlsGuard*>(BIO_get_callback_arg(bio));
-    if (what != BIO_CB_READ || guard->wrong().empty()) return result;
+  // Before and after each read of the socket, of which there may be many in
+  // one call.
+  static long OnBio(BIO* bio, int what, const char* bytes, size_t, int, long,
+                    int result, size_t* size) {
+    auto* const guard = reinterpret_cast<TlsGuard*>(BIO_get_callback_arg(bio));
+    if (what == (BIO_CB_READ | BIO_CB_RETURN) && result > 0)
+      guard->OnBytes({bytes, *size});
+    else if (what != BIO_CB_READ)
+      return result;
+    if (guard->wrong().empty()) return result;
     BIO_clear_retry_flags(bio);
     return -1;
   }
 
   ssize_t Failed(int result) {
     const int error = SSL_get_error(ssl_.get(), result);
+    // Whoever sends an alert may go; whoever is sent one has broken a rule.
+    if (error == SSL_ERROR_SSL &&
+        ERR_GET_REASON(ERR_peek_error()) < SSL_AD_REASON_OFFSET)
+      wrong_ = "the client breaks the rules of TLS";
     ERR_clear_error();
     switch (error) {
       case SSL_ERROR_WANT_READ:
@@ -211,6 +219,7 @@ class OpensslStream final : public TlsStream {
   static constexpr size_t kSpoilt = 4;
 
   TlsGuard guard_;
+  absl::string_view wrong_;
   const SslPtr ssl_;
 };
 

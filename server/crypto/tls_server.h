@@ -36,14 +36,15 @@ class TlsStream {
   virtual bool HasPending() const = 0;
   // Whether what waits, waits for room to write.
   virtual bool WantsWrite() const = 0;
-  // What TlsGuard has found wrong with the client, which ends the stream, or
-  // "".
+  // What TlsGuard or OpenSSL has found wrong with the client, which ends the
+  // stream, or "".
   virtual absl::string_view violation() const = 0;
   // Tells the client that no more comes, as far as that can be said at once.
   virtual void End() = 0;
 
-  // What the client has shown: its own certificate first, then what it sent of
-  // its chain. PEM. After the handshake.
+  // The client's certificate, and each that vouches for the one before up to
+  // one of the CAs, as they were verified: whether the client sent them or they
+  // stood in the CAs' file. PEM. After the handshake.
   virtual std::string PeerCertificates() const = 0;
 };
 

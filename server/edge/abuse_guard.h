@@ -45,6 +45,8 @@ class AbuseGuard {
   static constexpr double kFramesOfAMessage = 4;
   // Data that is smaller, and does not end its stream, only costs.
   static constexpr size_t kTinyData = 64;
+  // Of an answer: for these the client has to widen its window.
+  static constexpr size_t kLargeData = 1 << 10;
   // Twice what we take of metadata; no one frame may be larger.
   static constexpr size_t kMaxHeaderBlock = 16 << 10;
   static constexpr int kMaxContinuations = 8;
@@ -78,8 +80,13 @@ class AbuseGuard {
   // To be called each second or so.
   absl::string_view OnTime(absl::Duration now) const;
 
-  // A message, or the end of a call, has left.
+  // A message, or the end of a call, has left; or a part of an answer, which
+  // earns something only when it is no tiny one: how large the parts are is the
+  // client's to say, by its window.
   void OnMessageSent() { frames_.Earn(kFramesOfAMessage); }
+  void OnDataSent(size_t size) {
+    if (size >= kLargeData) frames_.Earn(kFramesOfAMessage);
+  }
   void OnCallEnded();
 
  private:

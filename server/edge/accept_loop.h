@@ -12,10 +12,9 @@
 
 namespace wxident {
 
-// Accepts TCP connections on one address and hands their descriptors on. The
-// gRPC library has a loop of its own, but that of 1.51 is dead for good after
-// the process once runs out of descriptors (CVE-2023-4785); this one closes the
-// connection that does not fit and goes on. One thread of its own.
+// Accepts TCP connections on one address and hands their descriptors on. When
+// the process runs out of descriptors, it closes the connection that does not
+// fit and goes on. One thread of its own.
 class AcceptLoop {
  public:
   // Gets a descriptor, which does not block, to own and close, with its peer's

@@ -22,7 +22,11 @@ using MetadataFields = std::vector<std::pair<std::string, std::string>>;
 struct EdgePeer {
   std::string ip;
   int port = 0;
-  // What it has shown, its own first; empty without TLS.
+  // The IP of the balancer that has passed the connection on and told the
+  // above, see ProxyHeader; or "".
+  std::string balancer;
+  // Its own, and each that vouches for the one before up to one of our CAs, as
+  // TLS has verified them; empty without TLS.
   std::vector<Certificate> certificates;
 };
 
@@ -82,6 +86,9 @@ class CallHandler {
   virtual void OnHalfClose() {}
   // What was written has gone to the client as far as its flow control goes.
   virtual void OnWritten() {}
+  // The connection is to end once its calls have: one that would run for ever
+  // ends now. Called once at most, and not after Finish.
+  virtual void OnDrain() {}
   // The client has given up or gone, or its deadline has passed: nothing that
   // is sent arrives. Called once at most, and not after Finish.
   virtual void OnCancel() {}
@@ -94,6 +101,9 @@ struct EdgeMethod {
   // Whether the client sends many messages, rather than exactly one.
   bool takes_stream = false;
 };
+
+// How a call ends for whose path there is no method. On the loop's thread.
+using NoSuchMethod = std::function<CallStatus(const Call& call)>;
 
 // By their paths.
 using EdgeMethods = absl::flat_hash_map<std::string, EdgeMethod>;

@@ -10,8 +10,10 @@
 namespace wxident {
 namespace {
 
-// Before other connections have their turn.
+// Before other connections have their turn. A byte may be a frame's tenth, so
+// that few kilobytes may ask for a lot.
 constexpr int kReadsInARow = 4;
+constexpr size_t kBytesInARow = 16 << 10;
 // So much is made ready before it is written.
 constexpr size_t kBatch = 64 << 10;
 // What is read and thrown away of a client that has been told to go.
@@ -42,6 +44,12 @@ EdgeConnection::EdgeConnection(Incoming incoming, const Options& options,
   });
 }
 
+uint32_t EdgeConnection::Awaited() const {
+  // A broken connection is told of in any case.
+  if (waits_to_write_) return EPOLLOUT;
+  return paused_.has_value() ? 0 : EPOLLIN;
+}
+
 void EdgeConnection::OnReady(uint32_t events) {
   if (state_ == State::kEnded) return;
   if (state_ == State::kLingering) return Discard();
@@ -50,12 +58,14 @@ void EdgeConnection::OnReady(uint32_t events) {
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) return End();
     return Flush();
   }
-  Read();
+  if (!paused_.has_value()) return Read();
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) End();
 }
 
 void EdgeConnection::Read() {
   will_flush_ = true;
-  for (int i = 0; i < kReadsInARow; ++i) {
+  size_t heard = 0;
+  for (int i = 0; i < kReadsInARow && heard < kBytesInARow; ++i) {
     const ssize_t count = ReadSome();
     if (count == kStreamWaits) break;
     if (count <= 0) {
@@ -64,12 +74,35 @@ void EdgeConnection::Read() {
       return End();
     }
     const auto size = static_cast<size_t>(count);
+    heard += size;
     lifetime_.OnHeard(calls_.loop.now());
     if (!session_.Receive({scratch_.in.data(), size})) break;
     if (!HasMore(size)) break;
   }
+  PauseForRefusals();
   ReadWhatTlsKeeps();
   Flush();
+}
+
+void EdgeConnection::PauseForRefusals() {
+  const int refused = session_.TakeRefused();
+  if (refused == 0) return;
+  paused_ = calls_.loop.RunAt(
+      calls_.loop.now() + std::min(refused * kRefusalPause, kMostPause),
+      [this] { Resume(); });
+  calls_.loop.Rewatch(incoming_.fd.get(), Awaited(), this);
+}
+
+void EdgeConnection::Resume() {
+  StopPause();
+  ReadWhatTlsKeeps();
+}
+
+void EdgeConnection::StopPause() {
+  if (!paused_.has_value()) return;
+  calls_.loop.Cancel(*paused_);
+  paused_.reset();
+  calls_.loop.Rewatch(incoming_.fd.get(), Awaited(), this);
 }
 
 bool EdgeConnection::HasMore(size_t size) const {
@@ -81,7 +114,8 @@ void EdgeConnection::ReadWhatTlsKeeps() {
   // epoll knows nothing of it.
   if (incoming_.tls == nullptr || !incoming_.tls->HasPending()) return;
   calls_.loop.Defer([this] {
-    if (state_ == State::kOpen && !waits_to_write_) Read();
+    if (state_ == State::kOpen && !waits_to_write_ && !paused_.has_value())
+      Read();
   });
 }
 
@@ -132,7 +166,7 @@ void EdgeConnection::FinishWork() {
 void EdgeConnection::WaitToWrite(bool wait) {
   if (wait == waits_to_write_) return;
   waits_to_write_ = wait;
-  calls_.loop.Rewatch(incoming_.fd.get(), wait ? EPOLLOUT : EPOLLIN, this);
+  calls_.loop.Rewatch(incoming_.fd.get(), Awaited(), this);
   if (!wait) ReadWhatTlsKeeps();
 }
 
@@ -186,6 +220,7 @@ void EdgeConnection::Linger() {
   if (incoming_.tls != nullptr) incoming_.tls->End();
   shutdown(incoming_.fd.get(), SHUT_WR);
   state_ = State::kLingering;
+  StopPause();
   give_up_at_ = calls_.loop.now() + kLingerTime;
   WaitToWrite(false);
   Discard();
@@ -203,6 +238,7 @@ void EdgeConnection::Discard() {
 
 void EdgeConnection::End() {
   state_ = State::kEnded;
+  StopPause();
   calls_.loop.Unwatch(incoming_.fd.get());
   owner_.OnEnded(*this);
 }

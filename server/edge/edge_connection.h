@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -23,12 +24,17 @@ class EdgeConnection final : public EventLoop::Source,
  public:
   // A client has so long to say the first words of HTTP/2.
   static constexpr absl::Duration kGreetingTime = absl::Seconds(3);
+  // When calls are refused because there are too many, nothing is read for so
+  // long for each of them, up to a second, so that a client that does not slow
+  // down of itself does not keep us busy with refusals.
+  static constexpr absl::Duration kRefusalPause = absl::Milliseconds(1);
+  static constexpr absl::Duration kMostPause = absl::Seconds(1);
   // What we said last has so long to arrive.
   static constexpr absl::Duration kLingerTime = absl::Seconds(1);
 
   // What the connections of one loop share.
   struct Scratch {
-    std::array<char, 64 << 10> in;
+    std::array<char, 16 << 10> in;
     std::string out;
   };
 
@@ -69,6 +75,8 @@ class EdgeConnection final : public EventLoop::Source,
 
  private:
   enum class State { kOpen, kLingering, kEnded };
+  // What is waited for.
+  uint32_t Awaited() const;
 
   void OnOutput() override;
   void Read();
@@ -80,6 +88,10 @@ class EdgeConnection final : public EventLoop::Source,
   // Whether all of it has gone.
   bool WriteAll(absl::string_view bytes);
   void WaitToWrite(bool wait);
+  // Reads nothing for a while if there were refusals.
+  void PauseForRefusals();
+  void Resume();
+  void StopPause();
   void FinishWork();
   void Linger();
   void Discard();
@@ -103,6 +115,7 @@ class EdgeConnection final : public EventLoop::Source,
   bool waits_to_write_ = false;
   absl::Duration blocked_at_;
   absl::Duration give_up_at_;
+  std::optional<EventLoop::TimerId> paused_;
 };
 
 }  // namespace wxident

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,17 +17,9 @@ namespace {
 // How long the last words may take once all calls have ended.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 
-// Whether a second has passed since it was last so; at most one thread hears
-// so.
-bool IsFirstInASecond(std::atomic<int64_t>& last) {
-  const int64_t now = absl::ToInt64Nanoseconds(SystemClock().Monotonic());
-  int64_t before = last;
-  return now - before > 1'000'000'000 &&
-         last.compare_exchange_strong(before, now);
-}
-
 std::string NameOf(const EdgePeer& peer) {
-  return absl::StrCat(peer.ip, " ", peer.port);
+  return absl::StrCat(peer.ip, " ", peer.port,
+                      peer.balancer.empty() ? "" : " by ", peer.balancer);
 }
 
 }  // namespace
@@ -54,14 +47,22 @@ EdgeServer::~EdgeServer() { Stop(absl::ZeroDuration()); }
 void EdgeServer::Run() {
   for (int i = 0; i < options_.loops; ++i)
     workers_.push_back(std::make_unique<EdgeWorker>(EdgeWorker::Options{
-        {&options_.methods, options_.max_message_bytes},
+        {&options_.methods, options_.max_message_bytes,
+         &options_.no_such_method},
         options_.lifetime,
         [this](const EdgeConnection& connection) { OnEnded(connection); }}));
-  if (options_.tls != nullptr)
+  if (options_.tls != nullptr || !options_.balancers.empty())
     handshakes_ = std::make_unique<HandshakePool>(
-        options_.handshake_threads,
+        options_.handshake_threads, options_.tls,
         HandshakePool::Sinks{
-            [this](Incoming incoming) { Serve(std::move(incoming)); },
+            [this](Incoming incoming) { OnHandshakeDone(std::move(incoming)); },
+            [this](Incoming& incoming, const ProxyHeader& header) {
+              return OnForwarded(incoming, header);
+            },
+            [this](const Incoming& incoming) {
+              CountCut(*incoming.peer, "proxy");
+              Leave(*incoming.share);
+            },
             [this](const Incoming& incoming, const std::string& why) {
               OnFailed(incoming, why);
             }});
@@ -81,21 +82,54 @@ void EdgeServer::Stop(absl::Duration timeout) {
 
 void EdgeServer::Accept(int fd, const std::string& ip, int port) {
   Incoming incoming{UniqueFd(fd), std::make_shared<EdgePeer>(), nullptr,
-                    nullptr};
+                    nullptr, nullptr};
   incoming.peer->ip = ip;
   incoming.peer->port = port;
-  incoming.share = limiter_.Admit(ip, SystemClock().Monotonic());
-  if (incoming.share == nullptr) {
-    metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
-    return;
-  }
-  metrics_.Add("wxident_connections", {{"addr", addr()}}, 1);
+  const absl::Duration now = SystemClock().Monotonic();
+  const bool forwarded = options_.balancers.Has(ip);
+  absl::string_view why;
+  incoming.share = forwarded ? limiter_.AdmitBalancer(ip, now, &why)
+                             : limiter_.Admit(ip, now, &why);
+  if (incoming.share == nullptr) return CountRefusal(*incoming.peer, why);
+  AddConnections(1);
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  if (options_.tls == nullptr) return Serve(std::move(incoming));
-  incoming.tls = options_.tls()->Accept(fd);
-  if (incoming.tls == nullptr) return OnFailed(incoming, "no memory");
+  if (forwarded) incoming.header = std::make_unique<ProxyHeader>();
+  if (options_.tls == nullptr && !forwarded) return Serve(std::move(incoming));
   handshakes_->Add(std::move(incoming));
+}
+
+bool EdgeServer::OnForwarded(Incoming& incoming, const ProxyHeader& header) {
+  if (header.ip().empty()) return true;
+  EdgePeer& peer = *incoming.peer;
+  peer.balancer = std::exchange(peer.ip, header.ip());
+  peer.port = header.port();
+  absl::string_view why;
+  incoming.share = limiter_.Forward(*incoming.share, peer.ip,
+                                    SystemClock().Monotonic(), &why);
+  if (incoming.share != nullptr) return true;
+  AddConnections(-1);
+  CountRefusal(peer, why);
+  return false;
+}
+
+void EdgeServer::OnHandshakeDone(Incoming incoming) {
+  const std::vector<Certificate>& certificates = incoming.peer->certificates;
+  // Who has not one name proves nothing.
+  if (!certificates.empty() && certificates.front().uris.size() == 1) {
+    const std::string& name = certificates.front().uris.front();
+    const bool is_proxy =
+        std::find(options_.proxies.begin(), options_.proxies.end(), name) !=
+        options_.proxies.end();
+    absl::string_view why;
+    incoming.share = limiter_.Prove(*incoming.share, name, is_proxy,
+                                    SystemClock().Monotonic(), &why);
+    if (incoming.share == nullptr) {
+      AddConnections(-1);
+      return CountRefusal(*incoming.peer, why);
+    }
+  }
+  Serve(std::move(incoming));
 }
 
 void EdgeServer::Serve(Incoming incoming) {
@@ -113,27 +147,43 @@ void EdgeServer::OnEnded(const EdgeConnection& connection) {
     CountFailure(connection.peer(), "it does not speak HTTP/2");
   } else if (!why.empty()) {
     limiter_.Penalize(connection.share(), SystemClock().Monotonic());
-    metrics_.Count("wxident_connections_cut_total",
-                   {{"addr", addr()}, {"why", why}});
-    if (IsFirstInASecond(violation_logged_at_))
-      Log(LogLevel::kWarning, "connection cut",
-          {{"addr", addr()},
-           {"peer", NameOf(connection.peer())},
-           {"why", why}});
+    CountCut(connection.peer(), why);
   }
   Leave(connection.share());
 }
 
 void EdgeServer::CountFailure(const EdgePeer& peer, const std::string& why) {
   metrics_.Count("wxident_handshake_failures_total", {{"addr", addr()}});
-  if (IsFirstInASecond(failure_logged_at_))
-    Log(LogLevel::kWarning, "no connection came about",
-        {{"addr", addr()}, {"peer", NameOf(peer)}, {"why", why}});
+  Tell("no connection came about", peer, why);
+}
+
+void EdgeServer::Tell(const char* event, const EdgePeer& peer,
+                      absl::string_view why) {
+  if (!log_pace_.MayLog(absl::StrCat(event, ": ", why),
+                        SystemClock().Monotonic()))
+    return;
+  Log(LogLevel::kWarning, event,
+      {{"addr", addr()}, {"peer", NameOf(peer)}, {"why", std::string(why)}});
+}
+
+void EdgeServer::CountCut(const EdgePeer& peer, const std::string& why) {
+  metrics_.Count("wxident_connections_cut_total",
+                 {{"addr", addr()}, {"why", why}});
+  Tell("connection cut", peer, why);
+}
+
+void EdgeServer::CountRefusal(const EdgePeer& peer, absl::string_view why) {
+  metrics_.Count("wxident_connections_refused_total", {{"addr", addr()}});
+  Tell("connection refused", peer, why);
 }
 
 void EdgeServer::Leave(const PeerShare& share) {
-  metrics_.Add("wxident_connections", {{"addr", addr()}}, -1);
+  AddConnections(-1);
   limiter_.Leave(share);
+}
+
+void EdgeServer::AddConnections(int count) {
+  metrics_.Add("wxident_connections", {{"addr", addr()}}, count);
 }
 
 }  // namespace wxident

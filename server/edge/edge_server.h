@@ -16,6 +16,8 @@
 #include "server/edge/call.h"
 #include "server/edge/edge_worker.h"
 #include "server/edge/handshake_pool.h"
+#include "server/edge/ip_ranges.h"
+#include "server/edge/log_pace.h"
 #include "server/edge/peer_limiter.h"
 
 namespace wxident {
@@ -31,7 +33,17 @@ class EdgeServer {
     std::string addr;
     // Gives the newest, at each connection; nullptr: plain text.
     std::function<std::shared_ptr<const TlsServer>()> tls;
+    // From these, and these alone, each connection begins with a header of the
+    // PROXY protocol, which tells the client's address: that one counts, for
+    // limits and in the log.
+    IpRanges balancers;
+    // URIs of certificates on whose connections calls of many come: how many
+    // there may be is bounded by the bound of all alone, and none waits for
+    // what was done on another.
+    std::vector<std::string> proxies;
     EdgeMethods methods;
+    // nullptr: UNIMPLEMENTED.
+    NoSuchMethod no_such_method;
     // Of a request; a larger one is refused before it is kept.
     size_t max_message_bytes = 64 << 10;
     int loops = 1;
@@ -59,18 +71,25 @@ class EdgeServer {
              Metrics& metrics);
   void Run();
   void Accept(int fd, const std::string& ip, int port);
+  bool OnForwarded(Incoming& incoming, const ProxyHeader& header);
+  void OnHandshakeDone(Incoming incoming);
   void Serve(Incoming incoming);
   void OnFailed(const Incoming& incoming, const std::string& why);
   void OnEnded(const EdgeConnection& connection);
+  // Logs what a peer did, now and then.
+  void Tell(const char* event, const EdgePeer& peer, absl::string_view why);
   void CountFailure(const EdgePeer& peer, const std::string& why);
+  void CountCut(const EdgePeer& peer, const std::string& why);
+  void CountRefusal(const EdgePeer& peer, absl::string_view why);
   void Leave(const PeerShare& share);
+  // The gauge of connections.
+  void AddConnections(int count);
 
   const Options options_;
   Metrics& metrics_;
   PeerLimiter limiter_;
-  // When something was last logged of a client, on Clock::Monotonic(), in ns.
-  std::atomic<int64_t> violation_logged_at_{0};
-  std::atomic<int64_t> failure_logged_at_{0};
+  // Of what clients did.
+  LogPace log_pace_;
   std::atomic<size_t> next_worker_{0};
   std::vector<std::unique_ptr<EdgeWorker>> workers_;
   std::unique_ptr<HandshakePool> handshakes_;

@@ -1,8 +1,10 @@
 #ifndef WXIDENT_SERVER_EDGE_EDGE_WORKER_H_
 #define WXIDENT_SERVER_EDGE_EDGE_WORKER_H_
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "absl/container/flat_hash_map.h"
@@ -16,7 +18,8 @@
 namespace wxident {
 
 // A thread with a loop, and the connections that it serves from their first
-// byte to their last. Its functions are thread-safe.
+// byte to their last. If the end of a turn takes too long (see Turns), another
+// thread takes its place. Its functions are thread-safe.
 class EdgeWorker final : private EdgeConnection::Owner {
  public:
   struct Options {
@@ -48,14 +51,19 @@ class EdgeWorker final : private EdgeConnection::Owner {
   void ForEach(const Do& what);
 
   const Options options_;
-  EventLoop loop_{SystemClock()};
-  LoopCalls calls_{loop_};
+  const std::shared_ptr<EventLoop> loop_;
+  LoopCalls calls_;
   EdgeConnection::Scratch scratch_;
   absl::flat_hash_map<const EdgeConnection*, std::unique_ptr<EdgeConnection>>
       connections_;
   bool ticks_ = false;
   bool draining_ = false;
   bool ending_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  bool ended_ = false;
   std::thread thread_;
 };
 

@@ -10,8 +10,6 @@
 namespace wxident {
 namespace {
 
-thread_local const EventLoop* current = nullptr;
-
 // An hour: more than any timer of ours, and no overflow.
 constexpr absl::Duration kLongest = absl::Hours(1);
 
@@ -39,11 +37,12 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::Run() {
-  while (!quit_) Turn(kLongest);
+  while (!quit_)
+    if (!Turn(kLongest)) return;
 }
 
-void EventLoop::Turn(absl::Duration most) {
-  current = this;
+bool EventLoop::Turn(absl::Duration most) {
+  SetCurrent(this);
   std::array<epoll_event, 128> events;
   const int count =
       epoll_wait(epoll_fd_, events.data(), events.size(), WaitMs(most));
@@ -59,7 +58,35 @@ void EventLoop::Turn(absl::Duration most) {
   if (woken) RunPosted();
   RunTimers();
   RunDeferred();
-  current = nullptr;
+  const bool mine = ends_.empty() || RunEnds();
+  SetCurrent(nullptr);
+  return mine;
+}
+
+bool EventLoop::RunEnds() {
+  std::vector<End> ends = std::exchange(ends_, {});
+  uint64_t away = ++last_away_;
+  // Keeps what is overtaken.
+  const std::shared_ptr<Turns> self = weak_from_this().lock();
+  SetCurrent(nullptr);
+  away_.store(away, std::memory_order_release);
+  for (End& end : ends) std::move(end.work)();
+  if (!away_.compare_exchange_strong(away, 0)) {
+    for (End& end : ends) Post(std::move(end.after));
+    return false;
+  }
+  SetCurrent(this);
+  for (End& end : ends) std::move(end.after)();
+  RunDeferred();
+  return true;
+}
+
+void EventLoop::Overtake() {
+  uint64_t away = away_.load();
+  if (away == 0 || overtaken_ == nullptr ||
+      !away_.compare_exchange_strong(away, 0))
+    return;
+  overtaken_();
 }
 
 void EventLoop::Quit() {
@@ -74,7 +101,7 @@ void EventLoop::Post(Task task) {
   if (posted_.size() == 1) eventfd_write(wake_fd_, 1);
 }
 
-bool EventLoop::IsCurrent() const { return current == this; }
+bool EventLoop::IsCurrent() const { return Turns::Current() == this; }
 
 void EventLoop::Watch(int fd, uint32_t events, Source* source) {
   Control(epoll_fd_, EPOLL_CTL_ADD, fd, events, source);
@@ -95,7 +122,7 @@ EventLoop::TimerId EventLoop::RunAt(absl::Duration when, Task task) {
 }
 
 int EventLoop::WaitMs(absl::Duration most) const {
-  if (!deferred_.empty() || !dead_.empty()) return 0;
+  if (!deferred_.empty() || !dead_.empty() || !ends_.empty()) return 0;
   absl::Duration left = std::min(most, kLongest);
   if (!timers_.empty())
     left = std::min(left, timers_.begin()->first.first - clock_.Monotonic());

@@ -1,25 +1,26 @@
 #ifndef WXIDENT_SERVER_EDGE_EVENT_LOOP_H_
 #define WXIDENT_SERVER_EDGE_EVENT_LOOP_H_
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/turns.h"
 
 namespace wxident {
 
 // One thread's work: descriptors that become ready, tasks from other threads,
-// timers. Whoever calls Run or Turn is its thread. Only Post, Quit and
-// IsCurrent are for other threads; all else is for the loop's own.
-class EventLoop {
+// timers. Whoever calls Run or Turn is its thread. Only Post, Quit, IsCurrent
+// and Overtake are for other threads; all else is for the loop's own.
+class EventLoop final : public Turns {
  public:
-  using Task = absl::AnyInvocable<void() &&>;
   using TimerId = std::pair<absl::Duration, uint64_t>;
 
   // Who waits for a descriptor.
@@ -33,14 +34,15 @@ class EventLoop {
   // `clock` outlives it.
   explicit EventLoop(Clock& clock);
   // Drops what has not run. The loop's thread has ended, or is the caller.
-  ~EventLoop();
+  ~EventLoop() override;
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
   // Works until Quit.
   void Run();
-  // Works once, after at most `most` of waiting.
-  void Turn(absl::Duration most);
+  // Works once, after at most `most` of waiting. False: the loop was overtaken
+  // meanwhile, and may be gone; it is not this thread's any more.
+  bool Turn(absl::Duration most);
 
   // Run returns soon.
   void Quit();
@@ -60,6 +62,18 @@ class EventLoop {
   TimerId RunAt(absl::Duration when, Task task);
   void Cancel(const TimerId& id) { timers_.erase(id); }
 
+  // See Turns. What `after` defers runs in the same turn. With AtEnd the loop
+  // is held by a shared_ptr, or never overtaken.
+  void AtEnd(Task work, Task after) override {
+    ends_.push_back({std::move(work), std::move(after)});
+  }
+  void Overtake() override;
+  // `overtaken` has another thread call Turn. Before there is something to
+  // overtake.
+  void WhenOvertaken(std::function<void()> overtaken) {
+    overtaken_ = std::move(overtaken);
+  }
+
   // Runs `task` when what is ready now has been worked off.
   void Defer(Task task) { deferred_.push_back(std::move(task)); }
   // Destroys it then.
@@ -71,10 +85,17 @@ class EventLoop {
   absl::Duration now() const { return now_; }
 
  private:
+  struct End {
+    Task work;
+    Task after;
+  };
+
   int WaitMs(absl::Duration most) const;
   void RunPosted();
   void RunTimers();
   void RunDeferred();
+  // False: overtaken.
+  bool RunEnds();
 
   Clock& clock_;
   const int epoll_fd_;
@@ -85,6 +106,13 @@ class EventLoop {
   std::map<TimerId, Task> timers_;
   std::vector<Task> deferred_;
   std::vector<std::unique_ptr<Source>> dead_;
+  std::vector<End> ends_;
+
+  // Counts the turns whose ends had work. While it runs, `away_` is its number;
+  // whoever makes 0 of it has the next turn.
+  uint64_t last_away_ = 0;
+  std::atomic<uint64_t> away_{0};
+  std::function<void()> overtaken_;
 
   std::mutex mutex_;
   std::vector<Task> posted_;  // guarded by mutex_

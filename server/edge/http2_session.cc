@@ -102,8 +102,10 @@ bool Http2Session::Produce(std::string& out, size_t most) {
     if (size == 0 && taken_.empty()) break;
     out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
     // They may write more, and that leaves at once, too.
-    for (const int32_t id : std::exchange(taken_, {}))
+    for (const int32_t id : std::exchange(taken_, {})) {
+      guard_.OnMessageSent();
       if (Stream* stream = Find(id)) stream->OnBodyTaken();
+    }
   }
   Share();
   return violation_.empty();
@@ -137,6 +139,7 @@ void Http2Session::Drain() {
   // the ping, shows that it knows.
   nghttp2_submit_shutdown_notice(session_);
   Ping();
+  for (const auto& [id, stream] : streams_) stream->OnDrain();
 }
 
 void Http2Session::Ping() {
@@ -183,16 +186,15 @@ void Http2Session::OnBeginRequest(int32_t id) {
 }
 
 void Http2Session::OnRequest(Stream& stream) {
-  if (waiting_ > kMaxWaiting || share_->waiting > kMaxWaitingOfAnIp)
-    return stream.Refuse(absl::ResourceExhaustedError(
-        "too many answers wait to be read by this client"));
+  if (!HasRoom()) return stream.RefuseForRoom();
   if (share_->unfinished + unfinished_ - shared_unfinished_ >
       kMaxUnfinishedOfAnIp) {
     violation_ = "streams";
     return;
   }
   const auto found = options_.methods->find(stream.path());
-  stream.OnHead(found == options_.methods->end() ? nullptr : &found->second);
+  stream.OnHead(found == options_.methods->end() ? nullptr : &found->second,
+                options_.no_such_method);
 }
 
 int Http2Session::OnData(Stream& stream, absl::string_view bytes) {
@@ -216,6 +218,8 @@ void Http2Session::OnFrame(const nghttp2_frame& frame) {
       frame.headers.cat == NGHTTP2_HCAT_REQUEST)
     OnRequest(*stream);
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) HalfClose(*stream);
+  // One that comes while we take leave is served, but not for ever.
+  if (goodbye_ != Goodbye::kNone) stream->OnDrain();
 }
 
 void Http2Session::HalfClose(Stream& stream) {
@@ -238,7 +242,7 @@ void Http2Session::OnFrameSent(const nghttp2_frame& frame) {
         violation_ = "protocol";
       return;
     case NGHTTP2_DATA:
-      guard_.OnMessageSent();
+      guard_.OnDataSent(frame.hd.length);
       return;
     case NGHTTP2_HEADERS:
       break;
@@ -276,6 +280,8 @@ void Http2Session::Begin(Stream& stream) {
     fields.AddHead(stream.initial_metadata());
   const bool whole = stream.status().has_value() && stream.body().empty();
   if (whole && stream.http_status() == 200) fields.AddStatus(*stream.status());
+  if (whole && stream.status()->code == absl::StatusCode::kResourceExhausted)
+    ++refused_;
   nghttp2_data_provider body{};
   body.source.ptr = &stream;
   body.read_callback = Callbacks::ReadBody;
@@ -313,11 +319,6 @@ ssize_t Http2Session::ReadBody(Stream& stream, uint8_t* to, size_t size,
 void Http2Session::Waiting(int64_t bytes) {
   if (waiting_ == 0) taken_at_ = calls_.loop.now();
   waiting_ += bytes;
-}
-
-Stream* Http2Session::Find(int32_t id) const {
-  return static_cast<Stream*>(
-      nghttp2_session_get_stream_user_data(session_, id));
 }
 
 bool Http2Session::Violated(absl::string_view violation, uint32_t code) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -31,7 +32,7 @@ class Http2Session final : private Stream::Session {
   // Of answers that wait for the client to take them, the connection's and
   // those of its IP; and what a stream counts on top.
   static constexpr int64_t kMaxWaiting = 4 << 20;
-  static constexpr int64_t kMaxWaitingOfAnIp = 16 << 20;
+  static constexpr int64_t kMaxWaitingOfAnIp = 8 << 20;
   static constexpr int64_t kStreamCost = 4 << 10;
   // Requests that have not ended, of all connections of one IP.
   static constexpr int kMaxUnfinishedOfAnIp = 2'048;
@@ -49,6 +50,8 @@ class Http2Session final : private Stream::Session {
     // Outlives all calls.
     const EdgeMethods* methods;
     size_t max_message_bytes;
+    // nullptr: UNIMPLEMENTED. Outlives all calls.
+    const NoSuchMethod* no_such_method = nullptr;
   };
 
   // `calls` and `owner` outlive it.
@@ -82,6 +85,9 @@ class Http2Session final : private Stream::Session {
   // Whether the client has said the preface, and begun a frame.
   bool greeted() const { return greeted_; }
   size_t streams() const { return streams_.size(); }
+  // How many calls have been refused for want of something (RESOURCE_EXHAUSTED)
+  // since this was last asked.
+  int TakeRefused() { return std::exchange(refused_, 0); }
 
  private:
   struct Callbacks;
@@ -90,6 +96,9 @@ class Http2Session final : private Stream::Session {
   void Begin(Stream& stream) override;
   void Resume(Stream& stream) override;
   void Waiting(int64_t bytes) override;
+  bool HasRoom() const override {
+    return waiting_ <= kMaxWaiting && share_->waiting <= kMaxWaitingOfAnIp;
+  }
 
   // What nghttp2 reports. Those that return an int: 0, or its error.
   void OnBeginRequest(int32_t id);
@@ -103,7 +112,10 @@ class Http2Session final : private Stream::Session {
   void Understand(absl::string_view bytes);
   // What the guard finds wrong with a frame that has begun, or "".
   absl::string_view Judge(const FrameHeader& frame);
-  Stream* Find(int32_t id) const;
+  Stream* Find(int32_t id) const {
+    return static_cast<Stream*>(
+        nghttp2_session_get_stream_user_data(session_, id));
+  }
   void HalfClose(Stream& stream);
   void FinishGoodbye();
   // Ends the connection for what the client did, and says so with `code`.
@@ -127,6 +139,8 @@ class Http2Session final : private Stream::Session {
   bool client_left_ = false;
   // Whether a call has been answered.
   bool useful_ = false;
+
+  int refused_ = 0;
 
   // Requests that have not ended, and what is kept of them.
   int unfinished_ = 0;

@@ -1,33 +1,16 @@
 #ifndef WXIDENT_SERVER_EDGE_INCOMING_H_
 #define WXIDENT_SERVER_EDGE_INCOMING_H_
 
-#include <unistd.h>
-
 #include <memory>
 #include <string>
-#include <utility>
 
+#include "server/base/unique_fd.h"
 #include "server/crypto/tls_server.h"
 #include "server/edge/call.h"
 #include "server/edge/peer_share.h"
+#include "server/edge/proxy_header.h"
 
 namespace wxident {
-
-// Owns a descriptor.
-class UniqueFd {
- public:
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&&) = delete;
-  ~UniqueFd() {
-    if (fd_ >= 0) close(fd_);
-  }
-
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // A client's connection on its way from the listener to the loop that serves
 // it.
@@ -37,6 +20,8 @@ struct Incoming {
   std::shared_ptr<PeerShare> share;
   // Of fd; nullptr: plain text.
   std::unique_ptr<TlsStream> tls;
+  // What a balancer still has to say first, or nullptr.
+  std::unique_ptr<ProxyHeader> header;
 };
 
 }  // namespace wxident

@@ -1,54 +1,79 @@
 #include "server/edge/peer_limiter.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "server/edge/ip_key.h"
+
 namespace wxident {
 namespace {
 
-// Of the IPs that there is no room to tell apart.
+// Of those that there is no room to tell apart.
 constexpr char kOthers[] = "others";
-
-std::string KeyOf(const std::string& ip) {
-  constexpr size_t kNetwork = 8;  // a /64
-  in6_addr address;
-  if (inet_pton(AF_INET6, ip.c_str(), &address) != 1) return ip;
-  return std::string(reinterpret_cast<const char*>(address.s6_addr), kNetwork);
-}
+constexpr char kTooMany[] = "too many connections";
 
 }  // namespace
 
 std::shared_ptr<PeerShare> PeerLimiter::Admit(const std::string& ip,
-                                              absl::Duration now) {
+                                              absl::Duration now,
+                                              absl::string_view* why) {
   std::lock_guard<std::mutex> lock(mutex_);
   Forget(now);
-  Entry& entry = EntryOf(ip);
-  entry.asked_at = now;
-  if (connections_ >= limits_.connections ||
-      entry.connections >= limits_.connections_of_an_ip)
-    return nullptr;
+  return Admit(EntryOf(IpKey(ip), false), now, why);
+}
+
+std::shared_ptr<PeerShare> PeerLimiter::AdmitBalancer(const std::string& ip,
+                                                      absl::Duration now,
+                                                      absl::string_view* why) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Forget(now);
+  return AdmitTrusted(EntryOf(IpKey(ip), false), now, why);
+}
+
+std::shared_ptr<PeerShare> PeerLimiter::Forward(const PeerShare& balancer,
+                                                const std::string& ip,
+                                                absl::Duration now,
+                                                absl::string_view* why) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Remove(balancer);
+  return Admit(EntryOf(IpKey(ip), false), now, why);
+}
+
+std::shared_ptr<PeerShare> PeerLimiter::Prove(PeerShare& ip,
+                                              const std::string& name,
+                                              bool is_proxy, absl::Duration now,
+                                              absl::string_view* why) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Remove(ip);
+  Entry& entry = EntryOf(absl::StrCat(name, " ", ip.key), true);
+  auto share =
+      is_proxy ? AdmitTrusted(entry, now, why) : Admit(entry, now, why);
+  if (share != nullptr) ++ip.useful;
+  return share;
+}
+
+absl::string_view PeerLimiter::Spend(Entry& entry, absl::Duration now) const {
+  if (connections_ >= limits_.connections) return kTooMany;
+  if (entry.connections >= limits_.connections_of_an_ip)
+    return "too many connections of its IP";
   entry.unproductive.Earn(entry.share->useful.exchange(0));
   // Last: they use something up.
-  if (!IsOnTime(entry, now) || !entry.unproductive.SpendOne(now))
-    return nullptr;
-  ++entry.connections;
-  ++connections_;
-  return entry.share;
+  if (!IsOnTime(entry, now)) return "a connection of its IP was cut";
+  if (!entry.unproductive.SpendOne(now))
+    return "too many connections of its IP without a call";
+  return "";
 }
 
 void PeerLimiter::Leave(const PeerShare& share) {
   std::lock_guard<std::mutex> lock(mutex_);
-  --entries_.at(share.key).connections;
-  if (--connections_ == 0) emptied_.notify_all();
+  Remove(share);
 }
 
 void PeerLimiter::Penalize(const PeerShare& share, absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
-  Entry& entry = entries_.at(share.key);
+  Entry& entry = EntryOf(share);
   entry.asked_at = now;
   if (entry.until < now) entry.backoff = kLeastBackoff / 2;
   entry.until = now + limits_.penalty;
@@ -67,14 +92,46 @@ bool PeerLimiter::WaitUntilEmpty(absl::Duration time) {
                            [this] { return connections_ == 0; });
 }
 
-PeerLimiter::Entry& PeerLimiter::EntryOf(const std::string& ip) {
-  std::string key = KeyOf(ip);
-  if (entries_.size() >= limits_.ips && entries_.count(key) == 0) key = kOthers;
-  const auto found = entries_.find(key);
-  if (found != entries_.end()) return found->second;
-  Entry entry{.share = std::shared_ptr<PeerShare>(new PeerShare{key}),
+std::shared_ptr<PeerShare> PeerLimiter::Admit(Entry& entry, absl::Duration now,
+                                              absl::string_view* why) {
+  entry.asked_at = now;
+  const absl::string_view reached = Spend(entry, now);
+  if (why != nullptr) *why = reached;
+  return reached.empty() ? Add(entry) : nullptr;
+}
+
+std::shared_ptr<PeerShare> PeerLimiter::AdmitTrusted(Entry& entry,
+                                                     absl::Duration now,
+                                                     absl::string_view* why) {
+  entry.asked_at = now;
+  if (connections_ < limits_.connections) return Add(entry);
+  if (why != nullptr) *why = kTooMany;
+  return nullptr;
+}
+
+std::shared_ptr<PeerShare> PeerLimiter::Add(Entry& entry) {
+  ++entry.connections;
+  ++connections_;
+  return entry.share;
+}
+
+void PeerLimiter::Remove(const PeerShare& share) {
+  --EntryOf(share).connections;
+  if (--connections_ == 0) emptied_.notify_all();
+}
+
+PeerLimiter::Entry& PeerLimiter::EntryOf(std::string key, bool proven) {
+  Entries& entries = proven ? proven_ : strangers_;
+  if (entries.size() >= limits_.ips && entries.count(key) == 0) key = kOthers;
+  const auto found = entries.find(key);
+  if (found != entries.end()) return found->second;
+  Entry entry{.share = std::shared_ptr<PeerShare>(new PeerShare{key, proven}),
               .unproductive = TokenBucket(limits_.unproductive)};
-  return entries_.emplace(std::move(key), std::move(entry)).first->second;
+  return entries.emplace(std::move(key), std::move(entry)).first->second;
+}
+
+PeerLimiter::Entry& PeerLimiter::EntryOf(const PeerShare& share) {
+  return (share.proven ? proven_ : strangers_).at(share.key);
 }
 
 bool PeerLimiter::IsOnTime(Entry& entry, absl::Duration now) {
@@ -87,10 +144,15 @@ bool PeerLimiter::IsOnTime(Entry& entry, absl::Duration now) {
 void PeerLimiter::Forget(absl::Duration now) {
   if (now - forgot_at_ < kMemory) return;
   forgot_at_ = now;
-  for (auto found = entries_.begin(); found != entries_.end();) {
+  Forget(strangers_, now);
+  Forget(proven_, now);
+}
+
+void PeerLimiter::Forget(Entries& entries, absl::Duration now) {
+  for (auto found = entries.begin(); found != entries.end();) {
     const Entry& entry = found->second;
     found = entry.connections == 0 && now - entry.asked_at > kMemory
-                ? entries_.erase(found)
+                ? entries.erase(found)
                 : std::next(found);
   }
 }

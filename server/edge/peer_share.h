@@ -7,10 +7,13 @@
 
 namespace wxident {
 
-// What the connections of one IP hold together. Thread-safe.
+// What the connections of one peer, as PeerLimiter tells them apart, hold
+// together. Thread-safe.
 struct PeerShare {
-  // The IP, or the IPs, by PeerLimiter's name.
+  // By PeerLimiter's name.
   const std::string key;
+  // Whether the peer has proven who it is.
+  const bool proven = false;
   // Requests that have not ended.
   std::atomic<int> unfinished{0};
   // Answers that wait to be taken: their bytes, and the cost of their streams.

@@ -8,7 +8,8 @@ Stream::~Stream() {
   if (timer_.has_value()) calls_.loop.Cancel(*timer_);
 }
 
-void Stream::OnHead(const EdgeMethod* method) {
+void Stream::OnHead(const EdgeMethod* method,
+                    const NoSuchMethod* no_such_method) {
   http_status_ = head_.HttpStatus();
   if (http_status_ != 200) return End({});
   if (head_.status().code() == absl::StatusCode::kUnimplemented)
@@ -16,6 +17,9 @@ void Stream::OnHead(const EdgeMethod* method) {
                 .message = std::string(head_.status().message()),
                 .trailers = {{"grpc-accept-encoding", "identity"}}});
   if (!head_.status().ok()) return Refuse(head_.status());
+  if (method == nullptr && no_such_method != nullptr &&
+      *no_such_method != nullptr)
+    return End((*no_such_method)(*this));
   if (method == nullptr)
     return Refuse(absl::UnimplementedError("there is no such method"));
   method_ = method;
@@ -32,7 +36,11 @@ void Stream::OnData(absl::string_view bytes) {
 
 bool Stream::OnMessage(absl::string_view message) {
   if (method_->takes_stream) {
-    if (handler_ != nullptr) handler_->OnMessage(message);
+    // Each message may ask for as much as a call does.
+    if (handler_ != nullptr && !session_->HasRoom())
+      RefuseForRoom();
+    else if (handler_ != nullptr)
+      handler_->OnMessage(message);
   } else if (has_request_) {
     Refuse(absl::InternalError("the method takes one message, more have come"));
   } else {
@@ -74,8 +82,18 @@ void Stream::Refuse(const absl::Status& status) {
   Cancel();
 }
 
+void Stream::RefuseForRoom() {
+  Refuse(absl::ResourceExhaustedError(
+      "too many answers wait to be read by this client"));
+}
+
 void Stream::OnTime() {
   if (!status_.has_value() && deadline_ <= calls_.loop.now()) OnDeadline();
+}
+
+void Stream::OnDrain() {
+  if (handler_ == nullptr || status_.has_value() || cancelled_) return;
+  if (!std::exchange(drained_, true)) handler_->OnDrain();
 }
 
 void Stream::OnBodyTaken() {

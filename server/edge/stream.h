@@ -40,6 +40,8 @@ class Stream final : public Call {
     virtual void Resume(Stream& stream) = 0;
     // `bytes` more, or less, wait to be sent.
     virtual void Waiting(int64_t bytes) = 0;
+    // Whether the client takes what it asks for, and so may ask for more.
+    virtual bool HasRoom() const = 0;
   };
 
   Stream(int32_t id, Session* session, LoopCalls& calls,
@@ -66,14 +68,18 @@ class Stream final : public Call {
   // The request, as it comes.
   RequestHead& head() { return head_; }
   // Its fields are complete. `method` is nullptr where there is none of that
-  // path, and outlives the stream.
-  void OnHead(const EdgeMethod* method);
+  // path, and outlives the stream; `no_such_method` may be nullptr.
+  void OnHead(const EdgeMethod* method, const NoSuchMethod* no_such_method);
   void OnData(absl::string_view bytes);
   void OnHalfClose();
   // Refuses the request, unless the answer has begun.
   void Refuse(const absl::Status& status);
+  // The same for what waits to be read by the client.
+  void RefuseForRoom();
   // To be called each second or so.
   void OnTime();
+  // Its connection takes leave. To be called again once the call has started.
+  void OnDrain();
   // All of the body has been taken.
   void OnBodyTaken();
   // The HTTP stream is over. False when a handler has still to finish the call:
@@ -139,6 +145,7 @@ class Stream final : public Call {
   bool half_closed_ = false;
 
   std::unique_ptr<CallHandler> handler_;
+  bool drained_ = false;
   std::atomic<bool> cancelled_{false};
   // Tasks of other threads that have not run: what comes after them waits, too.
   std::atomic<int> posted_{0};

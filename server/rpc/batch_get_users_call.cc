@@ -18,15 +18,10 @@ namespace {
 
 constexpr int kMost = 500;
 
-class BatchGetUsersCall final : public UnaryCall {
+class BatchGetUsersCall final
+    : public UnaryCall<v1::BatchGetUsersRequest, v1::BatchGetUsersResponse> {
  public:
-  BatchGetUsersCall(const Services& services,
-                    grpc::CallbackServerContext& context,
-                    const v1::BatchGetUsersRequest& request,
-                    v1::BatchGetUsersResponse& response)
-      : UnaryCall(services, "BatchGetUsers", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     const absl::Status whole = CheckWhole();
@@ -128,6 +123,7 @@ class BatchGetUsersCall final : public UnaryCall {
       if (const App* app = AccountOf(i))
         openids[app].insert(request_.identity_refs(i).openid());
     if (openids.empty()) return Answer();
+    if (IsForNobody()) return GiveUp();
     RefreshFollowers(services_, openids, deadline(),
                      [this](absl::StatusOr<RefreshFailures> failures) {
                        OnRefreshed(std::move(failures));
@@ -158,8 +154,6 @@ class BatchGetUsersCall final : public UnaryCall {
     Succeed();
   }
 
-  const v1::BatchGetUsersRequest& request_;
-  v1::BatchGetUsersResponse& response_;
   // In the request's order.
   std::vector<Item> items_;
   // Of items_, by index: those that can be looked up.
@@ -168,13 +162,8 @@ class BatchGetUsersCall final : public UnaryCall {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartBatchGetUsers(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::BatchGetUsersRequest& request,
-    v1::BatchGetUsersResponse& response) {
-  auto* call = new BatchGetUsersCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod BatchGetUsersMethod(const Services& services) {
+  return MethodOf<BatchGetUsersCall>(services);
 }
 
 }  // namespace wxident

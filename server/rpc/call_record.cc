@@ -1,30 +1,31 @@
 #include "server/rpc/call_record.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
 #include "server/rpc/audited.h"
+#include "server/rpc/redacted.h"
 
 namespace wxident {
 namespace {
 
 constexpr absl::Duration kMostTime = absl::Seconds(10);
 constexpr absl::Duration kDefaultTime = absl::Seconds(3);
+// How a call ends that nobody waits for.
+constexpr absl::string_view kCancelled = "CANCELLED";
 
-absl::Duration TimeLeft(const grpc::CallbackServerContext& context) {
-  const auto deadline = context.deadline();
-  if (deadline == std::chrono::system_clock::time_point::max())
-    return kDefaultTime;
-  return std::min(
-      kMostTime, absl::FromChrono(deadline - std::chrono::system_clock::now()));
+absl::Duration TimeLeft(const Call& call) {
+  if (call.deadline() == absl::InfiniteDuration()) return kDefaultTime;
+  // The edge's clock, whatever the services' is.
+  return std::min(kMostTime, call.deadline() - SystemClock().Monotonic());
 }
 
 // Faults that an operator must look at; the others are the callers' business.
@@ -57,19 +58,39 @@ void LogFailure(const std::string& rpc, const std::string& caller,
 
 }  // namespace
 
-CallRecord::CallRecord(const Services& services, absl::string_view rpc,
-                       grpc::CallbackServerContext& context)
-    : services_(services),
-      context_(context),
-      rpc_(rpc),
-      began_(services.clock.Monotonic()),
-      deadline_(Deadline::After(TimeLeft(context), services.clock)),
-      request_id_(absl::BytesToHexString(services.random.Bytes(8))) {}
+CallRecord::CallRecord(const Rpc& rpc, Call& call)
+    : rpc_(rpc),
+      services_(rpc.services()),
+      call_(call),
+      began_(services_.clock.Monotonic()),
+      deadline_(Deadline::After(TimeLeft(call), services_.clock)) {}
+
+absl::Status CallRecord::Begin(absl::string_view message,
+                               google::protobuf::Message& request) {
+  const bool is_read =
+      request.ParseFromArray(message.data(), static_cast<int>(message.size()));
+  if (is_read) LogRequest(rpc_.name(), request);
+  // What cannot be read counts against the caller's limits, too.
+  WX_RETURN_IF_ERROR(Admit());
+  if (is_read) return absl::OkStatus();
+  return Error(Reason::kRequestInvalid,
+               absl::StrCat("the request is not a ",
+                            request.GetDescriptor()->full_name(),
+                            " in the form of protobuf; send one"))
+      .ToStatus();
+}
 
 absl::Status CallRecord::Admit() {
-  WX_ASSIGN_OR_RETURN(caller_, services_.callers.Identify(context_));
-  WX_ASSIGN_OR_RETURN(admission_, services_.access.Admit(caller_, rpc_));
+  WX_ASSIGN_OR_RETURN(caller_, services_.callers.Identify(call_));
+  WX_ASSIGN_OR_RETURN(
+      admission_, services_.access.Admit(caller_, rpc_.name(), rpc_.kind()));
   return absl::OkStatus();
+}
+
+const std::string& CallRecord::request_id() {
+  if (request_id_.empty())
+    request_id_ = absl::BytesToHexString(services_.random.Name(8));
+  return request_id_;
 }
 
 absl::Status CallRecord::Allow(absl::string_view app_id) {
@@ -82,20 +103,20 @@ absl::Status CallRecord::AllowEveryApp() {
 }
 
 bool CallRecord::StillAllowed() const {
-  return services_.callers.Identify(context_).ok() &&
-         services_.access.Allows(caller_, rpc_, app_id_);
+  return services_.callers.Identify(call_).ok() &&
+         services_.access.Allows(caller_, rpc_.name(), app_id_);
 }
 
-AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) const {
+AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) {
   // What failed released nothing, and stored nothing that counts.
   const bool done = reason == "OK";
   return {.caller = caller_,
-          .method = std::string(rpc_),
+          .method = rpc_.name(),
           .app_id = app_id_,
           .subject = subject_,
           .reason = std::string(reason),
           .key_id = done ? services_.key_ring.sealing_key_id() : 0,
-          .request_id = request_id_};
+          .request_id = request_id()};
 }
 
 void CallRecord::NoteRefusedPart(absl::string_view app_id) {
@@ -109,45 +130,46 @@ void CallRecord::Release(DoneStatus done) {
   if (!asked_)
     return std::move(done)(
         absl::InternalError("a call did not ask for its caller's right"));
-  const Audited audited = AuditedAs(rpc_);
-  if (services_.audit == nullptr || audited == Audited::kNo)
+  if (services_.audit == nullptr || rpc_.audited() == Audited::kNo)
     return std::move(done)(absl::OkStatus());
-  if (services_.audit_required && audited == Audited::kBeforeTheAnswer)
+  if (services_.audit_required && rpc_.audited() == Audited::kBeforeTheAnswer)
     return services_.audit->Write(MakeAuditEntry("OK"), std::move(done));
   services_.audit->Note(MakeAuditEntry("OK"));
   std::move(done)(absl::OkStatus());
 }
 
-grpc::Status CallRecord::End(const absl::Status& status, Repeat repeat) {
+CallStatus CallRecord::End(const absl::Status& status, Repeat repeat) {
   if (status.ok()) {
     Measure("OK");
-    return grpc::Status::OK;
+    return {};
   }
   const ErrorDetails details = DetailsOf(status);
-  LogFailure(std::string(rpc_), caller_, request_id_, status, details);
+  // Of callers who ask too often AccessControl tells, not as often as they ask.
+  const bool is_limited = details.reason == Reason::kCallerRateLimited;
+  if (!is_limited)
+    LogFailure(rpc_.name(), caller_, request_id(), status, details);
   Measure(ReasonName(details.reason));
-  if (services_.audit != nullptr &&
-      (AuditedAs(rpc_) != Audited::kNo || IsRefusedCaller(details.reason)))
+  if (services_.audit != nullptr && !is_limited &&
+      (rpc_.audited() != Audited::kNo || IsRefusedCaller(details.reason)))
     services_.audit->Note(MakeAuditEntry(ReasonName(details.reason)));
-  context_.AddTrailingMetadata("wxident-request-id", request_id_);
+  CallStatus end = ToCallStatus(status);
+  end.trailers.emplace_back("wxident-request-id", request_id());
   const std::optional<int64_t> pushback =
       RetryPushbackMs(status, repeat, deadline_.Left(services_.clock));
   if (pushback.has_value())
-    context_.AddTrailingMetadata("grpc-retry-pushback-ms",
-                                 absl::StrCat(*pushback));
-  return ToGrpcStatus(status);
+    end.trailers.emplace_back("grpc-retry-pushback-ms",
+                              absl::StrCat(*pushback));
+  return end;
 }
 
-grpc::Status CallRecord::EndCancelled() {
-  Measure("CANCELLED");
-  return grpc::Status::CANCELLED;
+CallStatus CallRecord::EndCancelled() {
+  Measure(kCancelled);
+  return {.code = absl::StatusCode::kCancelled};
 }
 
 void CallRecord::Measure(absl::string_view reason) {
-  services_.metrics.Observe(
-      "wxident_rpc_seconds",
-      {{"rpc", std::string(rpc_)}, {"reason", std::string(reason)}},
-      services_.clock.Monotonic() - began_);
+  rpc_.Measure(call_.cancelled() ? kCancelled : reason,
+               services_.clock.Monotonic() - began_);
 }
 
 }  // namespace wxident

@@ -1,8 +1,7 @@
 #ifndef WXIDENT_SERVER_RPC_CALL_RECORD_H_
 #define WXIDENT_SERVER_RPC_CALL_RECORD_H_
 
-#include <grpcpp/server_context.h>
-#include <grpcpp/support/status.h>
+#include <google/protobuf/message.h>
 
 #include <string>
 #include <utility>
@@ -14,6 +13,8 @@
 #include "server/audit/audit_log.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
+#include "server/edge/call.h"
+#include "server/rpc/rpc.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status.h"
 
@@ -21,25 +22,27 @@ namespace wxident {
 
 // What an RPC of any kind has besides its steps: a caller who may call or not,
 // a deadline, a line in the audit log, and an end that is logged, measured and
-// told to gRPC. Part of the call object. Exactly one of
-// the two Ends is called, once, by whichever thread ends the call.
+// told to the caller. Part of the call object. Exactly one of the two Ends is
+// called, once, by whichever thread ends the call.
 class CallRecord {
  public:
-  // `rpc` is the method's name, a literal. `services` and `context` outlive it.
-  CallRecord(const Services& services, absl::string_view rpc,
-             grpc::CallbackServerContext& context);
+  // Both outlive it.
+  CallRecord(const Rpc& rpc, Call& call);
 
   const Services& services() const { return services_; }
 
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return deadline_; }
 
-  // Who calls (Callers::Identify), once admitted.
+  // Who calls (Callers::Identify), once the call has begun.
   const std::string& caller() const { return caller_; }
 
-  // Whether the caller may call this method at all; to be asked first, once.
-  // Errors: CALLER_UNAUTHENTICATED and those of AccessControl::Admit.
-  absl::Status Admit();
+  // Reads `message` into `request` and logs that; then, whether the caller may
+  // call this method at all. To be called first, once. Errors:
+  // CALLER_UNAUTHENTICATED, those of AccessControl::Admit, and REQUEST_INVALID
+  // for what is no such message.
+  absl::Status Begin(absl::string_view message,
+                     google::protobuf::Message& request);
 
   // One of these is asked as soon as it is known which apps the call is about,
   // before anything is done, told or sent; a call that has asked none cannot
@@ -75,24 +78,27 @@ class CallRecord {
   // call that has not asked for the caller's right.
   void Release(DoneStatus done);
 
-  // What goes to Finish, after this. A failure has its audit line here.
-  grpc::Status End(const absl::Status& status, Repeat repeat = Repeat::kSafe);
+  // How the call ends, to be told after this. A failure has its audit line
+  // here. An end that nobody waits for is measured as CANCELLED.
+  CallStatus End(const absl::Status& status, Repeat repeat = Repeat::kSafe);
 
-  // The caller has gone; what goes to Finish reaches nobody.
-  grpc::Status EndCancelled();
+  // The same for a call that ends for nothing but that nobody waits for it.
+  CallStatus EndCancelled();
 
  private:
+  absl::Status Admit();
   void Measure(absl::string_view reason);
-  AuditEntry MakeAuditEntry(absl::string_view reason) const;
+  AuditEntry MakeAuditEntry(absl::string_view reason);
+  // Random, in hexadecimal: joins the log, the audit log and what the caller
+  // was told. Made when first asked for.
+  const std::string& request_id();
 
+  const Rpc& rpc_;
   const Services& services_;
-  grpc::CallbackServerContext& context_;
-  const absl::string_view rpc_;
+  Call& call_;
   const absl::Duration began_;
   const Deadline deadline_;
-  // Random, in hexadecimal: joins the log, the audit log and what the caller
-  // was told.
-  const std::string request_id_;
+  std::string request_id_;
   std::string caller_;
   Admission admission_;
   // Whether the caller's right was asked for.

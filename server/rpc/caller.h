@@ -1,11 +1,10 @@
 #ifndef WXIDENT_SERVER_RPC_CALLER_H_
 #define WXIDENT_SERVER_RPC_CALLER_H_
 
-#include <grpcpp/server_context.h>
-
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/edge/call.h"
 
 namespace wxident {
 
@@ -15,16 +14,15 @@ class Callers {
   virtual ~Callers() = default;
 
   // The caller's id, the one URI of its certificate. Metadata counts for
-  // nothing. Errors: CALLER_UNAUTHENTICATED. Does not block.
-  virtual absl::StatusOr<std::string> Identify(
-      const grpc::ServerContextBase& context) = 0;
+  // nothing, but from proxies that the configuration names. Errors:
+  // CALLER_UNAUTHENTICATED. Does not block.
+  virtual absl::StatusOr<std::string> Identify(const Call& call) = 0;
 };
 
 // Where there is no TLS, on loopback: everybody is "loopback".
 class LoopbackCallers final : public Callers {
  public:
-  absl::StatusOr<std::string> Identify(
-      const grpc::ServerContextBase&) override {
+  absl::StatusOr<std::string> Identify(const Call&) override {
     return std::string("loopback");
   }
 };

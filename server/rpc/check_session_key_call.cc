@@ -9,15 +9,11 @@
 namespace wxident {
 namespace {
 
-class CheckSessionKeyCall final : public UnaryCall {
+class CheckSessionKeyCall final
+    : public UnaryCall<v1::CheckSessionKeyRequest,
+                       v1::CheckSessionKeyResponse> {
  public:
-  CheckSessionKeyCall(const Services& services,
-                      grpc::CallbackServerContext& context,
-                      const v1::CheckSessionKeyRequest& request,
-                      v1::CheckSessionKeyResponse& response)
-      : UnaryCall(services, "CheckSessionKey", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<std::string> hash =
@@ -40,6 +36,7 @@ class CheckSessionKeyCall final : public UnaryCall {
     if (!app.ok()) return Fail(app.status());
     // No key is kept, so none is current.
     if (session.session_keys.empty()) return Succeed();
+    if (IsForNobody()) return GiveUp();
     CallWithAppToken<bool>(
         services_.tokens, **app, "checksession",
         [this, app = *app, openid = session.session.identity.openid,
@@ -56,20 +53,12 @@ class CheckSessionKeyCall final : public UnaryCall {
     response_.set_valid(*valid);
     Succeed();
   }
-
-  const v1::CheckSessionKeyRequest& request_;
-  v1::CheckSessionKeyResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartCheckSessionKey(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::CheckSessionKeyRequest& request,
-    v1::CheckSessionKeyResponse& response) {
-  auto* call = new CheckSessionKeyCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod CheckSessionKeyMethod(const Services& services) {
+  return MethodOf<CheckSessionKeyCall>(services);
 }
 
 }  // namespace wxident

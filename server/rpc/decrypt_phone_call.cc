@@ -15,15 +15,10 @@ namespace {
 
 constexpr size_t kMaxCode = 512;
 
-class DecryptPhoneCall final : public UnaryCall {
+class DecryptPhoneCall final
+    : public UnaryCall<v1::DecryptPhoneRequest, v1::DecryptPhoneResponse> {
  public:
-  DecryptPhoneCall(const Services& services,
-                   grpc::CallbackServerContext& context,
-                   const v1::DecryptPhoneRequest& request,
-                   v1::DecryptPhoneResponse& response)
-      : UnaryCall(services, "DecryptPhone", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<std::string> hash =
@@ -85,6 +80,8 @@ class DecryptPhoneCall final : public UnaryCall {
     if (!session.ok()) return Fail(session.status());
     absl::StatusOr<const App*> app = MiniProgramOf(record_, *session);
     if (!app.ok()) return Fail(app.status());
+    // The code works once.
+    if (IsForNobody()) return GiveUp();
     identity_ = std::move((*session)->identity);
     CallWithAppToken<Phone>(
         services_.tokens, **app, "getuserphonenumber",
@@ -121,8 +118,6 @@ class DecryptPhoneCall final : public UnaryCall {
     Succeed();
   }
 
-  const v1::DecryptPhoneRequest& request_;
-  v1::DecryptPhoneResponse& response_;
   OpenDataFields fields_;
   Identity identity_;
   // What has become of a phone_code. Until it is sent, errors are of the
@@ -132,13 +127,8 @@ class DecryptPhoneCall final : public UnaryCall {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartDecryptPhone(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::DecryptPhoneRequest& request,
-    v1::DecryptPhoneResponse& response) {
-  auto* call = new DecryptPhoneCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod DecryptPhoneMethod(const Services& services) {
+  return MethodOf<DecryptPhoneCall>(services);
 }
 
 }  // namespace wxident

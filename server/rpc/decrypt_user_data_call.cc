@@ -11,15 +11,11 @@
 namespace wxident {
 namespace {
 
-class DecryptUserDataCall final : public UnaryCall {
+class DecryptUserDataCall final
+    : public UnaryCall<v1::DecryptUserDataRequest,
+                       v1::DecryptUserDataResponse> {
  public:
-  DecryptUserDataCall(const Services& services,
-                      grpc::CallbackServerContext& context,
-                      const v1::DecryptUserDataRequest& request,
-                      v1::DecryptUserDataResponse& response)
-      : UnaryCall(services, "DecryptUserData", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<std::string> hash =
@@ -50,20 +46,13 @@ class DecryptUserDataCall final : public UnaryCall {
     Succeed();
   }
 
-  const v1::DecryptUserDataRequest& request_;
-  v1::DecryptUserDataResponse& response_;
   OpenDataFields fields_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartDecryptUserData(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::DecryptUserDataRequest& request,
-    v1::DecryptUserDataResponse& response) {
-  auto* call = new DecryptUserDataCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod DecryptUserDataMethod(const Services& services) {
+  return MethodOf<DecryptUserDataCall>(services);
 }
 
 }  // namespace wxident

@@ -10,14 +10,10 @@
 namespace wxident {
 namespace {
 
-class EraseUserCall final : public UnaryCall {
+class EraseUserCall final
+    : public UnaryCall<v1::EraseUserRequest, v1::EraseUserResponse> {
  public:
-  EraseUserCall(const Services& services, grpc::CallbackServerContext& context,
-                const v1::EraseUserRequest& request,
-                v1::EraseUserResponse& response)
-      : UnaryCall(services, "EraseUser", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   // An identity_ref, too, names a person of all apps.
   void Start() override {
@@ -61,20 +57,12 @@ class EraseUserCall final : public UnaryCall {
     response_.set_revoked_sessions((*erased)->sessions);
     Succeed();
   }
-
-  const v1::EraseUserRequest& request_;
-  v1::EraseUserResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartEraseUser(const Services& services,
-                                         grpc::CallbackServerContext& context,
-                                         const v1::EraseUserRequest& request,
-                                         v1::EraseUserResponse& response) {
-  auto* call = new EraseUserCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod EraseUserMethod(const Services& services) {
+  return MethodOf<EraseUserCall>(services);
 }
 
 }  // namespace wxident

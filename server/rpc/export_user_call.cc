@@ -25,14 +25,10 @@ void FillExported(const ExportedIdentity& identity,
   message.set_session_count(identity.session_count);
 }
 
-class ExportUserCall final : public UnaryCall {
+class ExportUserCall final
+    : public UnaryCall<v1::ExportUserRequest, v1::ExportUserResponse> {
  public:
-  ExportUserCall(const Services& services, grpc::CallbackServerContext& context,
-                 const v1::ExportUserRequest& request,
-                 v1::ExportUserResponse& response)
-      : UnaryCall(services, "ExportUser", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     const absl::Status checked = UserIdField("user_id", request_.user_id());
@@ -58,20 +54,12 @@ class ExportUserCall final : public UnaryCall {
       response_.add_merged_user_ids(merged);
     Succeed();
   }
-
-  const v1::ExportUserRequest& request_;
-  v1::ExportUserResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartExportUser(const Services& services,
-                                          grpc::CallbackServerContext& context,
-                                          const v1::ExportUserRequest& request,
-                                          v1::ExportUserResponse& response) {
-  auto* call = new ExportUserCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod ExportUserMethod(const Services& services) {
+  return MethodOf<ExportUserCall>(services);
 }
 
 }  // namespace wxident

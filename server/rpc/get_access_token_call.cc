@@ -11,15 +11,10 @@ namespace {
 
 constexpr size_t kMaxAccessToken = 2048;
 
-class GetAccessTokenCall final : public UnaryCall {
+class GetAccessTokenCall final
+    : public UnaryCall<v1::GetAccessTokenRequest, v1::GetAccessTokenResponse> {
  public:
-  GetAccessTokenCall(const Services& services,
-                     grpc::CallbackServerContext& context,
-                     const v1::GetAccessTokenRequest& request,
-                     v1::GetAccessTokenResponse& response)
-      : UnaryCall(services, "GetAccessToken", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<const App*> app =
@@ -70,20 +65,12 @@ class GetAccessTokenCall final : public UnaryCall {
     response_.set_kind(v1::ACCESS_TOKEN_KIND_APP);
     Succeed();
   }
-
-  const v1::GetAccessTokenRequest& request_;
-  v1::GetAccessTokenResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartGetAccessToken(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::GetAccessTokenRequest& request,
-    v1::GetAccessTokenResponse& response) {
-  auto* call = new GetAccessTokenCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod GetAccessTokenMethod(const Services& services) {
+  return MethodOf<GetAccessTokenCall>(services);
 }
 
 }  // namespace wxident

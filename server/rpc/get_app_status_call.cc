@@ -8,15 +8,10 @@
 namespace wxident {
 namespace {
 
-class GetAppStatusCall final : public UnaryCall {
+class GetAppStatusCall final
+    : public UnaryCall<v1::GetAppStatusRequest, v1::GetAppStatusResponse> {
  public:
-  GetAppStatusCall(const Services& services,
-                   grpc::CallbackServerContext& context,
-                   const v1::GetAppStatusRequest& request,
-                   v1::GetAppStatusResponse& response)
-      : UnaryCall(services, "GetAppStatus", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<const App*> app =
@@ -37,20 +32,12 @@ class GetAppStatusCall final : public UnaryCall {
       Fill(breaker, *response_.add_breakers());
     Succeed();
   }
-
-  const v1::GetAppStatusRequest& request_;
-  v1::GetAppStatusResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartGetAppStatus(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::GetAppStatusRequest& request,
-    v1::GetAppStatusResponse& response) {
-  auto* call = new GetAppStatusCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod GetAppStatusMethod(const Services& services) {
+  return MethodOf<GetAppStatusCall>(services);
 }
 
 }  // namespace wxident

@@ -8,15 +8,11 @@
 namespace wxident {
 namespace {
 
-class GetAuthorizeUrlCall final : public UnaryCall {
+class GetAuthorizeUrlCall final
+    : public UnaryCall<v1::GetAuthorizeUrlRequest,
+                       v1::GetAuthorizeUrlResponse> {
  public:
-  GetAuthorizeUrlCall(const Services& services,
-                      grpc::CallbackServerContext& context,
-                      const v1::GetAuthorizeUrlRequest& request,
-                      v1::GetAuthorizeUrlResponse& response)
-      : UnaryCall(services, "GetAuthorizeUrl", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<const App*> app =
@@ -27,21 +23,12 @@ class GetAuthorizeUrlCall final : public UnaryCall {
     response_.set_url(*std::move(url));
     Succeed();
   }
-
- private:
-  const v1::GetAuthorizeUrlRequest& request_;
-  v1::GetAuthorizeUrlResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartGetAuthorizeUrl(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::GetAuthorizeUrlRequest& request,
-    v1::GetAuthorizeUrlResponse& response) {
-  auto* call = new GetAuthorizeUrlCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod GetAuthorizeUrlMethod(const Services& services) {
+  return MethodOf<GetAuthorizeUrlCall>(services);
 }
 
 }  // namespace wxident

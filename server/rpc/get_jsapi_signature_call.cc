@@ -26,15 +26,11 @@ absl::Status PageUrlField(absl::string_view path, const std::string& url) {
   return absl::OkStatus();
 }
 
-class GetJsapiSignatureCall final : public UnaryCall {
+class GetJsapiSignatureCall final
+    : public UnaryCall<v1::GetJsapiSignatureRequest,
+                       v1::GetJsapiSignatureResponse> {
  public:
-  GetJsapiSignatureCall(const Services& services,
-                        grpc::CallbackServerContext& context,
-                        const v1::GetJsapiSignatureRequest& request,
-                        v1::GetJsapiSignatureResponse& response)
-      : UnaryCall(services, "GetJsapiSignature", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<const App*> app = CheckedApp();
@@ -66,20 +62,12 @@ class GetJsapiSignatureCall final : public UnaryCall {
         SignJsapi(ticket->token, nonce, timestamp, request_.url()));
     Succeed();
   }
-
-  const v1::GetJsapiSignatureRequest& request_;
-  v1::GetJsapiSignatureResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartGetJsapiSignature(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::GetJsapiSignatureRequest& request,
-    v1::GetJsapiSignatureResponse& response) {
-  auto* call = new GetJsapiSignatureCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod GetJsapiSignatureMethod(const Services& services) {
+  return MethodOf<GetJsapiSignatureCall>(services);
 }
 
 }  // namespace wxident

@@ -35,12 +35,10 @@ void FillResealing(const Resealer::Status& status, v1::Resealing& message) {
     Fill(status.ended_at, *message.mutable_end_time());
 }
 
-class GetKeyStatusCall final : public UnaryCall {
+class GetKeyStatusCall final
+    : public UnaryCall<v1::GetKeyStatusRequest, v1::GetKeyStatusResponse> {
  public:
-  GetKeyStatusCall(const Services& services,
-                   grpc::CallbackServerContext& context,
-                   v1::GetKeyStatusResponse& response)
-      : UnaryCall(services, "GetKeyStatus", context), response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     if (const absl::Status allowed = AllowEveryApp(); !allowed.ok())
@@ -72,19 +70,12 @@ class GetKeyStatusCall final : public UnaryCall {
                   *response_.mutable_resealing());
     Succeed();
   }
-
-  v1::GetKeyStatusResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartGetKeyStatus(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::GetKeyStatusRequest& /*request*/,
-    v1::GetKeyStatusResponse& response) {
-  auto* call = new GetKeyStatusCall(services, context, response);
-  call->Begin();
-  return call;
+RpcMethod GetKeyStatusMethod(const Services& services) {
+  return MethodOf<GetKeyStatusCall>(services);
 }
 
 }  // namespace wxident

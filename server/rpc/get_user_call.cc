@@ -12,13 +12,10 @@ namespace {
 
 constexpr size_t kMaxUnionid = 128;
 
-class GetUserCall final : public UnaryCall {
+class GetUserCall final
+    : public UnaryCall<v1::GetUserRequest, v1::GetUserResponse> {
  public:
-  GetUserCall(const Services& services, grpc::CallbackServerContext& context,
-              const v1::GetUserRequest& request, v1::GetUserResponse& response)
-      : UnaryCall(services, "GetUser", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<UserQuery> query = Query();
@@ -66,20 +63,12 @@ class GetUserCall final : public UnaryCall {
       Fill(identity, *response_.add_identities());
     Succeed();
   }
-
-  const v1::GetUserRequest& request_;
-  v1::GetUserResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartGetUser(const Services& services,
-                                       grpc::CallbackServerContext& context,
-                                       const v1::GetUserRequest& request,
-                                       v1::GetUserResponse& response) {
-  auto* call = new GetUserCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod GetUserMethod(const Services& services) {
+  return MethodOf<GetUserCall>(services);
 }
 
 }  // namespace wxident

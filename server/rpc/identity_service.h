@@ -1,16 +1,13 @@
 #ifndef WXIDENT_SERVER_RPC_IDENTITY_SERVICE_H_
 #define WXIDENT_SERVER_RPC_IDENTITY_SERVICE_H_
 
-#include <grpcpp/impl/codegen/service_type.h>
-
-#include <memory>
-
+#include "server/edge/call.h"
 #include "server/rpc/services.h"
 
 namespace wxident {
 
-// wxident.v1.IdentityService over gRPC's callback API.
-std::unique_ptr<grpc::Service> MakeIdentityService(Services services);
+// wxident.v1.IdentityService.
+EdgeMethods IdentityMethods(const Services& services);
 
 }  // namespace wxident
 

@@ -5,11 +5,10 @@
 namespace wxident {
 namespace {
 
-class ListAppsCall final : public UnaryCall {
+class ListAppsCall final
+    : public UnaryCall<v1::ListAppsRequest, v1::ListAppsResponse> {
  public:
-  ListAppsCall(const Services& services, grpc::CallbackServerContext& context,
-               v1::ListAppsResponse& response)
-      : UnaryCall(services, "ListApps", context), response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     const absl::Status allowed = AllowEveryApp();
@@ -18,20 +17,12 @@ class ListAppsCall final : public UnaryCall {
       Fill(app, *response_.add_apps());
     Succeed();
   }
-
- private:
-  v1::ListAppsResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartListApps(const Services& services,
-                                        grpc::CallbackServerContext& context,
-                                        const v1::ListAppsRequest& /*request*/,
-                                        v1::ListAppsResponse& response) {
-  auto* call = new ListAppsCall(services, context, response);
-  call->Begin();
-  return call;
+RpcMethod ListAppsMethod(const Services& services) {
+  return MethodOf<ListAppsCall>(services);
 }
 
 }  // namespace wxident

@@ -12,13 +12,9 @@ namespace {
 
 constexpr size_t kMaxCode = 512;
 
-class LoginCall final : public UnaryCall {
+class LoginCall final : public UnaryCall<v1::LoginRequest, v1::LoginResponse> {
  public:
-  LoginCall(const Services& services, grpc::CallbackServerContext& context,
-            const v1::LoginRequest& request, v1::LoginResponse& response)
-      : UnaryCall(services, "Login", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<const App*> app =
@@ -84,20 +80,12 @@ class LoginCall final : public UnaryCall {
     response_.set_new_user(answer->signed_in.new_user);
     Succeed();
   }
-
-  const v1::LoginRequest& request_;
-  v1::LoginResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartLogin(const Services& services,
-                                     grpc::CallbackServerContext& context,
-                                     const v1::LoginRequest& request,
-                                     v1::LoginResponse& response) {
-  auto* call = new LoginCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod LoginMethod(const Services& services) {
+  return MethodOf<LoginCall>(services);
 }
 
 }  // namespace wxident

@@ -10,15 +10,11 @@
 namespace wxident {
 namespace {
 
-class RefreshAccessTokenCall final : public UnaryCall {
+class RefreshAccessTokenCall final
+    : public UnaryCall<v1::RefreshAccessTokenRequest,
+                       v1::RefreshAccessTokenResponse> {
  public:
-  RefreshAccessTokenCall(const Services& services,
-                         grpc::CallbackServerContext& context,
-                         const v1::RefreshAccessTokenRequest& request,
-                         v1::RefreshAccessTokenResponse& response)
-      : UnaryCall(services, "RefreshAccessToken", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<const App*> app =
@@ -39,20 +35,12 @@ class RefreshAccessTokenCall final : public UnaryCall {
     Fill(token->expires_at, *response_.mutable_expire_time());
     Succeed();
   }
-
-  const v1::RefreshAccessTokenRequest& request_;
-  v1::RefreshAccessTokenResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartRefreshAccessToken(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::RefreshAccessTokenRequest& request,
-    v1::RefreshAccessTokenResponse& response) {
-  auto* call = new RefreshAccessTokenCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod RefreshAccessTokenMethod(const Services& services) {
+  return MethodOf<RefreshAccessTokenCall>(services);
 }
 
 }  // namespace wxident

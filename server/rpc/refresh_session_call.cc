@@ -11,15 +11,10 @@
 namespace wxident {
 namespace {
 
-class RefreshSessionCall final : public UnaryCall {
+class RefreshSessionCall final
+    : public UnaryCall<v1::RefreshSessionRequest, v1::RefreshSessionResponse> {
  public:
-  RefreshSessionCall(const Services& services,
-                     grpc::CallbackServerContext& context,
-                     const v1::RefreshSessionRequest& request,
-                     v1::RefreshSessionResponse& response)
-      : UnaryCall(services, "RefreshSession", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<std::string> hash =
@@ -66,20 +61,13 @@ class RefreshSessionCall final : public UnaryCall {
     Succeed();
   }
 
-  const v1::RefreshSessionRequest& request_;
-  v1::RefreshSessionResponse& response_;
   std::string hash_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartRefreshSession(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::RefreshSessionRequest& request,
-    v1::RefreshSessionResponse& response) {
-  auto* call = new RefreshSessionCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod RefreshSessionMethod(const Services& services) {
+  return MethodOf<RefreshSessionCall>(services);
 }
 
 }  // namespace wxident

@@ -9,15 +9,10 @@
 namespace wxident {
 namespace {
 
-class RevokeSessionCall final : public UnaryCall {
+class RevokeSessionCall final
+    : public UnaryCall<v1::RevokeSessionRequest, v1::RevokeSessionResponse> {
  public:
-  RevokeSessionCall(const Services& services,
-                    grpc::CallbackServerContext& context,
-                    const v1::RevokeSessionRequest& request,
-                    v1::RevokeSessionResponse& response)
-      : UnaryCall(services, "RevokeSession", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     switch (request_.target_case()) {
@@ -83,20 +78,13 @@ class RevokeSessionCall final : public UnaryCall {
     Succeed();
   }
 
-  const v1::RevokeSessionRequest& request_;
-  v1::RevokeSessionResponse& response_;
   std::string hash_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartRevokeSession(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::RevokeSessionRequest& request,
-    v1::RevokeSessionResponse& response) {
-  auto* call = new RevokeSessionCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod RevokeSessionMethod(const Services& services) {
+  return MethodOf<RevokeSessionCall>(services);
 }
 
 }  // namespace wxident

@@ -4,11 +4,10 @@
 namespace wxident {
 namespace {
 
-class RotateKeysCall final : public UnaryCall {
+class RotateKeysCall final
+    : public UnaryCall<v1::RotateKeysRequest, v1::RotateKeysResponse> {
  public:
-  RotateKeysCall(const Services& services, grpc::CallbackServerContext& context,
-                 v1::RotateKeysResponse& response)
-      : UnaryCall(services, "RotateKeys", context), response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     if (const absl::Status allowed = AllowEveryApp(); !allowed.ok())
@@ -24,19 +23,12 @@ class RotateKeysCall final : public UnaryCall {
     services_.resealer.Begin();
     Succeed();
   }
-
-  v1::RotateKeysResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartRotateKeys(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::RotateKeysRequest& /*request*/,
-    v1::RotateKeysResponse& response) {
-  auto* call = new RotateKeysCall(services, context, response);
-  call->Begin();
-  return call;
+RpcMethod RotateKeysMethod(const Services& services) {
+  return MethodOf<RotateKeysCall>(services);
 }
 
 }  // namespace wxident

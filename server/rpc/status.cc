@@ -26,14 +26,14 @@ std::string PublicMessage(const absl::Status& status) {
              : std::string(status.message());
 }
 
-grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
+CallStatus ToCallStatus(const absl::Status& status) {
+  if (status.ok()) return {};
   const ErrorDetails details = DetailsOf(status);
-  const auto code = static_cast<grpc::StatusCode>(ReasonCode(details.reason));
+  const absl::StatusCode code = ReasonCode(details.reason);
   const std::string message = PublicMessage(status);
 
   google::rpc::Status wire;
-  wire.set_code(code);
+  wire.set_code(static_cast<int>(code));
   wire.set_message(message);
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(ReasonName(details.reason)));
@@ -58,7 +58,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
         static_cast<int32_t>(ms % 1000 * 1'000'000));
     wire.add_details()->PackFrom(retry);
   }
-  return {code, message, wire.SerializeAsString()};
+  return {
+      .code = code, .message = message, .details = wire.SerializeAsString()};
 }
 
 std::optional<int64_t> RetryPushbackMs(const absl::Status& status,

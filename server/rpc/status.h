@@ -1,14 +1,13 @@
 #ifndef WXIDENT_SERVER_RPC_STATUS_H_
 #define WXIDENT_SERVER_RPC_STATUS_H_
 
-#include <grpcpp/support/status.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/edge/call.h"
 
 namespace wxident {
 
@@ -16,7 +15,7 @@ namespace wxident {
 // the details one google.rpc.ErrorInfo, a BadRequest for fields, a RetryInfo
 // for a wait. A status that is no Error of ours becomes INTERNAL with a message
 // that tells nothing of the inside.
-grpc::Status ToGrpcStatus(const absl::Status& status);
+CallStatus ToCallStatus(const absl::Status& status);
 
 // What the caller is told of an error in words: nothing of the inside.
 std::string PublicMessage(const absl::Status& status);

@@ -1,8 +1,7 @@
 #ifndef WXIDENT_SERVER_RPC_UNARY_CALL_H_
 #define WXIDENT_SERVER_RPC_UNARY_CALL_H_
 
-#include <grpcpp/server_context.h>
-#include <grpcpp/support/server_callback.h>
+#include <google/protobuf/message.h>
 
 #include <string>
 #include <utility>
@@ -10,46 +9,37 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "server/base/deadline.h"
+#include "server/edge/call.h"
 #include "server/rpc/call_record.h"
+#include "server/rpc/rpc.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status.h"
 
 namespace wxident {
 
-// One unary RPC on its way. A subclass is made by its service method, which
-// begins it, and has one method per step; exactly one step ends with Succeed or
-// Fail, after which nothing of the call may be touched. The call deletes itself
-// when gRPC is done with it. gRPC's threads and the stores' run the steps, one
-// at a time.
-class UnaryCall : public grpc::ServerUnaryReactor {
+// What a UnaryCall is but for the types of its messages.
+class UnaryCallBase : public CallHandler {
  public:
   // Starts the call if the caller may call the method at all. The steps then
   // ask Allow as soon as they know the app, before anything is done or told.
-  void Begin() {
-    const absl::Status admitted = record_.Admit();
-    if (!admitted.ok()) return Fail(admitted);
-    Start();
-  }
+  void OnMessage(absl::string_view message) final;
 
  protected:
-  // `rpc` is the method's name, a literal.
-  UnaryCall(const Services& services, absl::string_view rpc,
-            grpc::CallbackServerContext& context)
-      : services_(services), record_(services, rpc, context) {}
+  // Both outlive it.
+  UnaryCallBase(const Rpc& rpc, Call& call)
+      : services_(rpc.services()), record_(rpc, call), call_(call) {}
 
   // The first step.
   virtual void Start() = 0;
 
   // The answer leaves when the audit log has its line, if it needs one.
-  void Succeed() {
-    record_.Release([this](absl::Status audited) {
-      // What the call did is done.
-      Finish(record_.End(audited, Repeat::kSpent));
-    });
-  }
-  void Fail(const absl::Status& error, Repeat repeat = Repeat::kSafe) {
-    Finish(record_.End(error, repeat));
-  }
+  void Succeed();
+  void Fail(const absl::Status& error, Repeat repeat = Repeat::kSafe);
+
+  // Whether nobody waits for the answer any more. A call that has not come to
+  // anything yet may then end here, before it costs more; one that has goes on.
+  bool IsForNobody() const { return call_.cancelled(); }
+  void GiveUp();
 
   // See CallRecord.
   absl::Status Allow(absl::string_view app_id) { return record_.Allow(app_id); }
@@ -65,7 +55,34 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   CallRecord record_;
 
  private:
-  void OnDone() override { delete this; }
+  virtual google::protobuf::Message& request_message() = 0;
+  virtual const google::protobuf::Message& response_message() const = 0;
+
+  void OnReleased(const absl::Status& audited);
+
+  Call& call_;
+};
+
+// One unary RPC on its way. A subclass has one method per step; exactly one
+// step ends with Succeed, Fail or GiveUp, after which nothing of the call may
+// be touched. The edge's loops and the stores' threads run the steps, one at a
+// time.
+template <typename RequestType, typename ResponseType>
+class UnaryCall : public UnaryCallBase {
+ public:
+  using Request = RequestType;
+
+  UnaryCall(const Rpc& rpc, Call& call) : UnaryCallBase(rpc, call) {}
+
+ protected:
+  Request request_;
+  ResponseType response_;
+
+ private:
+  google::protobuf::Message& request_message() final { return request_; }
+  const google::protobuf::Message& response_message() const final {
+    return response_;
+  }
 };
 
 }  // namespace wxident

@@ -9,15 +9,11 @@
 namespace wxident {
 namespace {
 
-class ValidateSessionCall final : public UnaryCall {
+class ValidateSessionCall final
+    : public UnaryCall<v1::ValidateSessionRequest,
+                       v1::ValidateSessionResponse> {
  public:
-  ValidateSessionCall(const Services& services,
-                      grpc::CallbackServerContext& context,
-                      const v1::ValidateSessionRequest& request,
-                      v1::ValidateSessionResponse& response)
-      : UnaryCall(services, "ValidateSession", context),
-        request_(request),
-        response_(response) {}
+  using UnaryCall::UnaryCall;
 
   void Start() override {
     absl::StatusOr<std::string> hash =
@@ -47,20 +43,12 @@ class ValidateSessionCall final : public UnaryCall {
     ConcernsNoApp();
     Succeed();
   }
-
-  const v1::ValidateSessionRequest& request_;
-  v1::ValidateSessionResponse& response_;
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* StartValidateSession(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::ValidateSessionRequest& request,
-    v1::ValidateSessionResponse& response) {
-  auto* call = new ValidateSessionCall(services, context, request, response);
-  call->Begin();
-  return call;
+RpcMethod ValidateSessionMethod(const Services& services) {
+  return MethodOf<ValidateSessionCall>(services);
 }
 
 }  // namespace wxident

@@ -12,24 +12,31 @@
 namespace wxident {
 namespace {
 
-// One stream is two objects: the call, which gRPC ends, and its mailbox, which
-// the keeper may go on calling after that. The mailbox decides, under its lock,
-// who starts the next operation: at any moment one write is under way, or none,
-// or the one Finish, which comes last. A write begins with the token's line in
-// the audit log, and only then is gRPC's. It is started without the lock, for
-// it may be reported done before the start returns. Until Finish has been
-// reported the call lives, and after it nothing is started: so whoever the
-// mailbox sends to the call finds it alive.
-class WatchAccessTokenCall final
-    : public grpc::ServerWriteReactor<v1::WatchAccessTokenResponse> {
+// One stream is two objects: the call, which the edge destroys once it has
+// ended, and its mailbox, which the keeper may go on calling after that. The
+// mailbox decides, under its lock, what is done next: at any moment one token
+// is on its way, or none, or the end, which comes last. A token begins with its
+// line in the audit log, and is then sent; the next one waits until the client
+// has taken it. While no end is set the call lives; the end waits for the audit
+// log, and for nothing else.
+class WatchAccessTokenCall final : public CallHandler {
  public:
-  WatchAccessTokenCall(const Services& services,
-                       grpc::CallbackServerContext& context)
-      : services_(services), record_(services, "WatchAccessToken", context) {}
+  using Request = v1::WatchAccessTokenRequest;
 
-  void Start(const v1::WatchAccessTokenRequest& request) {
-    const absl::Status admitted = record_.Admit();
-    if (!admitted.ok()) return mailbox_->OnEnd(admitted);
+  WatchAccessTokenCall(const Rpc& rpc, Call& call)
+      : services_(rpc.services()), record_(rpc, call), call_(call) {}
+
+  ~WatchAccessTokenCall() override {
+    if (app_ == nullptr) return;
+    services_.access.Unlisten(*mailbox_);
+    services_.tokens.Unwatch(*app_, mailbox_.get());
+    CountWatchers(-1);
+  }
+
+  void OnMessage(absl::string_view message) override {
+    Request request;
+    const absl::Status begun = record_.Begin(message, request);
+    if (!begun.ok()) return mailbox_->OnEnd(begun);
     absl::StatusOr<const App*> app =
         AppField(record_, "app_id", request.app_id());
     if (!app.ok()) return mailbox_->OnEnd(app.status());
@@ -40,6 +47,10 @@ class WatchAccessTokenCall final
     mailbox_->OnPolicyReplaced();
     services_.tokens.Watch(*app_, mailbox_);
   }
+  void OnWritten() override { mailbox_->OnTaken(); }
+  // OK: the caller watches again, over another connection.
+  void OnDrain() override { mailbox_->OnEnd(absl::OkStatus()); }
+  void OnCancel() override { mailbox_->OnEnd(absl::CancelledError()); }
 
  private:
   class Mailbox final : public TokenKeeper::Watcher,
@@ -51,21 +62,19 @@ class WatchAccessTokenCall final
       {
         std::lock_guard<std::mutex> lock(mutex_);
         if (end_.has_value()) return;
-        if (writing_) {
+        if (state_ != State::kIdle) {
           waiting_ = token;
           return;
         }
-        writing_ = true;
+        state_ = State::kAudited;
       }
-      call_.Write(token);
+      call_.Release(token);
     }
 
     void OnEnd(const absl::Status& status) override {
       {
         std::lock_guard<std::mutex> lock(mutex_);
-        if (end_.has_value()) return;
-        end_ = status;
-        if (writing_) return;
+        if (!SetEnd(status)) return;
       }
       call_.End(status);
     }
@@ -76,72 +85,81 @@ class WatchAccessTokenCall final
         std::lock_guard<std::mutex> lock(mutex_);
         // While no end is set the call lives, and the lock keeps it so.
         if (end_.has_value() || call_.record_.StillAllowed()) return;
-        end_ = error;
-        waiting_.reset();
-        if (writing_) return;
+        if (!SetEnd(error)) return;
       }
       call_.End(error);
     }
 
-    // An error: the token did not leave, and no other one will. It ends the
-    // stream, unless the caller has gone before.
-    void OnWritten(const absl::Status& written) {
+    // What was given to Release may leave, or not: that ends the stream.
+    void OnReleased(const absl::Status& audited) {
       absl::Status end;
-      std::optional<AccessToken> next;
       {
         std::lock_guard<std::mutex> lock(mutex_);
-        if (!written.ok()) {
-          if (!end_.has_value() || !absl::IsCancelled(*end_)) end_ = written;
-          waiting_.reset();
-        }
-        next = std::exchange(waiting_, std::nullopt);
-        writing_ = next.has_value();
-        if (!writing_ && !end_.has_value()) return;
-        end = end_.value_or(absl::OkStatus());
+        state_ = State::kSent;
+        // Nobody who has gone, or has lost the right, gets it.
+        const bool is_wanted = !end_.has_value() || end_->ok();
+        if (is_wanted && audited.ok()) call_.Send();
+        if (is_wanted && !audited.ok()) end_ = audited;
+        if (!end_.has_value()) return;
+        end = *end_;
       }
-      if (next.has_value()) return call_.Write(*next);
       call_.End(end);
     }
 
+    // The client has taken what was sent.
+    void OnTaken() {
+      std::optional<AccessToken> next;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (end_.has_value()) return;
+        next = std::exchange(waiting_, std::nullopt);
+        state_ = next.has_value() ? State::kAudited : State::kIdle;
+      }
+      if (next.has_value()) call_.Release(*next);
+    }
+
    private:
+    enum class State {
+      kIdle,
+      // A token is with the audit log.
+      kAudited,
+      // One has been sent, and the client has not taken it yet.
+      kSent,
+    };
+
+    // Whether the call has to be ended now, and not when the audit log lets go
+    // of it; never so twice.
+    bool SetEnd(const absl::Status& status) {
+      if (end_.has_value()) return false;
+      end_ = status;
+      waiting_.reset();
+      return state_ != State::kAudited;
+    }
+
     WatchAccessTokenCall& call_;
     std::mutex mutex_;
-    bool writing_ = false;
-    // While a write is under way: the newest token that came meanwhile.
+    State state_ = State::kIdle;
+    // Unless idle: the newest token that came meanwhile.
     std::optional<AccessToken> waiting_;
-    // How the stream ends once the write that is under way is done.
     std::optional<absl::Status> end_;
   };
 
-  void Write(const AccessToken& token) {
-    response_.set_access_token(token.token.Expose());
-    Fill(token.expires_at, *response_.mutable_expire_time());
-    response_.set_generation(token.generation);
-    response_.set_kind(v1::ACCESS_TOKEN_KIND_APP);
-    record_.Release([this](absl::Status audited) {
-      if (!audited.ok()) return mailbox_->OnWritten(audited);
-      StartWrite(&response_);
-    });
+  void Release(const AccessToken& token) {
+    v1::WatchAccessTokenResponse response;
+    response.set_access_token(token.token.Expose());
+    Fill(token.expires_at, *response.mutable_expire_time());
+    response.set_generation(token.generation);
+    response.set_kind(v1::ACCESS_TOKEN_KIND_APP);
+    released_ = response.SerializeAsString();
+    record_.Release(
+        [this](absl::Status audited) { mailbox_->OnReleased(audited); });
   }
+
+  void Send() { call_.Write(std::exchange(released_, {})); }
 
   void End(const absl::Status& status) {
-    Finish(absl::IsCancelled(status) ? record_.EndCancelled()
-                                     : record_.End(status));
-  }
-
-  void OnWriteDone(bool ok) override {
-    // Not ok: the caller has gone.
-    mailbox_->OnWritten(ok ? absl::OkStatus() : absl::CancelledError());
-  }
-  void OnCancel() override { mailbox_->OnEnd(absl::CancelledError()); }
-
-  void OnDone() override {
-    if (app_ != nullptr) {
-      services_.access.Unlisten(*mailbox_);
-      services_.tokens.Unwatch(*app_, mailbox_.get());
-      CountWatchers(-1);
-    }
-    delete this;
+    call_.Finish(absl::IsCancelled(status) ? record_.EndCancelled()
+                                           : record_.End(status));
   }
 
   void CountWatchers(int by) {
@@ -150,21 +168,18 @@ class WatchAccessTokenCall final
 
   const Services& services_;
   CallRecord record_;
+  Call& call_;
   // nullptr: of no app of ours, and never watched.
   const App* app_ = nullptr;
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>(*this);
-  // What is being written.
-  v1::WatchAccessTokenResponse response_;
+  // The message that is with the audit log.
+  std::string released_;
 };
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::WatchAccessTokenResponse>* StartWatchAccessToken(
-    const Services& services, grpc::CallbackServerContext& context,
-    const v1::WatchAccessTokenRequest& request) {
-  auto* call = new WatchAccessTokenCall(services, context);
-  call->Start(request);
-  return call;
+RpcMethod WatchAccessTokenMethod(const Services& services) {
+  return MethodOf<WatchAccessTokenCall>(services);
 }
 
 }  // namespace wxident

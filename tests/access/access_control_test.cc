@@ -268,6 +268,95 @@ TEST_F(AccessControlTest, StrangersLeaveRoomForOthers) {
   EXPECT_EQ(Admit("spiffe://other/7", "Login"), "OK");
 }
 
+TEST_F(AccessControlTest, WhoNoRowNamesIsLimitedAllTheSame) {
+  access_.Replace({.allow = {Row("spiffe://corp/*", {"Login"})},
+                   .limits = {{.caller = kTeamA, .concurrency = 1}}});
+  const Policy::Limit& limit = Policy::DefaultLimit();
+  for (int i = 0; i < limit.burst; ++i)
+    ASSERT_EQ(Admit(kOrders, "Login"), "OK") << i;
+  EXPECT_EQ(Admit(kOrders, "Login"), "CALLER_RATE_LIMITED");
+  EXPECT_TRUE(
+      HasMetric("wxident_caller_limited_total{caller=\"*\",limit=\"rate\"} 1"));
+  clock_.Advance(absl::Seconds(1));
+  std::vector<Admission> running;
+  for (int i = 0; i < limit.concurrency; ++i)
+    running.push_back(*access_.Admit(kOrders, "Login"));
+  EXPECT_EQ(Admit(kOrders, "Login"), "CALLER_RATE_LIMITED");
+  // A row takes the default's place in all that it says and does not say.
+  for (int i = 0; i < 2 * limit.burst; ++i)
+    ASSERT_EQ(Admit(kTeamA, "Login"), "OK") << i;
+}
+
+TEST_F(AccessControlTest, WhatNeedsNoRightCountsAgainstTheLimits) {
+  access_.Replace(Limited(kOrders, 1, 3, 0));
+  EXPECT_EQ(ReasonOf(access_.AdmitAnybody(kOrders).status()), "OK");
+  EXPECT_FALSE(access_.AdmitAnybody(kOrders)->Allows("wx1"));
+  EXPECT_EQ(Admit(kOrders, "Login"), "OK");
+  EXPECT_EQ(ReasonOf(access_.AdmitAnybody(kOrders).status()),
+            "CALLER_RATE_LIMITED");
+  EXPECT_EQ(Admit(kOrders, "Login"), "CALLER_RATE_LIMITED");
+  // A stranger may ask too, within the default.
+  for (int i = 0; i < Policy::DefaultLimit().burst; ++i)
+    ASSERT_TRUE(access_.AdmitAnybody("spiffe://other/a").ok()) << i;
+  EXPECT_EQ(ReasonOf(access_.AdmitAnybody("spiffe://other/a").status()),
+            "CALLER_RATE_LIMITED");
+}
+
+TEST_F(AccessControlTest, StrangersWithoutRoomCannotAskForAnything) {
+  for (int i = 0; i < 5'000; ++i)
+    ASSERT_TRUE(access_.AdmitAnybody(absl::StrCat("spiffe://other/", i)).ok());
+  EXPECT_EQ(ReasonOf(access_.AdmitAnybody("spiffe://other/more").status()),
+            "CALLER_RATE_LIMITED");
+  EXPECT_EQ(Admit("spiffe://other/more", "Login"), "CALLER_NOT_ALLOWED");
+  // Those at rest make room.
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(access_.AdmitAnybody("spiffe://other/more").ok());
+}
+
+TEST_F(AccessControlTest, StreamsHaveALimitOfTheirOwn) {
+  constexpr auto kStream = AccessControl::Kind::kStream;
+  Policy policy{.allow = {Row("spiffe://corp/*", {"WatchAccessToken"})},
+                .limits = {{.caller = kOrders, .streams = 2}}};
+  access_.Replace(policy);
+  const auto watch = [&](const std::string& caller) {
+    return access_.Admit(caller, "WatchAccessToken", kStream);
+  };
+  Admission one = *watch(kOrders);
+  std::optional<Admission> two = *access_.AdmitAnybody(kOrders, kStream);
+  EXPECT_EQ(ReasonOf(watch(kOrders).status()), "CALLER_RATE_LIMITED");
+  EXPECT_EQ(ReasonOf(access_.AdmitAnybody(kOrders, kStream).status()),
+            "CALLER_RATE_LIMITED");
+  EXPECT_TRUE(HasMetric(absl::StrCat("wxident_caller_limited_total{caller=\"",
+                                     kOrders, "\",limit=\"streams\"} 2")));
+  // Other calls are none.
+  EXPECT_EQ(Admit(kOrders, "WatchAccessToken"), "OK");
+  // Each gives its place back, and one that moves is one.
+  Admission moved = std::move(one);
+  two.reset();
+  std::optional<Admission> three = *watch(kOrders);
+  EXPECT_FALSE(watch(kOrders).ok());
+  moved = Admission();
+  EXPECT_TRUE(watch(kOrders).ok());
+}
+
+TEST_F(AccessControlTest, AllStreamsTogetherFitIntoTheAuditLog) {
+  constexpr auto kStream = AccessControl::Kind::kStream;
+  access_.Replace({.allow = {Row("spiffe://corp/*", {"WatchAccessToken"})}});
+  std::vector<Admission> running;
+  for (int i = 0; i < AccessControl::kMaxStreams; ++i)
+    running.push_back(*access_.Admit(
+        absl::StrCat("spiffe://corp/", i / Policy::Limit::kStreams),
+        "WatchAccessToken", kStream));
+  EXPECT_EQ(
+      ReasonOf(
+          access_.Admit("spiffe://corp/another", "WatchAccessToken", kStream)
+              .status()),
+      "CALLER_RATE_LIMITED");
+  running.pop_back();
+  EXPECT_TRUE(
+      access_.Admit("spiffe://corp/another", "WatchAccessToken", kStream).ok());
+}
+
 TEST_F(AccessControlTest, AnAdmissionMayOutliveIt) {
   auto access = std::make_unique<AccessControl>(Limited(kOrders, 0, 0, 1),
                                                 clock_, metrics_);

@@ -31,5 +31,15 @@ TEST(PolicyTest, AStarElsewhereIsALetter) {
   EXPECT_FALSE(Policy::Fits("*", "spiffe://corp/orders"));
 }
 
+TEST(PolicyTest, AStarLimitsEverybody) {
+  const Policy::Limit everybody{.caller = "*"};
+  EXPECT_TRUE(everybody.Fits("spiffe://corp/orders"));
+  EXPECT_TRUE(everybody.Fits("loopback"));
+  const Policy::Limit team{.caller = "spiffe://corp/team/*"};
+  EXPECT_TRUE(team.Fits("spiffe://corp/team/a"));
+  EXPECT_FALSE(team.Fits("spiffe://corp/orders"));
+  EXPECT_TRUE(Policy::DefaultLimit().Fits("spiffe://corp/orders"));
+}
+
 }  // namespace
 }  // namespace wxident

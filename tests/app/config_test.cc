@@ -70,6 +70,30 @@ TEST_F(ConfigTest, FlagBeatsVariableBeatsFileBeatsDefault) {
               ElementsAre("https://127.0.0.1:1", "https://[::1]:2"));
 }
 
+TEST_F(ConfigTest, NamesBalancersAndProxies) {
+  const std::string tls = Changed(kPlainText, kTls);
+  EXPECT_THAT(Load(tls)->grpc.proxy_protocol_from, IsEmpty());
+  EXPECT_THAT(Load(tls)->grpc.forwarded_by, IsEmpty());
+  const std::string named =
+      Changed("reflection: false",
+              "proxy_protocol_from: [192.0.2.1, 2001:db8::/32]\n"
+              "  forwarded_by: ['spiffe://corp/gateway']",
+              tls);
+  EXPECT_THAT(Load(named)->grpc.proxy_protocol_from,
+              ElementsAre("192.0.2.1", "2001:db8::/32"));
+  EXPECT_THAT(Load(named)->grpc.forwarded_by,
+              ElementsAre("spiffe://corp/gateway"));
+  ConfigSources sources;
+  sources.variables["grpc.proxy_protocol_from"] = "10.0.0.0/8";
+  sources.flags["grpc.forwarded_by"] = "spiffe://corp/a,spiffe://corp/b";
+  EXPECT_THAT(Load(named, sources)->grpc.proxy_protocol_from,
+              ElementsAre("10.0.0.0/8"));
+  EXPECT_THAT(Load(named, sources)->grpc.forwarded_by,
+              ElementsAre("spiffe://corp/a", "spiffe://corp/b"));
+  sources.variables["grpc.proxy_protocol_from"] = "";
+  EXPECT_THAT(Load(named, sources)->grpc.proxy_protocol_from, IsEmpty());
+}
+
 TEST_F(ConfigTest, ReadsThePasswordWithoutItsLineBreak) {
   const absl::StatusOr<Config> config =
       Load(Changed("database:", "database:\n  password_file: password"));

@@ -28,7 +28,8 @@ TEST(LibraryVersionsTest, KnowsThoseThatAreLoaded) {
     EXPECT_THAT(library.version, MatchesRegex("[0-9]+\\.[0-9]+.*"));
     EXPECT_THAT(library.minimum, MatchesRegex("[0-9]+(\\.[0-9]+)+"));
   }
-  EXPECT_THAT(names, ::testing::ElementsAre("OpenSSL", "curl", "libpq"));
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("OpenSSL", "nghttp2", "curl", "libpq"));
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ allow:
   - caller: spiffe://corp/c
     methods: [GetAppStatus, RefreshAccessToken, RevokeSession]
     apps: [wx00000000000000aa]
-limits: [{caller: "spiffe://corp/*", rate: 1}]
+limits: [{caller: "spiffe://corp/*", rate: 1}, {caller: "*", rate: 2}]
 )";
 
 TEST_F(PolicyEffectTest, AGoodPolicySaysNothingInVain) {
@@ -58,6 +58,21 @@ TEST_F(PolicyEffectTest, WhatSpansAppsNeedsARowThatDoes) {
       ElementsAre("allow[1] (spiffe://corp/b) only denies: what spans all apps "
                   "needs a row with apps: [\"*\"]: EraseUser, ExportUser, "
                   "GetKeyStatus, ListApps, RotateKeys"));
+}
+
+TEST_F(PolicyEffectTest, AProxyCallsForOthersAlone) {
+  config_.grpc.forwarded_by = {"spiffe://corp/gateway"};
+  EXPECT_THAT(Said(kGood), IsEmpty());
+  EXPECT_THAT(
+      Said(R"(
+allow: [{caller: spiffe://corp/gateway, methods: [Login], apps: ["*"]}]
+limits: [{caller: spiffe://corp/gateway, rate: 1}])"),
+      ElementsAre("allow[0] (spiffe://corp/gateway) only denies: "
+                  "grpc.forwarded_by names it, and a proxy's calls are its "
+                  "callers': Login",
+                  "limits[0] (spiffe://corp/gateway) limits nobody: "
+                  "grpc.forwarded_by names it, and a proxy's calls are its "
+                  "callers'"));
 }
 
 TEST_F(PolicyEffectTest, AdminServiceNeedsItsListener) {

@@ -54,8 +54,11 @@ limits:
     concurrency: 50
   - caller: loopback
     concurrency: 7
+    streams: 30
   - caller: spiffe://corp/*
     rate: 20
+  - caller: "*"
+    streams: 40
 )",
                                                         TestApps());
   ASSERT_TRUE(policy.ok()) << policy.status();
@@ -73,7 +76,7 @@ limits:
   EXPECT_TRUE(policy->allow[1].apps.empty());
   EXPECT_EQ(policy->allow[2].caller, "loopback");
 
-  ASSERT_EQ(policy->limits.size(), 4u);
+  ASSERT_EQ(policy->limits.size(), 5u);
   EXPECT_EQ(policy->limits[0].rate, 0.5);
   EXPECT_EQ(policy->limits[0].burst, 1);
   EXPECT_EQ(policy->limits[0].concurrency, 0);
@@ -82,7 +85,12 @@ limits:
   EXPECT_EQ(policy->limits[1].concurrency, 50);
   EXPECT_EQ(policy->limits[2].rate, 0);
   EXPECT_EQ(policy->limits[2].concurrency, 7);
+  EXPECT_EQ(policy->limits[2].streams, 30);
   EXPECT_EQ(policy->limits[3].burst, 20);
+  EXPECT_EQ(policy->limits[3].streams, Policy::Limit::kStreams);
+  EXPECT_EQ(policy->limits[4].caller, "*");
+  EXPECT_EQ(policy->limits[4].rate, 0);
+  EXPECT_EQ(policy->limits[4].streams, 40);
 }
 
 TEST(PolicyFileTest, TheDocumentsExampleIsGood) {
@@ -98,7 +106,7 @@ TEST(PolicyFileTest, TheDocumentsExampleIsGood) {
       ParsePolicyFile(parts[1].substr(5), apps);
   ASSERT_TRUE(policy.ok()) << policy.status();
   EXPECT_EQ(policy->allow.size(), 2u);
-  EXPECT_EQ(policy->limits.size(), 1u);
+  EXPECT_EQ(policy->limits.size(), 2u);
 }
 
 TEST(PolicyFileTest, EveryMethodOfBothServicesCanBeNamed) {
@@ -241,10 +249,15 @@ TEST(PolicyFileTest, NamesWhatIsWrong) {
        "limits[0].burst (line 3): ", "a whole number"},
       {good + "limits: [{caller: loopback, concurrency: 1, burst: 2}]\n",
        "limits[0].burst (line 3): ", "needs rate"},
+      {good + "limits: [{caller: loopback, streams: 0}]\n",
+       "limits[0].streams (line 3): ", "a whole number"},
       {good + "limits: [{caller: loopback, concurrency: 0}]\n",
        "limits[0].concurrency (line 3): ", "a whole number"},
       {good + "limits:\n- {caller: loopback, rate: 1}\n"
               "- {caller: loopback, rate: 2}\n",
+       "limits[1].caller (line 5): ", "limits[0] fits it"},
+      {good + "limits:\n- {caller: \"*\", rate: 1}\n"
+              "- {caller: loopback, rate: 1}\n",
        "limits[1].caller (line 5): ", "limits[0] fits it"},
       {good + "limits:\n- {caller: spiffe://a/*, rate: 1}\n"
               "- {caller: spiffe://a/b/*, rate: 2}\n",

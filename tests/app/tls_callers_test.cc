@@ -3,12 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/crypto/certificates.h"
 #include "server/identity/error.h"
 #include "tests/base/fake_clock.h"
 #include "tests/base/temp_folder.h"
@@ -45,17 +45,17 @@ class TlsCallersTest : public ::testing::Test {
                                clock_.Now());
   }
 
-  // A new connection; its name.
-  std::string Connect(const std::string& certificates) {
-    std::string name = absl::StrCat("unix-abstract:test-", ++connected_);
-    callers_->Opened(name, certificates);
-    return name;
+  // A connection whose client has shown these.
+  static EdgePeer Connect(const std::string& certificates) {
+    return {.ip = "127.0.0.1",
+            .port = 4711,
+            .certificates = ParseCertificates(certificates).value()};
   }
 
   // The caller, or what the refusal says: of a connection that is there, or of
   // a new one.
-  std::string IdentifiedPeer(const std::string& name) {
-    const absl::StatusOr<std::string> caller = callers_->IdentifyPeer(name);
+  std::string IdentifiedPeer(const EdgePeer& peer) {
+    const absl::StatusOr<std::string> caller = callers_->IdentifyPeer(peer);
     if (caller.ok()) return *caller;
     EXPECT_TRUE(HasReason(caller.status(), Reason::kCallerUnauthenticated));
     return absl::StrCat("refused: ", caller.status().message());
@@ -72,7 +72,6 @@ class TlsCallersTest : public ::testing::Test {
   Config::Grpc config_;
   std::unique_ptr<TlsFiles> files_;
   std::unique_ptr<TlsCallers> callers_;
-  std::atomic<int> connected_{0};
 };
 
 TEST_F(TlsCallersTest, ACallerIsItsOneUri) {
@@ -104,14 +103,13 @@ TEST_F(TlsCallersTest, NothingElseIsACaller) {
     EXPECT_THAT(Identified(Certificate(uris).pem),
                 HasSubstr("refused: the client certificate must hold exactly"))
         << ::testing::PrintToString(uris);
-  for (const char* text : {"", "text", "-----BEGIN CERTIFICATE-----\n"})
-    EXPECT_THAT(Identified(text), HasSubstr("cannot be read"));
+  EXPECT_THAT(IdentifiedPeer({}), HasSubstr("has no client certificate"));
 }
 
 TEST_F(TlsCallersTest, TheNewestListDecidesAtEachCall) {
   const TestCertificate certificate = Certificate({kOrders});
-  const std::string peer = Connect(certificate.pem);
-  const std::string other = Connect(Certificate({kOrders}).pem);
+  const EdgePeer peer = Connect(certificate.pem);
+  const EdgePeer other = Connect(Certificate({kOrders}).pem);
   EXPECT_EQ(IdentifiedPeer(peer), kOrders);
   Revoke({certificate});
   EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("is revoked"));
@@ -126,7 +124,7 @@ TEST_F(TlsCallersTest, ACaThatWasRevokedVouchesForNobody) {
       MakeTestCertificate({.name = "middle", .ca = true}, &ca_, clock_.Now());
   const TestCertificate certificate =
       MakeTestCertificate({.uris = {kOrders}}, &middle, clock_.Now());
-  const std::string peer = Connect(certificate.pem + middle.pem);
+  const EdgePeer peer = Connect(certificate.pem + middle.pem);
   EXPECT_EQ(IdentifiedPeer(peer), kOrders);
   Revoke({middle});
   EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("is revoked"));
@@ -135,26 +133,11 @@ TEST_F(TlsCallersTest, ACaThatWasRevokedVouchesForNobody) {
 TEST_F(TlsCallersTest, AConnectionOutlivesItsCertificateByItsOwnLifeAtMost) {
   const TestCertificate certificate = MakeTestCertificate(
       {.uris = {kOrders}, .ends = absl::Minutes(1)}, &ca_, clock_.Now());
-  const std::string peer = Connect(certificate.pem);
+  const EdgePeer peer = Connect(certificate.pem);
   clock_.Advance(absl::Minutes(1) + TlsCallers::kOverlap);
   EXPECT_EQ(IdentifiedPeer(peer), kOrders);
   clock_.Advance(absl::Seconds(1));
   EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("has ended"));
-}
-
-TEST_F(TlsCallersTest, AConnectionThatHasEndedIsKnownForAWhile) {
-  const std::string peer = Connect(Certificate({kOrders}).pem);
-  callers_->Closed(peer);
-  EXPECT_EQ(IdentifiedPeer(peer), kOrders);
-  clock_.Advance(TlsCallers::kAfterwards);
-  // Room is made when the next one ends.
-  callers_->Closed(Connect(Certificate({kOrders}).pem));
-  EXPECT_THAT(IdentifiedPeer(peer), HasSubstr("the connection has ended"));
-}
-
-TEST_F(TlsCallersTest, NobodyIsWhoNeverConnected) {
-  for (const char* name : {"", "ipv4:127.0.0.1:4711", "unix-abstract:test-1"})
-    EXPECT_THAT(IdentifiedPeer(name), HasSubstr("refused"));
 }
 
 TEST_F(TlsCallersTest, ServesManyThreadsWhileListsChange) {
@@ -163,11 +146,9 @@ TEST_F(TlsCallersTest, ServesManyThreadsWhileListsChange) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
-      for (int call = 0; call < 500; ++call) {
-        const std::string peer = Connect(good.pem);
+      const EdgePeer peer = Connect(good.pem);
+      for (int call = 0; call < 500; ++call)
         EXPECT_EQ(IdentifiedPeer(peer), kOrders);
-        callers_->Closed(peer);
-      }
     });
   for (int i = 0; i < 20; ++i) Revoke({i % 2 == 0 ? bad : Certificate({})});
   for (std::thread& thread : threads) thread.join();

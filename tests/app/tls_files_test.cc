@@ -148,6 +148,24 @@ TEST_F(TlsFilesTest, NamesAllThatAreBad) {
   EXPECT_THAT(Problems().back(), HasSubstr("holds no CRL"));
 }
 
+// Of several MiB, as text and not.
+TEST_F(TlsFilesTest, TakesALargeCrl) {
+  const TestCertificate caller = NewServer();
+  for (const bool der : {false, true}) {
+    NameCrl(MakeTestCrl(ca_, {caller}, {.more = 100'000, .der = der}));
+    Open();
+    EXPECT_EQ(files_->newest()->revoked.size(), 100'001);
+    EXPECT_FALSE(Look());
+    NameCrl(MakeTestCrl(ca_, {caller}, {.more = 100'001, .der = der}));
+    EXPECT_FALSE(Look());
+    EXPECT_TRUE(Look());
+    EXPECT_EQ(files_->newest()->revoked.size(), 100'002);
+    EXPECT_TRUE(
+        files_->newest()->revoked.Has(ParseCertificates(caller.pem)->front()));
+    EXPECT_FALSE(Look());
+  }
+}
+
 TEST_F(TlsFilesTest, ReloadsAtOnce) {
   Open();
   const std::shared_ptr<const TlsSnapshot> first = files_->newest();

@@ -109,6 +109,56 @@ TEST(RevokedCertificatesTest, AreThoseThatACrlNames) {
   EXPECT_FALSE(RevokedCertificates().Has(Parsed(bad)));
 }
 
+TEST(RevokedCertificatesTest, AreReadFromDerToo) {
+  const TestCertificate ca = MakeTestCa("one");
+  const TestCertificate other_ca = MakeTestCa("other");
+  const TestCertificate good = MakeTestCertificate({}, &ca);
+  const TestCertificate bad = MakeTestCertificate({}, &ca);
+  const TestCertificate other_bad = MakeTestCertificate({}, &other_ca);
+  const std::string one = MakeTestCrl(ca, {bad}, {.der = true});
+  const std::string two = MakeTestCrl(other_ca, {other_bad}, {.der = true});
+  const std::string cas = ca.pem + other_ca.pem;
+  const auto revoked = RevokedCertificates::Parse(one + two, cas);
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_EQ(revoked->size(), 2);
+  EXPECT_TRUE(revoked->Has(Parsed(bad)));
+  EXPECT_TRUE(revoked->Has(Parsed(other_bad)));
+  EXPECT_FALSE(revoked->Has(Parsed(good)));
+  for (size_t size = 1; size < one.size(); ++size)
+    EXPECT_FALSE(RevokedCertificates::Parse(one.substr(0, size), cas).ok());
+  EXPECT_THAT(RevokedCertificates::Parse(one + "\n", cas).status().message(),
+              HasSubstr("holds something broken after 1 CRL, DER"));
+}
+
+TEST(RevokedCertificatesTest, MayBeMany) {
+  const TestCertificate ca = MakeTestCa();
+  const TestCertificate bad = MakeTestCertificate({}, &ca);
+  const auto revoked = RevokedCertificates::Parse(
+      MakeTestCrl(ca, {bad}, {.more = 100'000}), ca.pem);
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_EQ(revoked->size(), 100'001);
+  EXPECT_TRUE(revoked->Has(Parsed(bad)));
+  EXPECT_FALSE(revoked->Has(Parsed(MakeTestCertificate({}, &ca))));
+}
+
+TEST(RevokedCertificatesTest, SerialNumbersOfAnySizeAndSignAreToldApart) {
+  const TestCertificate ca = MakeTestCa();
+  const TestCertificate one = MakeTestCertificate({.serial = 7}, &ca);
+  const TestCertificate minus = MakeTestCertificate({.serial = -7}, &ca);
+  const std::string many(40, 'a');
+  const TestCertificate large =
+      MakeTestCertificate({.large_serial = many}, &ca);
+  const TestCertificate larger =
+      MakeTestCertificate({.large_serial = many + "b"}, &ca);
+  for (const TestCertificate* revoked : {&one, &minus, &large, &larger}) {
+    const auto list =
+        RevokedCertificates::Parse(MakeTestCrl(ca, {*revoked}), ca.pem);
+    ASSERT_TRUE(list.ok()) << list.status();
+    for (const TestCertificate* each : {&one, &minus, &large, &larger})
+      EXPECT_EQ(list->Has(Parsed(*each)), each == revoked);
+  }
+}
+
 TEST(RevokedCertificatesTest, OfOneCaAreNotThoseOfAnother) {
   const TestCertificate ca = MakeTestCa("one");
   const TestCertificate other = MakeTestCa("other");

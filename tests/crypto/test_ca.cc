@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "absl/strings/str_format.h"
+
 namespace wxident {
 namespace {
 
@@ -57,6 +59,17 @@ KeyPtr KeyOf(const std::string& pem) {
   return out;
 }
 
+KeyPtr MakeRsaKey(int bits, int primes) {
+  EVP_PKEY_CTX* const context = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, nullptr);
+  EVP_PKEY* made = nullptr;
+  Check(EVP_PKEY_keygen_init(context) == 1 &&
+        EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) == 1 &&
+        EVP_PKEY_CTX_set_rsa_keygen_primes(context, primes) == 1 &&
+        EVP_PKEY_keygen(context, &made) == 1);
+  EVP_PKEY_CTX_free(context);
+  return KeyPtr(made);
+}
+
 void SetTime(ASN1_TIME* time, absl::Time to) {
   Check(ASN1_TIME_set(time, absl::ToTimeT(to)) != nullptr);
 }
@@ -74,7 +87,7 @@ void AddNames(X509* subject, const TestCertificateOptions& options) {
   const NamesPtr names(sk_GENERAL_NAME_new_null());
   const auto add = [&names](int type, const std::string& bytes) {
     ASN1_STRING* const value =
-        type == GEN_URI ? ASN1_IA5STRING_new() : ASN1_OCTET_STRING_new();
+        type == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
     Check(ASN1_STRING_set(value, bytes.data(),
                           static_cast<int>(bytes.size())) == 1);
     GENERAL_NAME* const name = GENERAL_NAME_new();
@@ -82,6 +95,7 @@ void AddNames(X509* subject, const TestCertificateOptions& options) {
     Check(sk_GENERAL_NAME_push(names.get(), name) > 0);
   };
   for (const std::string& uri : options.uris) add(GEN_URI, uri);
+  if (!options.dns.empty()) add(GEN_DNS, options.dns);
   if (options.on_loopback) add(GEN_IPADD, {127, 0, 0, 1});
   if (sk_GENERAL_NAME_num(names.get()) > 0)
     Check(X509_add1_ext_i2d(subject, NID_subject_alt_name, names.get(), 0,
@@ -95,17 +109,25 @@ TestCertificate MakeTestCertificate(const TestCertificateOptions& options,
                                     absl::Time now) {
   static std::atomic<long> next_serial{1000};
   const KeyPtr key(options.rsa_bits > 0
-                       ? EVP_RSA_gen(static_cast<unsigned>(options.rsa_bits))
-                       : EVP_EC_gen("P-256"));
+                       ? MakeRsaKey(options.rsa_bits, options.rsa_primes)
+                       : KeyPtr(EVP_EC_gen("P-256")));
   if (options.unnamed_curve)
     Check(EVP_PKEY_set_utf8_string_param(key.get(), OSSL_PKEY_PARAM_EC_ENCODING,
                                          OSSL_PKEY_EC_ENCODING_EXPLICIT) == 1);
+  if (options.compressed_point)
+    Check(EVP_PKEY_set_utf8_string_param(
+              key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+              OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED) == 1);
   const X509Ptr made(X509_new());
   X509* const x509 = made.get();
   Check(X509_set_version(x509, 2) == 1);
   Check(ASN1_INTEGER_set(
             X509_get_serialNumber(x509),
             options.serial != 0 ? options.serial : next_serial++) == 1);
+  if (!options.large_serial.empty())
+    Check(ASN1_STRING_set(X509_get_serialNumber(x509),
+                          options.large_serial.data(),
+                          static_cast<int>(options.large_serial.size())) == 1);
   SetTime(X509_getm_notBefore(x509), now + options.begins);
   SetTime(X509_getm_notAfter(x509), now + options.ends);
   Check(X509_set_pubkey(x509, key.get()) == 1);
@@ -160,6 +182,16 @@ std::string MakeTestCrl(const TestCertificate& ca,
     Check(X509_REVOKED_set_revocationDate(entry, time) == 1);
     Check(X509_CRL_add0_revoked(crl.get(), entry) == 1);
   }
+  for (int i = 0; i < options.more; ++i) {
+    X509_REVOKED* const entry = X509_REVOKED_new();
+    ASN1_INTEGER* const serial = ASN1_INTEGER_new();
+    Check(ASN1_STRING_set(serial, absl::StrFormat("s%015d", i).data(), 16) ==
+          1);
+    Check(X509_REVOKED_set_serialNumber(entry, serial) == 1);
+    Check(X509_REVOKED_set_revocationDate(entry, time) == 1);
+    Check(X509_CRL_add0_revoked(crl.get(), entry) == 1);
+    ASN1_INTEGER_free(serial);
+  }
   SetTime(time, now + options.next_update);
   Check(X509_CRL_set1_nextUpdate(crl.get(), time) == 1);
   ASN1_TIME_free(time);
@@ -178,8 +210,10 @@ std::string MakeTestCrl(const TestCertificate& ca,
   }
   Check(X509_CRL_sort(crl.get()) == 1);
   Check(X509_CRL_sign(crl.get(), ca_key.get(), EVP_sha256()) > 0);
-  return PemOf(
-      [&](BIO* bio) { return PEM_write_bio_X509_CRL(bio, crl.get()); });
+  return PemOf([&](BIO* bio) {
+    return options.der ? i2d_X509_CRL_bio(bio, crl.get())
+                       : PEM_write_bio_X509_CRL(bio, crl.get());
+  });
 }
 
 std::string LockTestKey(const std::string& key) {

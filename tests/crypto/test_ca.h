@@ -19,6 +19,8 @@ struct TestCertificateOptions {
   std::string name = "test";
   // Of subjectAltName, byte for byte.
   std::vector<std::string> uris;
+  // A host name of subjectAltName, if any, for a server.
+  std::string dns;
   // Whether subjectAltName has 127.0.0.1 too, for a server.
   bool on_loopback = false;
   // "clientAuth", "serverAuth"; "": for everything.
@@ -26,12 +28,18 @@ struct TestCertificateOptions {
   bool ca = false;
   // 0: one that no other certificate of this process has.
   long serial = 0;
+  // Not empty: this number's bytes instead, the first below 0x80.
+  std::string large_serial;
   absl::Duration begins = -absl::Hours(1);
   absl::Duration ends = absl::Hours(24);
-  // RSA of this size instead of P-256.
+  // RSA of this size instead of P-256, of so many primes: with more of them a
+  // large key is made sooner.
   int rsa_bits = 0;
-  // The key's curve is described by its parameters, not named.
+  int rsa_primes = 2;
+  // The key's curve is described by its parameters, not named; its point is
+  // given by one coordinate, from which the other is computed.
   bool unnamed_curve = false;
+  bool compressed_point = false;
 };
 
 // A certificate that `issuer` has signed, or itself without one. `begins` and
@@ -47,9 +55,12 @@ struct TestCrlOptions {
   absl::Duration next_update = absl::Hours(24);
   // Marks it as one that tells only changes.
   bool delta = false;
+  // Certificates that were never made: their serial numbers, of 16 bytes.
+  int more = 0;
+  // DER instead of PEM.
+  bool der = false;
 };
 
-// PEM.
 std::string MakeTestCrl(const TestCertificate& ca,
                         const std::vector<TestCertificate>& revoked,
                         const TestCrlOptions& options = {},

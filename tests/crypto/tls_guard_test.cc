@@ -72,6 +72,48 @@ TEST(TlsGuardTest, OtherMessagesAndBrokenOnesAreOpenssls) {
     EXPECT_TRUE(IsFine(whole.substr(0, size), true));
 }
 
+// A handshake record.
+std::string RecordOf(const std::string& bytes) {
+  return absl::StrCat("\x16\x03\x01", BigEndian(bytes.size(), 2), bytes);
+}
+// A ClientHello of this size, whose first bytes are there.
+std::string HelloOf(size_t size, size_t there) {
+  return absl::StrCat("\x01", BigEndian(size, 3), std::string(there, 'h'));
+}
+bool IsFineAs(const std::string& bytes, size_t piece) {
+  TlsGuard guard;
+  for (size_t at = 0; at < bytes.size(); at += piece)
+    guard.OnBytes(absl::string_view(bytes).substr(at, piece));
+  return guard.wrong().empty();
+}
+
+TEST(TlsGuardTest, BoundsHellos) {
+  const size_t most = TlsGuard::kMaxHelloBytes;
+  const std::string hello = RecordOf(HelloOf(300, 300));
+  const std::string change =
+      absl::StrCat("\x14\x03\x03", BigEndian(1, 2), "\x01");
+  std::string pieces;
+  for (const char byte : HelloOf(most + 1, 9))
+    pieces += RecordOf("") + RecordOf(std::string(1, byte));
+  for (const size_t piece : {size_t{1}, size_t{7}, size_t{100'000}}) {
+    EXPECT_TRUE(IsFineAs(RecordOf(HelloOf(most, 100)), piece));
+    EXPECT_FALSE(IsFineAs(RecordOf(HelloOf(most + 1, 100)), piece));
+    EXPECT_FALSE(IsFineAs(RecordOf(HelloOf(0xffffff, 0)), piece));
+    EXPECT_FALSE(IsFineAs(pieces, piece));
+    // The one that comes after a HelloRetryRequest.
+    EXPECT_TRUE(IsFineAs(hello + change + hello, piece));
+    EXPECT_FALSE(
+        IsFineAs(hello + change + RecordOf(HelloOf(most + 1, 9)), piece));
+    // What comes after another message, or is encrypted, is none.
+    const std::string certificate = RecordOf(MessageOf("der", 1, false));
+    EXPECT_TRUE(IsFineAs(
+        hello + certificate + change + RecordOf(HelloOf(most + 1, 9)), piece));
+    EXPECT_TRUE(IsFineAs(hello + absl::StrCat("\x17\x03\x03", BigEndian(4, 2),
+                                              HelloOf(most + 1, 0)),
+                         piece));
+  }
+}
+
 TEST(TlsGuardTest, BoundsRecordsWithoutData) {
   TlsGuard guard;
   for (int i = 0; i < 10'000; ++i) {

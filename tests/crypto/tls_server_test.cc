@@ -88,14 +88,24 @@ TEST_F(TlsServerTest, CarriesBytesBothWays) {
   }
 }
 
-TEST_F(TlsServerTest, TellsWhatTheClientShowed) {
-  Make(ca_.pem);
-  ASSERT_TRUE(Connect(caller_).ok());
-  EXPECT_EQ(stream_->PeerCertificates(), caller_.pem);
+TEST_F(TlsServerTest, TellsTheChainThatItHasVerified) {
   const TestCertificate middle = MakeTestCertificate({.ca = true}, &ca_);
   const TestCertificate under = MakeTestCertificate({}, &middle);
-  ASSERT_TRUE(Connect(under, middle.pem).ok());
-  EXPECT_EQ(stream_->PeerCertificates(), under.pem + middle.pem);
+  for (const int version : {12, 13}) {
+    const auto shown = [&](const TestCertificate& own, std::string chain) {
+      EXPECT_TRUE(
+          Connect({.shown = &own, .chain = chain, .version = version}).ok());
+      return stream_->PeerCertificates();
+    };
+    Make(ca_.pem);
+    EXPECT_EQ(shown(caller_, ""), caller_.pem + ca_.pem);
+    EXPECT_EQ(shown(under, middle.pem), under.pem + middle.pem + ca_.pem);
+    // What it has sent and is not needed is nothing of it.
+    EXPECT_EQ(shown(caller_, middle.pem), caller_.pem + ca_.pem);
+    // One that needs not be sent is in it all the same.
+    Make(ca_.pem + middle.pem);
+    EXPECT_EQ(shown(under, ""), under.pem + middle.pem);
+  }
 }
 
 TEST_F(TlsServerTest, EachOfTheCasVouches) {

@@ -13,8 +13,10 @@
 namespace wxident {
 
 EdgeClient::EdgeClient(const std::string& addr, const TlsClientOptions* tls,
-                       const std::string& cas, uint32_t window)
+                       const std::string& cas, uint32_t window,
+                       const std::string& before)
     : fd_(ConnectTo(addr)), open_(fd_ >= 0), h2_(window) {
+  if (open_) send(fd_, before.data(), before.size(), MSG_NOSIGNAL);
   if (tls == nullptr || !open_) return;
   tls_ = std::make_unique<TlsClient>(fd_, cas, *tls);
   open_ = tls_->Handshake();

@@ -14,11 +14,13 @@ namespace wxident {
 // An H2Client over a connection to a server, plain or with TLS. One thread.
 class EdgeClient {
  public:
-  // `tls` is nullptr for plain text; `cas` vouch for the server.
+  // `tls` is nullptr for plain text; `cas` vouch for the server; `before` is
+  // what a balancer says before the client.
   explicit EdgeClient(const std::string& addr,
                       const TlsClientOptions* tls = nullptr,
                       const std::string& cas = "",
-                      uint32_t window = H2Client::kUsualWindow);
+                      uint32_t window = H2Client::kUsualWindow,
+                      const std::string& before = "");
   ~EdgeClient();
 
   H2Client& h2() { return h2_; }

@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/turns.h"
+#include "server/edge/edge_connection.h"
 #include "tests/edge/connect_to.h"
 #include "tests/edge/server_fixture.h"
 #include "tests/hostile/http2_frames.h"
@@ -96,6 +101,94 @@ TEST_F(EdgeServerTest, AnswersOfOtherThreads) {
   }
   server_.reset();
   for (std::thread& thread : threads) thread.join();
+}
+
+// Calls whose answers wait for a turn's end, as those with an audit line do.
+class TurnsEndTest : public EdgeServerTest {
+ protected:
+  void SetUp() override {
+    EdgeServerTest::SetUp();
+    methods_["/a/AtEnd"] =
+        TestMethod({.message = [this](Call& call, absl::string_view message) {
+          Turns::Current()->AtEnd(
+              [this] { ++ends_; },
+              [&call, text = std::string(message)] { call.Reply(text); });
+        }});
+    methods_["/a/HangAtEnd"] =
+        TestMethod({.message = [this](Call& call, absl::string_view) {
+          Turns::Current()->AtEnd(
+              [this, turns = Turns::Current()->weak_from_this()] {
+                hangs_.set_value(turns.lock());
+                go_on_.get_future().wait();
+              },
+              [&call] { call.Reply("late"); });
+        }});
+  }
+
+  std::atomic<int> ends_{0};
+  std::promise<std::shared_ptr<Turns>> hangs_;
+  std::promise<void> go_on_;
+};
+
+TEST_F(TurnsEndTest, AnswersLeaveAtOnce) {
+  StartTls();
+  const auto client = ConnectTls();
+  std::vector<int32_t> ids;
+  for (int j = 0; j < 80; ++j)
+    ids.push_back(client->h2().Call("/a/AtEnd", Message(absl::StrCat(j))));
+  for (int j = 0; j < 80; ++j) {
+    ASSERT_TRUE(client->Until(
+        [&] { return client->h2().answer(ids[j]).closed; }, kPatience));
+    EXPECT_THAT(client->h2().answer(ids[j]).messages,
+                ElementsAre(absl::StrCat(j)));
+  }
+  EXPECT_EQ(ends_, 80);
+}
+
+TEST_F(TurnsEndTest, OneThatHangsHoldsNobodyUp) {
+  StartTls();
+  const auto unlucky = ConnectTls();
+  const auto other = ConnectTls();
+  EXPECT_EQ(other->Call("/a/Echo", "before").status(), 0);
+  const int32_t id = unlucky->h2().Call("/a/HangAtEnd", Message(""));
+  ASSERT_TRUE(unlucky->Send());
+  const std::shared_ptr<Turns> turns = hangs_.get_future().get();
+  turns->Overtake();
+  EXPECT_THAT(other->Call("/a/Echo", "meanwhile").messages,
+              ElementsAre("meanwhile"));
+  EXPECT_THAT(other->Call("/a/AtEnd", "too").messages, ElementsAre("too"));
+  EXPECT_THAT(ConnectTls()->Call("/a/Echo", "new").messages,
+              ElementsAre("new"));
+  go_on_.set_value();
+  ASSERT_TRUE(unlucky->Until([&] { return unlucky->h2().answer(id).closed; },
+                             kPatience));
+  EXPECT_THAT(unlucky->h2().answer(id).messages, ElementsAre("late"));
+}
+
+TEST_F(TurnsEndTest, AServerEndsWhileOneHangs) {
+  // Whoever waits is told by somebody else, as the audit log does.
+  Call* waits = nullptr;
+  methods_["/a/GivesUp"] =
+      TestMethod({.message = [&](Call& call, absl::string_view) {
+        waits = &call;
+        Turns::Current()->AtEnd(
+            [this, turns = Turns::Current()->weak_from_this()] {
+              hangs_.set_value(turns.lock());
+              go_on_.get_future().wait();
+            },
+            [] {});
+      }});
+  Start({});
+  const auto client = Connect();
+  const int32_t id = client->h2().Call("/a/GivesUp", Message(""));
+  ASSERT_TRUE(client->Send());
+  const std::shared_ptr<Turns> turns = hangs_.get_future().get();
+  turns->Overtake();
+  waits->Reply("no line");
+  EXPECT_TRUE(
+      client->Until([&] { return client->h2().answer(id).closed; }, kPatience));
+  server_.reset();
+  go_on_.set_value();
 }
 
 TEST_F(EdgeServerTest, LargeAnswers) {
@@ -216,6 +309,37 @@ TEST_F(EdgeServerTest, AViolationIsCountedAndCostsConnections) {
   RawPeer again(server_->addr(), absl::Now() + kPatience, "127.0.0.1");
   EXPECT_TRUE(again.Listen(kPatience));
   EXPECT_TRUE(WaitForMetric("wxident_connections_refused_total"));
+}
+
+TEST_F(EdgeServerTest, WhatCallsMethodsThereAreNotHears) {
+  Start({.no_such_method = [](const Call& call) {
+    return CallStatus{.code = absl::StatusCode::kResourceExhausted,
+                      .message = "too often " + call.path()};
+  }});
+  const auto client = Connect();
+  const H2Answer answer = client->Call("/nobody.knows/Me", "x");
+  EXPECT_EQ(answer.status(), 8);
+  EXPECT_EQ(answer.fields.at("grpc-message"), "too often /nobody.knows/Me");
+  EXPECT_EQ(client->Call("/a/Echo", "x").status(), 0);
+}
+
+// Refusals are work, too: who does not slow down of itself is read less often.
+TEST_F(EdgeServerTest, NothingIsReadForAWhileAfterRefusals) {
+  constexpr int kRefused = 200;
+  Start({.no_such_method = [](const Call&) {
+    return CallStatus{.code = absl::StatusCode::kResourceExhausted};
+  }});
+  const auto client = Connect();
+  ASSERT_EQ(client->Call("/a/Echo", "x").status(), 0);
+  const absl::Time began = absl::Now();
+  int32_t last = 0;
+  for (int i = 0; i < kRefused; ++i)
+    last = client->h2().Call("/nobody.knows/Me", "");
+  ASSERT_TRUE(client->Until([&] { return client->h2().answer(last).closed; }));
+  EXPECT_EQ(client->h2().answer(last).status(), 8);
+  EXPECT_EQ(client->Call("/a/Echo", "x").status(), 0);
+  EXPECT_GE(absl::Now() - began,
+            0.9 * kRefused * EdgeConnection::kRefusalPause);
 }
 
 TEST_F(EdgeServerTest, ABrokenRuleIsTold) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/crypto/certificates.h"
 #include "server/crypto/tls_guard.h"
 #include "tests/edge/server_fixture.h"
 #include "tests/hostile/http2_frames.h"
@@ -77,6 +78,26 @@ TEST_F(EdgeTlsTest, AChainIsServed) {
               ElementsAre("spiffe://corp/b"));
 }
 
+// One who could take back the middle must see it, whoever sent it.
+TEST_F(EdgeTlsTest, TheVerifiedChainIsKnownIfTheLeafComesAlone) {
+  const TestCertificate middle = MakeTestCertificate({.ca = true}, &ca_);
+  const TestCertificate under =
+      MakeTestCertificate({.uris = {"spiffe://corp/b"}}, &middle);
+  methods_["/a/Chain"] =
+      TestMethod({.message = [](Call& call, absl::string_view) {
+        std::string serials;
+        for (const Certificate& each : call.peer().certificates)
+          absl::StrAppend(&serials, each.serial, " ");
+        call.Reply(serials);
+      }});
+  StartTls({}, ca_.pem + middle.pem);
+  const auto client = ConnectTls({.shown = &under});
+  EXPECT_THAT(client->Call("/a/Chain", "").messages,
+              ElementsAre(absl::StrCat(
+                  ParseCertificates(under.pem)->front().serial, " ",
+                  ParseCertificates(middle.pem)->front().serial, " ")));
+}
+
 TEST_F(EdgeTlsTest, KeyUpdatesWithoutData) {
   StartTls();
   const auto client = ConnectTls();
@@ -122,7 +143,8 @@ TEST_F(EdgeTlsTest, WhatIsNotTls) {
 TEST_F(EdgeTlsTest, AnswersThatNobodyTakes) {
   StartTls();
   std::vector<std::unique_ptr<EdgeClient>> takers_of_nothing;
-  for (int i = 0; i < 10; ++i) {
+  // Few enough for all of their calls to be taken.
+  for (int i = 0; i < 6; ++i) {
     const TlsClientOptions options{.shown = &caller_};
     takers_of_nothing.push_back(std::make_unique<EdgeClient>(
         server_->addr(), &options, ca_.pem, /*window=*/0));

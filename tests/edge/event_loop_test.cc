@@ -4,6 +4,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -98,6 +100,107 @@ TEST(EventLoopTest, ASourceOutlivesWhatItHasDeferred) {
   EXPECT_EQ(log, "ready deferred gone ");
   close(ends[0]);
   close(ends[1]);
+}
+
+TEST(EventLoopTest, ATurnsEndComesAfterAllElse) {
+  EventLoop loop(SystemClock());
+  std::string ran;
+  loop.Defer([&] {
+    EXPECT_EQ(Turns::Current(), &loop);
+    loop.AtEnd(
+        [&] {
+          // It is nobody's turn.
+          EXPECT_EQ(Turns::Current(), nullptr);
+          EXPECT_FALSE(loop.IsCurrent());
+          ran += "work ";
+        },
+        [&] {
+          EXPECT_TRUE(loop.IsCurrent());
+          ran += "after ";
+          loop.Defer([&] { ran += "deferred "; });
+          loop.AtEnd([&] { ran += "next-work "; },
+                     [&] { ran += "next-after "; });
+        });
+    loop.AtEnd([&] { ran += "work2 "; }, [&] { ran += "after2 "; });
+    ran += "turn ";
+  });
+  EXPECT_TRUE(loop.Turn(absl::ZeroDuration()));
+  EXPECT_EQ(ran, "turn work work2 after after2 deferred ");
+  // Not for an hour: something waits for its end.
+  EXPECT_TRUE(loop.Turn(absl::Hours(1)));
+  EXPECT_EQ(ran, "turn work work2 after after2 deferred next-work next-after ");
+  EXPECT_EQ(Turns::Current(), nullptr);
+}
+
+// A loop with whoever has to run it.
+class OvertakenLoop {
+ public:
+  OvertakenLoop() {
+    loop_->WhenOvertaken([this] { next_ = Start(); });
+    first_ = Start();
+  }
+  ~OvertakenLoop() {
+    loop_->Quit();
+    first_.join();
+    if (next_.joinable()) next_.join();
+  }
+  EventLoop& operator*() { return *loop_; }
+  EventLoop* operator->() { return loop_.get(); }
+  // Runs `task` on the loop's thread, and tells which that was.
+  std::thread::id Do(std::function<void()> task) {
+    std::promise<std::thread::id> ran;
+    loop_->Post([&] {
+      task();
+      ran.set_value(std::this_thread::get_id());
+    });
+    return ran.get_future().get();
+  }
+  std::thread::id first() const { return first_.get_id(); }
+
+ private:
+  std::thread Start() {
+    return std::thread([loop = loop_] { loop->Run(); });
+  }
+
+  const std::shared_ptr<EventLoop> loop_ =
+      std::make_shared<EventLoop>(SystemClock());
+  std::thread first_;
+  std::thread next_;
+};
+
+TEST(EventLoopTest, AnEndThatHangsIsOvertaken) {
+  OvertakenLoop loop;
+  std::promise<void> hangs, go_on;
+  std::promise<std::thread::id> after;
+  loop.Do([&] {
+    loop->AtEnd(
+        [&] {
+          hangs.set_value();
+          go_on.get_future().wait();
+        },
+        [&] { after.set_value(std::this_thread::get_id()); });
+  });
+  hangs.get_future().wait();
+  loop->Overtake();
+  // Not a second time.
+  loop->Overtake();
+  const std::thread::id next = loop.Do([] {});
+  EXPECT_NE(next, loop.first());
+  // Other ends come and go meanwhile.
+  std::promise<void> other;
+  loop.Do([&] { loop->AtEnd([] {}, [&] { other.set_value(); }); });
+  other.get_future().wait();
+  go_on.set_value();
+  EXPECT_EQ(after.get_future().get(), next);
+  EXPECT_EQ(loop.Do([] {}), next);
+}
+
+TEST(EventLoopTest, NothingIsOvertakenThatDoesNotHang) {
+  OvertakenLoop loop;
+  loop->Overtake();
+  EXPECT_EQ(loop.Do([] {}), loop.first());
+  loop->Overtake();
+  EXPECT_EQ(loop.Do([] {}), loop.first());
 }
 
 }  // namespace

@@ -240,6 +240,59 @@ TEST_F(Http2SessionBoundsTest, Unread) {
   EXPECT_EQ(share_->waiting, 0);
 }
 
+// An answer that is taken a byte at a time: each byte is a frame of ours, and
+// costs one of theirs.
+TEST_F(Http2SessionBoundsTest, WindowsOfOneByte) {
+  Start();
+  Say(absl::StrCat(kClientMagic,
+                   Frame(kSettings, 0, 0, BigEndian(4, 2) + BigEndian(0, 4)),
+                   Frame(kSettings, kAck, 0)));
+  Say(Open(1) + Frame(kData, kEndStream, 1, Message(std::string(9'000, 'x'))));
+  EXPECT_LE(
+      Until(8'000,
+            [](int) { return Frame(kWindowUpdate, 0, 1, BigEndian(1, 4)); }),
+      AbuseGuard::kFrames.start + AbuseGuard::kFramesOfACall + 1);
+  EXPECT_EQ(session_->violation(), "frames");
+}
+
+// One that is taken in pieces as small as the usual window.
+TEST_F(Http2SessionBoundsTest, WindowsOfALargeAnswer) {
+  methods_["/a/Large"] =
+      TestMethod({.message = [](Call& call, absl::string_view) {
+        call.Reply(std::string(8 << 20, 'x'));
+      }});
+  Start();
+  H2Client client;
+  const int32_t id = client.Call("/a/Large", GrpcMessage("x"));
+  Exchange(client);
+  EXPECT_EQ(client.answer(id).status(), 0);
+  EXPECT_EQ(session_->violation(), "");
+}
+
+// Each message of a stream asks for more than the client takes.
+TEST_F(Http2SessionBoundsTest, NoMoreMessagesWhileTooMuchIsUnread) {
+  int asked = 0;
+  methods_["/a/Chat"] =
+      TestMethod({.message =
+                      [&](Call& call, absl::string_view) {
+                        ++asked;
+                        call.Write(std::string(50'000, 'x'));
+                      },
+                  .cancel = [](Call& call) { call.Finish({}); }},
+                 true);
+  Start();
+  H2Client client(0);
+  const int32_t id = client.Call("/a/Chat", "", false);
+  for (int i = 0; i < 1'000; ++i) client.Send(id, GrpcMessage("x"), false);
+  Exchange(client);
+  EXPECT_GT(asked, 10);
+  EXPECT_LT(share_->waiting, Http2Session::kMaxWaiting + 60'000);
+  client.Widen(0, 1 << 30);
+  client.Widen(id, 1 << 30);
+  Exchange(client);
+  EXPECT_EQ(client.answer(id).status(), 8);
+}
+
 TEST_F(Http2SessionBoundsTest, NoMoreCallsWhileTooMuchIsUnread) {
   Start();
   H2Client client(0);

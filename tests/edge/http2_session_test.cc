@@ -345,6 +345,26 @@ TEST_F(Http2SessionTest, SaysGoodbyeInTwoSteps) {
   EXPECT_TRUE(session_->over());
 }
 
+TEST_F(Http2SessionTest, CallsHearOfTheGoodbyeAndMayEndThen) {
+  int drained = 0;
+  methods_["/a/Watch"] = TestMethod({.drain = [&](Call& call) {
+    ++drained;
+    call.Finish({.code = absl::StatusCode::kUnavailable});
+  }});
+  Start();
+  const int32_t running = client_.Call("/a/Watch", GrpcMessage(""));
+  Exchange(client_);
+  InLoop([this] { session_->Drain(); });
+  // The client does not know of it yet.
+  const int32_t late = client_.Call("/a/Watch", GrpcMessage(""));
+  Exchange(client_);
+  Exchange(client_);
+  EXPECT_EQ(client_.answer(running).status(), 14);
+  EXPECT_EQ(client_.answer(late).status(), 14);
+  EXPECT_EQ(drained, 2);
+  EXPECT_TRUE(session_->over());
+}
+
 TEST_F(Http2SessionTest, AGoodbyeDoesNotWaitForAPong) {
   Start();
   Exchange(client_);

@@ -59,18 +59,24 @@ class ServerFixture : public testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
-  void StartTls(EdgeServer::Options options = {}) {
+  void StartTls(EdgeServer::Options options = {}, std::string cas = "") {
     options.tls = [tls = *TlsServer::Create(tls_.pem, Secret(tls_.key),
-                                            ca_.pem)] { return tls; };
+                                            cas.empty() ? ca_.pem : cas)] {
+      return tls;
+    };
     Start(std::move(options));
   }
 
-  std::unique_ptr<EdgeClient> Connect() const {
-    return std::make_unique<EdgeClient>(server_->addr());
+  // `before` is what a balancer says.
+  std::unique_ptr<EdgeClient> Connect(const std::string& before = "") const {
+    return std::make_unique<EdgeClient>(server_->addr(), nullptr, "",
+                                        H2Client::kUsualWindow, before);
   }
-  std::unique_ptr<EdgeClient> ConnectTls(TlsClientOptions options = {}) const {
+  std::unique_ptr<EdgeClient> ConnectTls(TlsClientOptions options = {},
+                                         const std::string& before = "") const {
     if (options.shown == nullptr) options.shown = &caller_;
-    return std::make_unique<EdgeClient>(server_->addr(), &options, ca_.pem);
+    return std::make_unique<EdgeClient>(server_->addr(), &options, ca_.pem,
+                                        H2Client::kUsualWindow, before);
   }
 
   Call* WaitForHanging() {

@@ -21,6 +21,7 @@ class TestHandler final : public CallHandler {
     DoMessage message;
     Do half_close;
     Do written;
+    Do drain;
     Do cancel;
     std::function<void()> gone;
   };
@@ -38,6 +39,9 @@ class TestHandler final : public CallHandler {
   }
   void OnWritten() override {
     if (steps_.written) steps_.written(call_);
+  }
+  void OnDrain() override {
+    if (steps_.drain) steps_.drain(call_);
   }
   void OnCancel() override {
     if (steps_.cancel) steps_.cancel(call_);

@@ -12,16 +12,17 @@ namespace wxident {
 
 inline constexpr char kMethod[] = "/wxident.v1.IdentityService/ValidateSession";
 
-// Lets `attack` have one connection after the other, as fast as they come.
+// Lets `attack` have one connection after the other, as fast as they come. Of
+// those with TLS whose handshake fails it hears nothing.
 template <typename AttackOnce>
 Outcome AgainAndAgain(const Target& target, absl::Time end,
-                      const AttackOnce& attack) {
+                      const TlsManner* manner, const AttackOnce& attack) {
   Outcome outcome;
   while (absl::Now() < end) {
-    RawPeer peer(target.addr, end, target.source);
-    if (!peer.open()) continue;
+    RawPeer peer(target.addr, end, target.source, manner);
+    if (!peer.connected()) continue;
     ++outcome.connections;
-    attack(peer);
+    if (peer.open()) attack(peer);
     if (!peer.open()) ++outcome.closed;
     outcome.heard += peer.heard();
     // A server that takes no more connections of ours for a moment must not be
@@ -29,6 +30,12 @@ Outcome AgainAndAgain(const Target& target, absl::Time end,
     if (peer.heard().empty()) absl::SleepFor(absl::Milliseconds(1));
   }
   return outcome;
+}
+
+template <typename AttackOnce>
+Outcome AgainAndAgain(const Target& target, absl::Time end,
+                      const AttackOnce& attack) {
+  return AgainAndAgain(target, end, target.manner(), attack);
 }
 
 }  // namespace wxident

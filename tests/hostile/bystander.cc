@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "tests/base/own_channel.h"
 
 namespace wxident {
 namespace {
@@ -25,8 +24,8 @@ grpc::Status Validate(v1::IdentityService::Stub& stub, absl::Duration timeout) {
 
 }  // namespace
 
-Bystander::Bystander(const std::string& addr)
-    : stub_(v1::IdentityService::NewStub(OwnChannel(addr))),
+Bystander::Bystander(const std::shared_ptr<grpc::Channel>& channel)
+    : stub_(v1::IdentityService::NewStub(channel)),
       thread_([this] { Call(); }) {}
 
 Bystander::~Bystander() {
@@ -51,21 +50,27 @@ void Bystander::Call() {
   }
 }
 
-Bystander::Seen Bystander::Take() {
+size_t Bystander::calls() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return times_.size();
+}
+
+Bystander::Seen Bystander::Take(size_t least) {
   std::unique_lock<std::mutex> lock(mutex_);
-  called_.wait(lock, [this] { return !times_.empty(); });
+  called_.wait(lock, [&] { return times_.size() >= least; });
   Seen seen;
   seen.calls = static_cast<int>(times_.size());
   seen.failure = std::exchange(failure_, "");
-  const auto p99 = times_.begin() + (times_.size() - 1) * 99 / 100;
-  std::nth_element(times_.begin(), p99, times_.end());
-  seen.p99 = *p99;
+  std::sort(times_.begin(), times_.end());
+  seen.p50 = times_[times_.size() / 2];
+  seen.p99 = times_[(times_.size() - 1) * 99 / 100];
   times_.clear();
   return seen;
 }
 
-grpc::Status CallAnew(const std::string& addr, absl::Duration timeout) {
-  return Validate(*v1::IdentityService::NewStub(OwnChannel(addr)), timeout);
+grpc::Status CallAnew(const std::shared_ptr<grpc::Channel>& channel,
+                      absl::Duration timeout) {
+  return Validate(*v1::IdentityService::NewStub(channel), timeout);
 }
 
 }  // namespace wxident

@@ -20,23 +20,26 @@ namespace wxident {
 // long as it lives, and measures.
 class Bystander {
  public:
-  explicit Bystander(const std::string& addr);
+  explicit Bystander(const std::shared_ptr<grpc::Channel>& channel);
   ~Bystander();
 
   struct Seen {
     int calls = 0;
     // What went wrong, if something did: the first.
     std::string failure;
+    absl::Duration p50;
     absl::Duration p99;
   };
-  // Since the last time; waits for a call's end, if there was none.
-  Seen Take();
+  // Since the last time; waits until there are so many calls.
+  Seen Take(size_t least = 1);
+  // How many there are since then.
+  size_t calls() const;
 
  private:
   void Call();
 
   std::unique_ptr<v1::IdentityService::Stub> stub_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable called_;
   std::vector<absl::Duration> times_;
   std::string failure_;
@@ -44,8 +47,9 @@ class Bystander {
   std::thread thread_;
 };
 
-// One call over a connection of its own; how long it took, or an error.
-grpc::Status CallAnew(const std::string& addr, absl::Duration timeout);
+// One call over a new connection.
+grpc::Status CallAnew(const std::shared_ptr<grpc::Channel>& channel,
+                      absl::Duration timeout);
 
 }  // namespace wxident
 

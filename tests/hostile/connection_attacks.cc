@@ -9,6 +9,8 @@
 namespace wxident {
 namespace {
 
+using Told = Attack::Told;
+
 Outcome Say(const Target& target, absl::Time end, const std::string& bytes) {
   return AgainAndAgain(target, end, [&](RawPeer& peer) {
     if (peer.Send(bytes)) peer.Listen(absl::Milliseconds(500));
@@ -36,7 +38,8 @@ Outcome Crowd(const Target& target, absl::Time end, int count,
   Outcome outcome;
   std::vector<std::unique_ptr<RawPeer>> peers;
   for (int i = 0; i < count && absl::Now() < end; ++i) {
-    peers.push_back(std::make_unique<RawPeer>(target.addr, end, target.source));
+    peers.push_back(std::make_unique<RawPeer>(target.addr, end, target.source,
+                                              target.manner()));
     if (!hello.empty()) peers.back()->Send(hello);
   }
   for (size_t at = 0; absl::Now() < end && !peers.empty(); ++at)
@@ -68,6 +71,13 @@ Outcome SlowPreface(const Target& target, absl::Time end) {
         return;
   });
 }
+Outcome ResetsAfterFields(const Target& target, absl::Time end) {
+  return AgainAndAgain(target, end, [](RawPeer& peer) {
+    peer.Hello();
+    peer.Send(Frame(kHeaders, kEndHeaders, 1, Request(kMethod)));
+    peer.Reset();
+  });
+}
 Outcome Churn(const Target& target, absl::Time end) {
   return AgainAndAgain(target, end, [](RawPeer& peer) {
     peer.Hello();
@@ -78,18 +88,26 @@ Outcome Churn(const Target& target, absl::Time end) {
 }  // namespace
 
 std::vector<Attack> ConnectionAttacks() {
-  const absl::Duration brief = absl::Seconds(1);
-  // After gRPC's patience with a handshake, 3 s.
-  const absl::Duration patient = absl::Seconds(5);
+  const absl::Duration brief = absl::Milliseconds(700);
+  // After the server's patience with first words, 3 s.
+  const absl::Duration patient = absl::Seconds(4);
   return {
-      {"Garbage", brief, true, "", Garbage},
-      {"Http1", brief, true, "", Http1},
-      {"TlsHello", brief, true, "", TlsHello},
-      {"SlowPreface", patient, true, "", SlowPreface},
-      {"HalfHandshakes", patient, true, "", HalfHandshakes},
-      {"SilentConnections", patient, true, "", SilentConnections},
-      {"IdleConnections", absl::Seconds(2), true, "", IdleConnections},
-      {"Churn", absl::Seconds(2), false, "", Churn},
+      {"Garbage", brief, Garbage, Told::kNoConnection,
+       "it does not speak HTTP/2"},
+      {"Http1", brief, Http1, Told::kNoConnection, "it does not speak HTTP/2"},
+      {"TlsHello", brief, TlsHello, Told::kNoConnection,
+       "it does not speak HTTP/2"},
+      {"SlowPreface", patient, SlowPreface, Told::kNoConnection,
+       "it does not speak HTTP/2"},
+      {"HalfHandshakes", patient, HalfHandshakes, Told::kNoConnection,
+       "it does not speak HTTP/2"},
+      {"SilentConnections", patient, SilentConnections, Told::kNoConnection,
+       "it does not speak HTTP/2"},
+      {"IdleConnections", brief, IdleConnections, Told::kRefused,
+       "too many connections of its IP"},
+      {"ResetsAfterFields", brief, ResetsAfterFields, Told::kRefused,
+       "too many connections of its IP without a call"},
+      {"Churn", brief, Churn, Told::kRefused, "too many connections of its IP"},
   };
 }
 

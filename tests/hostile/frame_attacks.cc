@@ -7,6 +7,8 @@
 namespace wxident {
 namespace {
 
+using Told = Attack::Told;
+
 std::string Repeated(const std::string& bytes, int times) {
   std::string out;
   for (int i = 0; i < times; ++i) out += bytes;
@@ -137,28 +139,29 @@ Outcome Bomb(const Target& target, absl::Time end) {
 }  // namespace
 
 std::vector<Attack> FrameAttacks() {
-  const absl::Duration brief = absl::Seconds(1);
+  const absl::Duration brief = absl::Milliseconds(700);
   return {
-      {"Settings", brief, true, "", Settings},
-      {"SettingsAcks", brief, true, "", SettingsAcks},
-      {"Pings", brief, true, "", Pings},
-      {"EmptyData", brief, true, "", EmptyData},
-      {"PaddedEmptyData", brief, true, "", PaddedEmptyData},
-      {"EmptyHeaders", brief, true, "", EmptyHeaders},
-      {"EmptyContinuations", brief, true, "", EmptyContinuations},
-      {"EndlessContinuations", brief, true, "", EndlessContinuations},
-      {"Priorities", brief, true, "", Priorities},
-      {"UnknownFrames", brief, true, "", UnknownFrames},
-      {"Goaways", brief, true, "", Goaways},
-      {"WindowUpdates", brief, true, "", WindowUpdates},
-      {"TooWideWindow", brief, true, "", TooWideWindow},
-      {"ZeroWindowUpdate", brief, true, "", ZeroWindowUpdate},
-      {"TooMuchPadding", brief, false, "", TooMuchPadding},
-      {"TooLongFrame", brief, true, "", TooLongFrame},
-      {"HpackEndlessString", absl::Seconds(3), true, "", EndlessString},
-      {"HpackPaddedNumber", absl::Seconds(3), true, "", PaddedNumber},
-      {"HpackTableResizes", brief, true, "", TableResizes},
-      {"HpackBomb", absl::Seconds(2), true, "", Bomb},
+      {"Settings", brief, Settings, Told::kCut, "frames"},
+      {"SettingsAcks", brief, SettingsAcks, Told::kCut, "frames"},
+      {"Pings", brief, Pings, Told::kCut, "frames"},
+      {"EmptyData", brief, EmptyData, Told::kCut, "frames"},
+      {"PaddedEmptyData", brief, PaddedEmptyData, Told::kCut, "frames"},
+      {"EmptyHeaders", brief, EmptyHeaders, Told::kCut},
+      {"EmptyContinuations", brief, EmptyContinuations, Told::kCut, "headers"},
+      {"EndlessContinuations", brief, EndlessContinuations, Told::kCut,
+       "headers"},
+      {"Priorities", brief, Priorities, Told::kCut, "frames"},
+      {"UnknownFrames", brief, UnknownFrames, Told::kCut, "frames"},
+      {"Goaways", brief, Goaways, Told::kCut},
+      {"WindowUpdates", brief, WindowUpdates, Told::kCut, "frames"},
+      {"TooWideWindow", brief, TooWideWindow, Told::kCut},
+      {"ZeroWindowUpdate", brief, ZeroWindowUpdate, Told::kCut, "protocol"},
+      {"TooMuchPadding", brief, TooMuchPadding, Told::kCut, "protocol"},
+      {"TooLongFrame", brief, TooLongFrame, Told::kCut, "protocol"},
+      {"HpackEndlessString", brief, EndlessString, Told::kCut},
+      {"HpackPaddedNumber", brief, PaddedNumber, Told::kCut},
+      {"HpackTableResizes", brief, TableResizes, Told::kCut},
+      {"HpackBomb", brief, Bomb, Told::kCut},
   };
 }
 

@@ -9,6 +9,8 @@
 namespace wxident {
 namespace {
 
+using Told = Attack::Told;
+
 constexpr uint32_t kMaxStream = 0x7fffffff;
 
 // Opens stream after stream by what `one` says, a hundred in each write.
@@ -123,26 +125,30 @@ Outcome TrailersWithoutEnd(const Target& target, absl::Time end) {
 }  // namespace
 
 std::vector<Attack> StreamAttacks() {
-  const absl::Duration brief = absl::Seconds(1);
+  const absl::Duration brief = absl::Milliseconds(700);
   return {
-      {"RapidReset", absl::Seconds(5), true, "", Streams<OpenAndReset>},
-      {"RapidResetOfWholeRequests", absl::Seconds(5), true, "",
-       Streams<WholeAndReset>},
-      {"RapidResetOfUnknownMethods", brief, true, "", ResetOfUnknownMethods},
-      {"MadeYouResetByZeroWindow", brief, true, "", Streams<OpenAndZeroWindow>},
-      {"MadeYouResetByTooWideWindow", brief, false, "",
-       Streams<OpenAndTooWideWindow>},
-      {"MadeYouResetByDataAfterTheEnd", brief, true, "",
-       Streams<WholeAndMoreData>},
-      {"OpenStreamsWithoutSettingsAck", absl::Seconds(3), true, "",
-       Streams<OpenOnly, false>},
-      {"CallsWithoutSettingsAck", absl::Seconds(2), false, "",
-       Streams<Whole, false>},
-      {"UnknownMethods", brief, false, "", UnknownMethods},
-      {"HalfMessages", brief, false, "", HalfMessages},
-      {"ReusedStreams", brief, false, "", ReusedStreams},
-      {"ResetsOfIdleStreams", brief, true, "", ResetsOfIdleStreams},
-      {"TrailersWithoutEnd", brief, true, "", TrailersWithoutEnd},
+      {"RapidReset", absl::Seconds(2), Streams<OpenAndReset>, Told::kCut,
+       "resets"},
+      {"RapidResetOfWholeRequests", absl::Seconds(2), Streams<WholeAndReset>,
+       Told::kCut, "resets"},
+      {"RapidResetOfUnknownMethods", brief, ResetOfUnknownMethods, Told::kCut,
+       "resets"},
+      {"MadeYouResetByZeroWindow", brief, Streams<OpenAndZeroWindow>,
+       Told::kCut},
+      {"MadeYouResetByTooWideWindow", brief, Streams<OpenAndTooWideWindow>,
+       Told::kCut, "resets"},
+      {"MadeYouResetByDataAfterTheEnd", brief, Streams<WholeAndMoreData>,
+       Told::kCut, "protocol"},
+      {"OpenStreamsWithoutSettingsAck", brief, Streams<OpenOnly, false>,
+       Told::kCut, "streams"},
+      {"CallsWithoutSettingsAck", brief, Streams<Whole, false>, Told::kCut,
+       "streams"},
+      {"UnknownMethods", brief, UnknownMethods, Told::kCut, "streams"},
+      {"HalfMessages", brief, HalfMessages, Told::kCut, "bytes"},
+      {"ReusedStreams", brief, ReusedStreams, Told::kCut, "protocol"},
+      {"ResetsOfIdleStreams", brief, ResetsOfIdleStreams, Told::kCut,
+       "protocol"},
+      {"TrailersWithoutEnd", brief, TrailersWithoutEnd, Told::kCut, "frames"},
   };
 }
 

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "server/app/health.grpc.pb.h"
+#include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 #include "tests/base/own_channel.h"
 #include "tests/integration/login_load.h"
 #include "tests/integration/wxidentd.h"

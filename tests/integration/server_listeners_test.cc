@@ -1,4 +1,4 @@
-// What is served where: reflection, channelz, metrics.
+// What is served where: services, reflection, metrics.
 
 #include <curl/curl.h>
 #include <grpcpp/create_channel.h>
@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tests/http_server/web_client.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {
@@ -44,7 +46,6 @@ constexpr char kReflection[] =
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
 // ServerReflectionRequest { list_services: "" }
 const char kListServices[] = {0x3a, 0x00};
-constexpr char kChannelz[] = "/grpc.channelz.v1.Channelz/GetServers";
 
 grpc::Status ListServices(const std::string& addr, std::string* answer) {
   return CallAny(addr, kReflection,
@@ -68,20 +69,19 @@ TEST(ServerListenersTest, ReflectionIsOffUnlessAskedFor) {
   EXPECT_EQ(server.Stop(), 0);
 }
 
-TEST(ServerListenersTest, ChannelzIsForOperatorsAlone) {
+TEST(ServerListenersTest, EachListenerHasItsOwnService) {
+  constexpr char kListApps[] = "/wxident.v1.AdminService/ListApps";
+  constexpr char kLogin[] = "/wxident.v1.IdentityService/Login";
   World world;
   Wxidentd server(world);
   std::string answer;
-  EXPECT_EQ(CallAny(server.addr(), kChannelz, "", &answer).error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
-  const grpc::Status status =
-      CallAny(server.admin_addr(), kChannelz, "", &answer);
-  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_TRUE(CallAny(server.admin_addr(), kListApps, "", &answer).ok());
   EXPECT_FALSE(answer.empty());
-  // And the service is not for operators.
-  EXPECT_EQ(CallAny(server.admin_addr(), "/wxident.v1.IdentityService/Login",
-                    "", &answer)
-                .error_code(),
+  EXPECT_EQ(CallAny(server.addr(), kLogin, "", &answer).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(CallAny(server.addr(), kListApps, "", &answer).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(CallAny(server.admin_addr(), kLogin, "", &answer).error_code(),
             grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(server.Stop(), 0);
 }
@@ -137,6 +137,26 @@ TEST(ServerListenersTest, MetricsCountAndHoldNoSecret) {
     ASSERT_GE(canary.size(), 8u);
     EXPECT_EQ(metrics.find(canary), std::string::npos) << canary;
   }
+  EXPECT_EQ(server.Stop(), 0);
+}
+
+// Scrapers are not kept out by whoever says nothing, or half of a request.
+TEST(ServerListenersTest, MetricsInACrowd) {
+  World world;
+  Wxidentd server(world);
+  int port = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(server.metrics_port(), &port));
+  std::vector<std::unique_ptr<WebClient>> crowd;
+  for (int i = 0; i < 100; ++i) {
+    crowd.push_back(std::make_unique<WebClient>(port));
+    EXPECT_TRUE(
+        crowd.back()->Send(i % 2 == 0 ? "GET /metrics HTTP/1.1\r\nho" : ""));
+  }
+  WebClient scraper(port);
+  ASSERT_TRUE(scraper.Send("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n"));
+  const WebClient::Answer answer = scraper.Read();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.body.find("why=\"crowd\""), std::string::npos);
   EXPECT_EQ(server.Stop(), 0);
 }
 

@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/app/exit_codes.h"
-#include "server/app/health.grpc.pb.h"
+#include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 #include "tests/base/own_channel.h"
 #include "tests/integration/wxidentd.h"
 

@@ -196,6 +196,28 @@ TEST_F(TlsTest, AnIntermediateCaVouches) {
   EXPECT_EQ(ReasonOf(status), "CALLER_UNAUTHENTICATED");
 }
 
+// Its caller need not send it, but it is looked at all the same.
+TEST_F(TlsTest, ARevokedCaOfTheCasFileVouchesForNobody) {
+  const TestCertificate middle =
+      MakeTestCertificate({.name = "middle", .ca = true}, &world_.callers_ca);
+  const TestCertificate caller =
+      MakeTestCertificate({.uris = {kOrders}}, &middle);
+  world_.WriteCallersCas({world_.callers_ca, middle});
+  const auto let_in = [&] {
+    return IsLetIn(LogIn(world_.Connect(server_.addr(), caller)));
+  };
+  const absl::Time end = absl::Now() + absl::Seconds(60);
+  while (!let_in()) ASSERT_LT(absl::Now(), end);
+  const auto channel = world_.Connect(server_.addr(), caller);
+  EXPECT_TRUE(IsLetIn(LogIn(channel)));
+  world_.WriteRevoked({middle});
+  grpc::Status status;
+  do status = LogIn(channel);
+  while (IsLetIn(status) && absl::Now() < end);
+  EXPECT_EQ(ReasonOf(status), "CALLER_UNAUTHENTICATED");
+  EXPECT_TRUE(IsLetIn(LogIn(world_.Connect(server_.addr(), orders_))));
+}
+
 TEST_F(TlsTest, MetadataProvesNothing) {
   const TestCertificate reader = world_.NewCaller("spiffe://corp/reader");
   const TestCertificate nobody =

@@ -23,6 +23,7 @@
 #include "absl/strings/str_split.h"
 #include "server/audit/audit_log.h"
 #include "server/rpc/audited.h"
+#include "tests/base/own_channel.h"
 #include "tests/base/temp_folder.h"
 #include "tests/rpc/service_test.h"
 
@@ -35,7 +36,7 @@ class AuditedCallsTest : public ServiceTest {
   ~AuditedCallsTest() override {
     if (audited_server_ != nullptr) {
       tokens_.EndWatches();
-      audited_server_->Shutdown();
+      StopServer(*audited_server_);
     }
     log_.reset();
   }
@@ -48,10 +49,8 @@ class AuditedCallsTest : public ServiceTest {
     Services services = services_;
     services.audit = log_.get();
     services.audit_required = required;
-    audited_ = MakeIdentityService(services);
-    ServerAndChannel served = ServiceTest::Serve({audited_.get()});
-    audited_server_ = std::move(served.server);
-    stub_ = v1::IdentityService::NewStub(served.channel);
+    audited_server_ = ServiceTest::Serve(IdentityMethods(services));
+    stub_ = v1::IdentityService::NewStub(ChannelTo(*audited_server_));
   }
 
   int LinesOf(const std::string& method) {
@@ -105,8 +104,7 @@ class AuditedCallsTest : public ServiceTest {
   const TempFolder folder_;
   std::string path_ = folder_.Path("audit");
   std::unique_ptr<AuditLog> log_;
-  std::unique_ptr<grpc::Service> audited_;
-  std::unique_ptr<grpc::Server> audited_server_;
+  std::unique_ptr<EdgeServer> audited_server_;
 };
 
 TEST_F(AuditedCallsTest, EachTokenOfAStreamHasItsLine) {
@@ -155,7 +153,7 @@ class HangingAuditTest : public AuditedCallsTest {
     if (reader_.joinable()) {
       // The log ends first, then its reader.
       tokens_.EndWatches();
-      audited_server_->Shutdown();
+      StopServer(*audited_server_);
       log_.reset();
       over_ = true;
       reader_.join();
@@ -241,6 +239,16 @@ TEST_F(HangingAuditTest, AStreamIsCancelledWhileItsTokenWaits) {
                 "\"WatchAccessToken\"} 1"));
 }
 
+TEST_F(HangingAuditTest, ATokenThatWaitsDoesNotGoToWhoHasLostTheRight) {
+  Hang();
+  auto stream = Watch();
+  AwaitMetric(Watchers(1));
+  access_.Replace(Policy{});
+  GoOn();
+  EXPECT_EQ(stream->Read(), 0);
+  EXPECT_EQ(ReasonOf(stream->reader->Finish()), "CALLER_NOT_ALLOWED");
+}
+
 TEST_F(HangingAuditTest, ADrainEndsAStreamWhoseTokenWaits) {
   Hang();
   auto stream = Watch();
@@ -292,8 +300,11 @@ TEST_F(AuditedCallsTest, CallersComeAndGoWhileTokensComeAndFilesRotate) {
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 8; ++caller)
     callers.emplace_back([&, caller] {
+      // A connection each: nobody may reset so many calls over one.
+      const auto stub =
+          v1::IdentityService::NewStub(OwnChannel(audited_server_->addr()));
       for (int i = 0; i < 60; ++i) {
-        Stream stream(*stub_, kOrdinary);
+        Stream stream(*stub, kOrdinary);
         for (int read = 0; read < (i + caller) % 4; ++read) stream.Read();
         stream.context.TryCancel();
         stream.reader->Finish();

@@ -22,11 +22,11 @@ TEST(ContractTest, EveryErrorReasonIsOneOfTheDomain) {
 }
 
 TEST(ContractTest, AStatusThatIsNoErrorOfOursTellsNothing) {
-  const grpc::Status status =
-      ToGrpcStatus(absl::UnknownError("SELECT secret FROM somewhere"));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
-  EXPECT_EQ(status.error_message().find("SELECT"), std::string::npos);
-  EXPECT_EQ(status.error_details().find("SELECT"), std::string::npos);
+  const CallStatus status =
+      ToCallStatus(absl::UnknownError("SELECT secret FROM somewhere"));
+  EXPECT_EQ(status.code, absl::StatusCode::kInternal);
+  EXPECT_EQ(status.message.find("SELECT"), std::string::npos);
+  EXPECT_EQ(status.details.find("SELECT"), std::string::npos);
 }
 
 }  // namespace

@@ -76,12 +76,7 @@ class BusySessions final : public ForwardingSessionStore {
 
 class NoisyCallerTest : public ServiceTest {
  protected:
-  NoisyCallerTest() {
-    ServerAndChannel busy = Serve({busy_service_.get()});
-    busy_server_ = std::move(busy.server);
-    busy_stub_ = v1::IdentityService::NewStub(busy.channel);
-  }
-  ~NoisyCallerTest() override { busy_server_->Shutdown(); }
+  ~NoisyCallerTest() override { StopServer(*busy_server_); }
 
   static Policy MakePolicy() {
     return {.allow = {{"spiffe://corp/*", {"ValidateSession"}, {}}},
@@ -151,10 +146,10 @@ class NoisyCallerTest : public ServiceTest {
   BusySessions busy_{sessions_};
   SessionChecks busy_checks_{busy_, clock_};
   AccessControl limited_access_{MakePolicy(), SystemClock(), metrics_};
-  std::unique_ptr<grpc::Service> busy_service_ =
-      MakeIdentityService(MakeServices(limited_access_, busy_, busy_checks_));
-  std::unique_ptr<grpc::Server> busy_server_;
-  std::unique_ptr<v1::IdentityService::Stub> busy_stub_;
+  std::unique_ptr<EdgeServer> busy_server_ = Serve(
+      IdentityMethods(MakeServices(limited_access_, busy_, busy_checks_)));
+  std::unique_ptr<v1::IdentityService::Stub> busy_stub_ =
+      v1::IdentityService::NewStub(ChannelTo(*busy_server_));
   int admitted_ = 0;
   int limited_ = 0;
 };

@@ -250,20 +250,33 @@ class Stream {
   std::unique_ptr<grpc::ClientReader<v1::WatchAccessTokenResponse>> reader_;
 };
 
-TEST_F(PolicyCallsTest, AStreamCountsAsACallAsLongAsItRuns) {
-  access_.Replace(ShopIsLimitedTo({kShop, 0, 0, 1}));
+TEST_F(PolicyCallsTest, AStreamCountsAsLongAsItRuns) {
+  access_.Replace(
+      ShopIsLimitedTo({.caller = kShop, .concurrency = 1, .streams = 1}));
   caller_ = kShop;
   Stream stream(*stub_);
   ASSERT_EQ(stream.Read(), 1);
-  const std::string request = "{" + Text("app_id", kMini) + "}";
-  EXPECT_EQ(Refusal(&Identity::GetAccessToken, request), "CALLER_RATE_LIMITED");
-  tokens_.EndWatches();
-  ASSERT_EQ(stream.Read(), 0);
+  Stream another(*stub_);
+  EXPECT_EQ(another.Read(), 0);
+  stream.Cancel();
   // Its place is free when the server is done with it, a moment later.
-  std::string refusal = "CALLER_RATE_LIMITED";
-  for (int i = 0; i < 1000 && refusal == "CALLER_RATE_LIMITED"; ++i)
-    refusal = Refusal(&Identity::GetAccessToken, request);
-  EXPECT_EQ(refusal, "");
+  bool admitted = false;
+  for (int i = 0; i < 1000 && !admitted; ++i)
+    admitted = Stream(*stub_).Read() == 1;
+  EXPECT_TRUE(admitted);
+}
+
+TEST_F(PolicyCallsTest, StreamsHaveALimitAndOtherCallsGoOn) {
+  access_.Replace(ShopIsLimitedTo({.caller = kShop, .streams = 2}));
+  caller_ = kShop;
+  Stream one(*stub_);
+  Stream two(*stub_);
+  ASSERT_EQ(one.Read(), 1);
+  ASSERT_EQ(two.Read(), 1);
+  Stream three(*stub_);
+  EXPECT_EQ(three.Read(), 0);
+  EXPECT_EQ(ReasonOf(three.Finish()), "CALLER_RATE_LIMITED");
+  Answer(&Identity::GetAccessToken, "{" + Text("app_id", kMini) + "}");
 }
 
 TEST_F(PolicyCallsTest, AStreamEndsWithTheRightToIt) {
@@ -308,33 +321,18 @@ TEST_F(PolicyCallsTest, StreamsComeAndGoWhilePoliciesChange) {
 }
 
 // A method whose author forgot to ask for the caller's right.
-class ForgetfulCall final : public UnaryCall {
+class ForgetfulCall final
+    : public UnaryCall<v1::ListAppsRequest, v1::ListAppsResponse> {
  public:
-  ForgetfulCall(const Services& services, grpc::CallbackServerContext& context)
-      : UnaryCall(services, "ListApps", context) {}
+  using UnaryCall::UnaryCall;
   void Start() override { Succeed(); }
-};
-class ForgetfulService final : public v1::AdminService::CallbackService {
- public:
-  explicit ForgetfulService(const Services& services) : services_(services) {}
-  grpc::ServerUnaryReactor* ListApps(grpc::CallbackServerContext* context,
-                                     const v1::ListAppsRequest*,
-                                     v1::ListAppsResponse*) override {
-    auto* call = new ForgetfulCall(services_, *context);
-    call->Begin();
-    return call;
-  }
-
- private:
-  const Services& services_;
 };
 
 TEST_F(PolicyCallsTest, ACallThatForgetsToAskDoesNotSucceed) {
-  ForgetfulService forgetful(services_);
-  const ServerAndChannel served = Serve({&forgetful});
-  admin_ = v1::AdminService::NewStub(served.channel);
+  const auto server = Serve({MethodOf<ForgetfulCall>(services_)});
+  admin_ = v1::AdminService::NewStub(ChannelTo(*server));
   EXPECT_EQ(Refusal(&Admin::ListApps, "{}"), "INTERNAL_FAULT");
-  served.server->Shutdown();
+  StopServer(*server);
 }
 
 }  // namespace

@@ -4,55 +4,27 @@
 #include <google/protobuf/util/json_util.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "bazel/google_rpc/error_info.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "server/access/access_control.h"
-#include "server/access/policy.h"
-#include "server/base/metrics.h"
-#include "server/base/wall_clocks.h"
 #include "server/crypto/aes_cbc.h"
 #include "server/crypto/base64.h"
-#include "server/crypto/key_ring.h"
-#include "server/keys/resealer.h"
-#include "server/keys/ring_reload.h"
+#include "server/edge/edge_server.h"
 #include "server/rpc/admin_service.h"
-#include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
-#include "tests/base/fake_clock.h"
-#include "tests/base/fake_timer.h"
-#include "tests/crypto/fake_random.h"
-#include "tests/fakes/fake_credential_store.h"
-#include "tests/fakes/fake_grant_store.h"
-#include "tests/fakes/fake_identity_store.h"
-#include "tests/fakes/fake_key_store.h"
-#include "tests/fakes/fake_profile_store.h"
-#include "tests/fakes/fake_session_store.h"
-#include "tests/session/fake_wechat_api.h"
+#include "tests/rpc/services_fixture.h"
 #include "wxident/v1/admin_service.grpc.pb.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
 namespace wxident {
-
-inline constexpr char kMini[] = "wx00000000000000aa";
-inline constexpr char kOfficial[] = "wx00000000000000bb";
-inline constexpr char kWebsite[] = "wx00000000000000cc";
-// An official account whose token comes from cgi-bin/token, bound to no Open
-// Platform account.
-inline constexpr char kOrdinary[] = "wx00000000000000dd";
-// Base64 of 16 bytes.
-inline constexpr char kSessionKey[] = "AAECAwQFBgcICQoLDA0ODw==";
 
 // One kind of detail in a status; an empty message when there is none.
 template <typename Detail>
@@ -69,45 +41,8 @@ inline std::string ReasonOf(const grpc::Status& status) {
   return DetailOf<google::rpc::ErrorInfo>(status).reason();
 }
 
-// The methods of both services.
-inline std::set<std::string> AllMethods() {
-  std::set<std::string> names;
-  for (const auto* file : {v1::LoginRequest::descriptor()->file(),
-                           v1::ListAppsRequest::descriptor()->file()})
-    for (int m = 0; m < file->service(0)->method_count(); ++m)
-      names.insert(file->service(0)->method(m)->name());
-  return names;
-}
-
-// Believes what the call says of itself, as no real one does; "loopback" is who
-// says nothing.
-class TestCallers final : public Callers {
- public:
-  absl::StatusOr<std::string> Identify(
-      const grpc::ServerContextBase& context) override {
-    const auto found = context.client_metadata().find("test-caller");
-    if (found == context.client_metadata().end())
-      return std::string("loopback");
-    return std::string(found->second.data(), found->second.size());
-  }
-};
-
-// "loopback" may call everything.
-inline Policy EverythingAllowed() {
-  return {.allow = {{.caller = "loopback", .methods = AllMethods()}}};
-}
-
-inline std::vector<KeyRing::Key> KeysOfTests() {
-  return {{1, Secret(std::string(32, 'k'))}};
-}
-
-inline std::unique_ptr<KeyRing> KeyRingOfTests(Random& random) {
-  return *KeyRing::Create(KeysOfTests(), random);
-}
-
-// The services behind a real gRPC server in this process, over fakes of WeChat
-// and the stores.
-class ServiceTest : public testing::Test {
+// The services on a port of this process, and stubs that call them.
+class ServiceTest : public ServicesFixture {
  protected:
   using Identity = v1::IdentityService::Stub;
   using Admin = v1::AdminService::Stub;
@@ -116,73 +51,26 @@ class ServiceTest : public testing::Test {
                                         Response*);
 
   ServiceTest() {
-    ServerAndChannel served = Serve({service_.get(), admin_service_.get()});
-    server_ = std::move(served.server);
-    addr_ = std::move(served.addr);
-    stub_ = v1::IdentityService::NewStub(served.channel);
-    admin_ = v1::AdminService::NewStub(served.channel);
+    EdgeMethods methods = IdentityMethods(services_);
+    methods.merge(AdminMethods(services_));
+    server_ = Serve(std::move(methods));
+    addr_ = server_->addr();
+    const auto channel = ChannelTo(*server_);
+    stub_ = v1::IdentityService::NewStub(channel);
+    admin_ = v1::AdminService::NewStub(channel);
   }
   ~ServiceTest() override { Stop(); }
 
   // Ends the server when every call has ended.
   void Stop() {
     tokens_.EndWatches();
-    server_->Shutdown();
-    tokens_.Stop();
-    ring_reload_.Stop();
-    resealer_.Stop();
-    timer_.RunAll();
+    StopServer(*server_);
+    StopFlows();
   }
 
-  struct ServerAndChannel {
-    std::unique_ptr<grpc::Server> server;
-    std::string addr;
-    std::shared_ptr<grpc::Channel> channel;
-  };
-  // Serves on a port of its own.
-  static ServerAndChannel Serve(const std::vector<grpc::Service*>& services) {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    for (grpc::Service* service : services) builder.RegisterService(service);
-    std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-    std::string addr = "127.0.0.1:" + std::to_string(port);
-    auto channel =
-        grpc::CreateChannel(addr, grpc::InsecureChannelCredentials());
-    return {std::move(server), std::move(addr), std::move(channel)};
-  }
-
-  // The services' parts, of which a test may have others than this.
-  Services MakeServices(AccessControl& access, SessionStore& sessions,
-                        SessionChecks& checks) {
-    return {.callers = callers_,
-            .access = access,
-            .audit = nullptr,
-            .audit_required = true,
-            .key_ring = *key_ring_,
-            .keys = keys_,
-            .ring_reload = ring_reload_,
-            .resealer = resealer_,
-            .apps = apps_,
-            .logins = logins_,
-            .session_checks = checks,
-            .refusals = refusals_,
-            .grants = grants_,
-            .tokens = tokens_,
-            .identities = identities_,
-            .sessions = sessions,
-            .profiles = profiles_,
-            .wechat = wechat_,
-            .clock = clock_,
-            .wall_clocks = wall_clocks_,
-            .random = random_,
-            .metrics = metrics_,
-            .default_session_ttl = absl::Hours(24),
-            .max_session_ttl = absl::Hours(48),
-            .session_max_age = absl::Hours(72),
-            .session_refresh_overlap = absl::Seconds(30),
-            .open_data_max_age = absl::Hours(1)};
+  static std::shared_ptr<grpc::Channel> ChannelTo(const EdgeServer& server) {
+    return grpc::CreateChannel(server.addr(),
+                               grpc::InsecureChannelCredentials());
   }
 
   // Calls `method` of its stub as caller_, with a deadline of 10 s.
@@ -293,53 +181,7 @@ class ServiceTest : public testing::Test {
            std::to_string(absl::ToUnixSeconds(clock_.Now())) + "}";
   }
 
-  FakeClock clock_;
-  FakeRandom random_;
-  FakeTimer timer_{clock_};
-  FakeWechatApi wechat_;
-  FakeStoreData data_{clock_};
-  FakeIdentityStore identities_{data_};
-  FakeSessionStore sessions_{data_};
-  FakeProfileStore profiles_{data_};
-  FakeGrantStore grant_store_{data_};
-  FakeCredentialStore credentials_{data_};
-  Apps apps_{{App{kMini, AppKind::kMiniProgram, "main", Secret("s")},
-              App{kOfficial,
-                  AppKind::kOfficialAccount,
-                  "main",
-                  Secret("s"),
-                  TokenMode::kStable,
-                  {"h5.example.com"}},
-              App{kWebsite,
-                  AppKind::kWebsite,
-                  "main",
-                  Secret("s"),
-                  TokenMode::kStable,
-                  {"www.example.com"}},
-              App{kOrdinary, AppKind::kOfficialAccount, kOrdinary, Secret("s"),
-                  TokenMode::kOrdinary}}};
-  Metrics metrics_;
-  TestCallers callers_;
-  WallClocks wall_clocks_{clock_, metrics_};
-  AccessControl access_{EverythingAllowed(), clock_, metrics_};
-  std::unique_ptr<KeyRing> key_ring_ = KeyRingOfTests(random_);
-  FakeKeyStore keys_{*key_ring_};
-  // What the ring's file holds.
-  absl::StatusOr<std::vector<KeyRing::Key>> ring_file_ = KeysOfTests();
-  RingReload ring_reload_{*key_ring_, [this] { return ring_file_; },
-                          keys_,      random_,
-                          clock_,     metrics_};
-  Resealer resealer_{keys_, *key_ring_, timer_, clock_, metrics_};
-  TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
-                      clock_, random_, metrics_};
-  CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};
-  SessionChecks checks_{sessions_, clock_};
-  RefusalLimit refusals_{clock_};
-  OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
-  Services services_ = MakeServices(access_, sessions_, checks_);
-  std::unique_ptr<grpc::Service> service_ = MakeIdentityService(services_);
-  std::unique_ptr<grpc::Service> admin_service_ = MakeAdminService(services_);
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<EdgeServer> server_;
   std::string addr_;
   std::unique_ptr<v1::IdentityService::Stub> stub_;
   std::unique_ptr<v1::AdminService::Stub> admin_;

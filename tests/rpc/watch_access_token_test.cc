@@ -1,4 +1,4 @@
-// WatchAccessToken over a real gRPC server.
+// WatchAccessToken over the wire.
 
 #include <grpc/grpc.h>
 
@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/identity/error.h"
+#include "tests/base/own_channel.h"
 #include "tests/rpc/service_test.h"
 
 namespace wxident {
@@ -51,6 +52,11 @@ class WatchAccessTokenTest : public ServiceTest {
 
   std::unique_ptr<Stream> Watch(const std::string& app = kOfficial) {
     return std::make_unique<Stream>(*stub_, app);
+  }
+  // One of a caller with a connection of its own, of which each may have so
+  // many streams, and reset so many.
+  std::unique_ptr<v1::IdentityService::Stub> OwnStub() const {
+    return v1::IdentityService::NewStub(OwnChannel(addr_));
   }
 
   // Replaces the app's token, and gives the new one's generation.
@@ -156,8 +162,12 @@ TEST_F(WatchAccessTokenTest, ACancelledStreamIsWatchedNoMore) {
 }
 
 TEST_F(WatchAccessTokenTest, AThousandWatchersAllGetTheNewToken) {
+  std::vector<std::unique_ptr<v1::IdentityService::Stub>> stubs;
   std::vector<std::unique_ptr<Stream>> streams;
-  for (int i = 0; i < 1000; ++i) streams.push_back(Watch());
+  for (int i = 0; i < 1000; ++i) {
+    if (i % 200 == 0) stubs.push_back(OwnStub());
+    streams.push_back(std::make_unique<Stream>(*stubs.back(), kOfficial));
+  }
   for (auto& stream : streams)
     ASSERT_EQ(stream->Read().access_token(), "token_1");
   EXPECT_TRUE(HasMetric(Watchers(1000)));
@@ -225,16 +235,17 @@ TEST_F(WatchAccessTokenRaceTest, CallersCancel) {
   std::vector<std::thread> callers;
   for (int caller = 0; caller < 8; ++caller)
     callers.emplace_back([this, caller] {
+      const auto stub = OwnStub();
       for (int i = 0; i < 100; ++i) {
-        auto stream = Watch(kOrdinary);
+        Stream stream(*stub, kOrdinary);
         int64_t last = 0;
         for (int read = 0; read < (i + caller) % 4; ++read) {
-          const int64_t next = stream->Read().generation();
+          const int64_t next = stream.Read().generation();
           EXPECT_GT(next, last);
           last = next;
         }
-        stream->Cancel();
-        EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+        stream.Cancel();
+        EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::CANCELLED);
       }
     });
   for (std::thread& caller : callers) caller.join();

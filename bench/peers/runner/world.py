@@ -258,7 +258,9 @@ class World:
         if self.tls:
             (self.folder / "policy.yaml").write_text(
                 f"allow:\n  - caller: {CALLER}\n"
-                "    methods: ['*']\n    apps: ['*']\n")
+                "    methods: ['*']\n    apps: ['*']\n"
+                # One caller makes all calls, more than the default limit.
+                f"limits:\n  - {{caller: {CALLER}, rate: 1000000}}\n")
             listener = ("  tls_cert_file: server.crt\n"
                         "  tls_key_file: server.key\n"
                         "  tls_client_ca_file: ca.crt\n"
