@@ -28,6 +28,12 @@ constexpr absl::Duration kSweepPause = absl::Seconds(1);
 // When one of the caller's own calls or streams ends cannot be known.
 constexpr absl::Duration kConcurrencyPause = absl::Milliseconds(100);
 constexpr absl::Duration kStreamPause = absl::Seconds(1);
+// Streams of what needs no right, health's above all: each channel of a gRPC
+// client opens one before its first call, and is unusable without it. So they
+// have a rate of their own, in which all of a caller's channels may come back
+// at once, and none that its calls could use up.
+constexpr double kOpenRate = 200;
+constexpr double kOpenBurst = 2'000;
 // Between two lines of the log about the same kind of limit.
 constexpr absl::Duration kLogPause = absl::Seconds(1);
 // Of a call: what sums of fractions may be off by.
@@ -41,6 +47,27 @@ struct Refusal {
   absl::Duration wait;
 };
 
+// What has been taken of a burst; each second gives `rate` of it back.
+struct Spent {
+  double used = 0;
+  absl::Duration at;
+
+  void Drain(double rate, absl::Duration now) {
+    if (now <= at) return;
+    used = std::max(0.0, used - rate * absl::ToDoubleSeconds(now - at));
+    at = now;
+  }
+  // Takes one. Otherwise, how long until there is one again.
+  absl::Duration Take(double rate, double burst, absl::Duration now) {
+    Drain(rate, now);
+    const double over = used + 1 - burst;
+    if (over > kRounding)
+      return absl::Ceil(absl::Seconds(over / rate), absl::Milliseconds(1));
+    used += 1;
+    return absl::ZeroDuration();
+  }
+};
+
 }  // namespace
 
 // Guarded by the lock of Tables, but for what is atomic.
@@ -48,10 +75,8 @@ struct Admission::Usage {
   // Of which policy `rights` are; Tables counts policies from 1.
   int64_t policy = 0;
   std::shared_ptr<const CallerRights> rights;
-  // Calls that count against the burst at `at`; each second takes `rate` of
-  // them away.
-  double used = 0;
-  absl::Duration at;
+  Spent calls;
+  Spent opened;
   // These rise under the lock only: calls, streams, and the streams of all
   // callers.
   std::atomic<int> running{0};
@@ -59,10 +84,8 @@ struct Admission::Usage {
   std::shared_ptr<std::atomic<int>> all_streams;
 
   void Drain(absl::Duration now) {
-    if (now <= at) return;
-    used = std::max(
-        0.0, used - rights->limit.rate * absl::ToDoubleSeconds(now - at));
-    at = now;
+    calls.Drain(rights->limit.rate, now);
+    opened.Drain(kOpenRate, now);
   }
 };
 
@@ -124,7 +147,7 @@ struct AccessControl::Tables {
     usage.Drain(now);
     usage.rights = RightsOf(policy, caller);
     usage.policy = policy_number;
-    if (usage.rights->limit.rate == 0) usage.used = 0;
+    if (usage.rights->limit.rate == 0) usage.calls.used = 0;
   }
 
   // nullptr: there is no room for one more.
@@ -138,7 +161,7 @@ struct AccessControl::Tables {
     usage->all_streams = streams;
     usage->policy = policy_number;
     usage->rights = std::move(rights);
-    usage->at = now;
+    usage->calls.at = usage->opened.at = now;
     callers.emplace(caller, usage);
     return usage;
   }
@@ -147,27 +170,25 @@ struct AccessControl::Tables {
     next_sweep = now + kSweepPause;
     for (auto it = callers.begin(); it != callers.end();) {
       it->second->Drain(now);
-      const bool at_rest = it->second->used == 0 &&
-                           it->second->running.load() == 0 &&
-                           it->second->streams.load() == 0;
+      const bool at_rest =
+          it->second->calls.used == 0 && it->second->opened.used == 0 &&
+          it->second->running.load() == 0 && it->second->streams.load() == 0;
       it = at_rest ? callers.erase(it) : std::next(it);
     }
   }
 
   // Takes one call from the caller's limits; false when they are used up.
-  bool Take(Usage& usage, Kind kind, absl::Duration now,
+  bool Take(Usage& usage, Kind kind, bool needs_right, absl::Duration now,
             Refusal& refusal) const {
     const Policy::Limit& limit = usage.rights->limit;
-    if (limit.rate > 0) {
-      usage.Drain(now);
-      const double over = usage.used + 1 - limit.burst;
-      if (over > kRounding) {
-        refusal = {"rate", limit.caller,
-                   absl::Ceil(absl::Seconds(over / limit.rate),
-                              absl::Milliseconds(1))};
-        return false;
-      }
-      usage.used += 1;
+    absl::Duration wait;
+    if (kind == Kind::kStream && !needs_right)
+      wait = usage.opened.Take(kOpenRate, kOpenBurst, now);
+    else if (limit.rate > 0)
+      wait = usage.calls.Take(limit.rate, limit.burst, now);
+    if (wait > absl::ZeroDuration()) {
+      refusal = {"rate", limit.caller, wait};
+      return false;
     }
     if (kind == Kind::kUnary && limit.concurrency > 0 &&
         usage.running.load() >= limit.concurrency) {
@@ -215,7 +236,8 @@ struct AccessControl::Tables {
         refusal = {"callers", "", kSweepPause};
       return std::nullopt;
     }
-    if (!Take(*usage, kind, now, refusal)) return std::nullopt;
+    if (!Take(*usage, kind, method.has_value(), now, refusal))
+      return std::nullopt;
     if (!method.has_value()) return Begin(std::move(usage), nullptr, kind);
     const auto& methods = usage->rights->methods;
     const auto right = methods.find(*method);

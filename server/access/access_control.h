@@ -83,7 +83,9 @@ class AccessControl {
                                   absl::string_view method,
                                   Kind kind = Kind::kUnary);
   // The same for what needs no right: health, reflection, and methods that
-  // there are not. It allows nothing. Error: CALLER_RATE_LIMITED.
+  // there are not. Its streams leave the caller's rate alone, for without
+  // health's a client's channel makes no call; 200 a second may be opened, and
+  // 2,000 at once. It allows nothing. Error: CALLER_RATE_LIMITED.
   absl::StatusOr<Admission> AdmitAnybody(const std::string& caller,
                                          Kind kind = Kind::kUnary);
 

@@ -339,6 +339,24 @@ TEST_F(AccessControlTest, StreamsHaveALimitOfTheirOwn) {
   EXPECT_TRUE(watch(kOrders).ok());
 }
 
+TEST_F(AccessControlTest, AChannelComesAboutForWhoHasUsedUpItsRate) {
+  constexpr auto kStream = AccessControl::Kind::kStream;
+  access_.Replace(Limited(kOrders, 1, 1, 0));
+  EXPECT_TRUE(access_.AdmitAnybody(kOrders, kStream).ok());
+  // It has taken nothing of the rate,
+  EXPECT_EQ(Admit(kOrders, "Login"), "OK");
+  EXPECT_EQ(Admit(kOrders, "Login"), "CALLER_RATE_LIMITED");
+  // and the next one needs nothing of it.
+  EXPECT_TRUE(access_.AdmitAnybody(kOrders, kStream).ok());
+  // It has a rate of its own.
+  for (int i = 2; i < 2'000; ++i)
+    ASSERT_TRUE(access_.AdmitAnybody(kOrders, kStream).ok()) << i;
+  EXPECT_EQ(ReasonOf(access_.AdmitAnybody(kOrders, kStream).status()),
+            "CALLER_RATE_LIMITED");
+  clock_.Advance(absl::Milliseconds(5));
+  EXPECT_TRUE(access_.AdmitAnybody(kOrders, kStream).ok());
+}
+
 TEST_F(AccessControlTest, AllStreamsTogetherFitIntoTheAuditLog) {
   constexpr auto kStream = AccessControl::Kind::kStream;
   access_.Replace({.allow = {Row("spiffe://corp/*", {"WatchAccessToken"})}});
