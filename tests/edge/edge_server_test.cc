@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstddef>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -103,10 +106,26 @@ TEST_F(EdgeServerTest, AnswersOfOtherThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// How many this process has.
+auto Threads() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                       {});
+}
+
 // Calls whose answers wait for a turn's end, as those with an audit line do.
 class TurnsEndTest : public EdgeServerTest {
  protected:
+  // A thread that was overtaken belongs to nobody, uses what is here, and has
+  // things of OpenSSL's to give back.
+  void TearDown() override {
+    server_.reset();
+    const absl::Time end = absl::Now() + kPatience;
+    while (Threads() > threads_ && absl::Now() < end)
+      absl::SleepFor(absl::Milliseconds(1));
+    EXPECT_EQ(Threads(), threads_);
+  }
   void SetUp() override {
+    threads_ = Threads();
     EdgeServerTest::SetUp();
     methods_["/a/AtEnd"] =
         TestMethod({.message = [this](Call& call, absl::string_view message) {
@@ -125,6 +144,7 @@ class TurnsEndTest : public EdgeServerTest {
         }});
   }
 
+  std::ptrdiff_t threads_ = 0;
   std::atomic<int> ends_{0};
   std::promise<std::shared_ptr<Turns>> hangs_;
   std::promise<void> go_on_;

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/access/access_control.h"
 #include "server/rpc/grpc/health/v1/health.pb.h"
 #include "server/rpc/health_methods.h"
 #include "tests/edge/server_fixture.h"
@@ -38,7 +39,9 @@ class HealthWatchersTest : public ServerFixture {
   }
   void TearDown() override { server_.reset(); }
 
-  Health health_{{}, [](const Call&) { return std::shared_ptr<void>(); }};
+  Health health_{{}, [](const Call&, AccessControl::Kind) {
+                   return std::shared_ptr<void>();
+                 }};
 };
 
 TEST_F(HealthWatchersTest, WhoDoesNotReadIsToldTheNewest) {
