@@ -18,7 +18,10 @@ TEST_F(PgPoolTest, WritesLeaveHalfOfTheWorkersToReads) {
   std::atomic<int> most = 0, now = 0;
   auto pool = MakePool(4, 1000);
   Op& write = AddWrite(*pool, [&](SqlSession& session, const Items& items) {
-    most = std::max<int>(most, ++now);
+    const int mine = ++now;
+    for (int seen = most;
+         seen < mine && !most.compare_exchange_weak(seen, mine);) {
+    }
     gate.Pass();
     --now;
     return Echo(session, items);
