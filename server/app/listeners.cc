@@ -1,8 +1,9 @@
 #include "server/app/listeners.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "server/base/clock.h"
@@ -18,12 +19,14 @@ namespace {
 constexpr char kServiceName[] = "wxident.v1.IdentityService";
 constexpr char kAdminServiceName[] = "wxident.v1.AdminService";
 
-// A loop for each core, but not on a large machine: what a loop has to do for a
-// call is little, and the database's threads want cores as well.
+// A loop for each core that this process may run on, for two on one core wait
+// for each other; but not on a large machine: what a loop has to do for a call
+// is little, and the database's threads want cores as well.
 int Loops() {
-  constexpr unsigned kMost = 4;
-  return static_cast<int>(
-      std::clamp(std::thread::hardware_concurrency(), 1U, kMost));
+  constexpr int kMost = 4;
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return kMost;
+  return std::clamp(CPU_COUNT(&cores), 1, kMost);
 }
 
 // The configuration has been checked.
