@@ -27,8 +27,7 @@ Rpc::Rpc(const Services& services, const google::protobuf::Descriptor& request)
       method_(MethodThatTakes(request)),
       audited_(AuditedAs(method_.name())),
       ok_(services_.metrics.TimingOf(
-          kSeconds,
-          {{"rpc", method_.name()}, {"reason", std::string(kOk)}})) {}
+          kSeconds, {{"rpc", method_.name()}, {"reason", std::string(kOk)}})) {}
 
 std::string Rpc::path() const {
   return absl::StrCat("/", method_.service()->full_name(), "/", name());
