@@ -19,6 +19,11 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
 using google::protobuf::ServiceDescriptor;
 
+// What the details of our errors are (rpc/status). No method names them, but
+// who shows an error asks for them.
+constexpr const char* kDetails[] = {
+    "google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo"};
+
 std::string ErrorOf(absl::StatusCode code, const std::string& message) {
   pb::ServerReflectionResponse response;
   response.mutable_error_response()->set_error_code(static_cast<int>(code));
@@ -147,6 +152,11 @@ ReflectionAnswers::ReflectionAnswers(
   std::vector<const FileDescriptor*> files;
   for (const ServiceDescriptor* service : services)
     AddWithNeeds(*service->file(), files);
+  for (const char* detail : kDetails)
+    if (const Descriptor* type =
+            google::protobuf::DescriptorPool::generated_pool()
+                ->FindMessageTypeByName(detail))
+      AddWithNeeds(*type->file(), files);
   Builder builder(*this);
   for (const FileDescriptor* file : files) builder.Add(*file);
   builder.Finish();

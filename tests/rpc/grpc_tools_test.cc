@@ -82,6 +82,12 @@ TEST_F(GrpcToolsTest, GrpcurlDescribes) {
               HasSubstr("51001"));
 }
 
+TEST_F(GrpcToolsTest, GrpcurlKnowsTheDetailsOfErrors) {
+  for (const char* detail : {"ErrorInfo", "BadRequest", "RetryInfo"})
+    EXPECT_THAT(Grpcurl({"describe", absl::StrCat("google.rpc.", detail)}),
+                HasSubstr("message"));
+}
+
 TEST_F(GrpcToolsTest, GrpcurlCalls) {
   health_.SetServing(true);
   EXPECT_THAT(Grpcurl({"grpc.health.v1.Health/Check"}),
