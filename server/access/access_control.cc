@@ -12,6 +12,7 @@
 
 #include "server/access/caller_rights.h"
 #include "server/base/log.h"
+#include "server/base/log_pace.h"
 #include "server/identity/error.h"
 
 namespace wxident {
@@ -34,8 +35,6 @@ constexpr absl::Duration kStreamPause = absl::Seconds(1);
 // at once, and none that its calls could use up.
 constexpr double kOpenRate = 200;
 constexpr double kOpenBurst = 2'000;
-// Between two lines of the log about the same kind of limit.
-constexpr absl::Duration kLogPause = absl::Seconds(1);
 // Of a call: what sums of fractions may be off by.
 constexpr double kRounding = 1e-6;
 
@@ -128,6 +127,7 @@ struct AccessControl::Tables {
 
   Clock& clock;
   Metrics& metrics;
+  LogPace log_pace;
   std::mutex mutex;
   Policy policy;
   int64_t policy_number = 1;
@@ -135,8 +135,6 @@ struct AccessControl::Tables {
   absl::Duration next_sweep;
   const std::shared_ptr<std::atomic<int>> streams =
       std::make_shared<std::atomic<int>>(0);
-  // By Refusal::limit, which is a literal.
-  std::map<absl::string_view, absl::Duration> next_log;
   std::map<const Listener*, std::shared_ptr<Listener>> listeners;
 
   // All of these with the lock held.
@@ -247,32 +245,23 @@ struct AccessControl::Tables {
     return Begin(std::move(usage), std::move(shared), kind);
   }
 
-  bool MayLog(const Refusal& refusal, absl::Duration now) {
-    absl::Duration& next = next_log[refusal.limit];
-    if (now < next) return false;
-    next = now + kLogPause;
-    return true;
-  }
-
   // The same with the lock taken here.
   absl::StatusOr<Admission> AdmitOrTell(const std::string& caller,
                                         std::optional<absl::string_view> method,
                                         Kind kind) {
     const absl::Duration now = clock.Monotonic();
     Refusal refusal;
-    bool may_log;
     {
       std::lock_guard<std::mutex> lock(mutex);
       std::optional<Admission> admission =
           Admit(caller, method, kind, now, refusal);
       if (admission.has_value()) return *std::move(admission);
       if (refusal.limit.empty()) return NotAllowedError();
-      may_log = MayLog(refusal, now);
     }
     const std::string limit(refusal.limit);
     metrics.Count("wxident_caller_limited_total",
                   {{"caller", refusal.pattern}, {"limit", limit}});
-    if (may_log)
+    if (log_pace.MayLog(limit, now))
       Log(LogLevel::kWarning, "caller limited",
           {{"caller", caller}, {"limit", limit}, {"row", refusal.pattern}});
     return Error(Reason::kCallerRateLimited,

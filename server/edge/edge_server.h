@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/base/log_pace.h"
 #include "server/base/metrics.h"
 #include "server/crypto/tls_server.h"
 #include "server/edge/accept_loop.h"
@@ -17,7 +18,6 @@
 #include "server/edge/edge_worker.h"
 #include "server/edge/handshake_pool.h"
 #include "server/edge/ip_ranges.h"
-#include "server/edge/log_pace.h"
 #include "server/edge/peer_limiter.h"
 
 namespace wxident {

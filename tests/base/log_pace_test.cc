@@ -1,4 +1,4 @@
-#include "server/edge/log_pace.h"
+#include "server/base/log_pace.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_EDGE_LOG_PACE_H_
-#define WXIDENT_SERVER_EDGE_LOG_PACE_H_
+#ifndef WXIDENT_SERVER_BASE_LOG_PACE_H_
+#define WXIDENT_SERVER_BASE_LOG_PACE_H_
 
 #include <functional>
 #include <map>
@@ -36,4 +36,4 @@ class LogPace {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_EDGE_LOG_PACE_H_
+#endif  // WXIDENT_SERVER_BASE_LOG_PACE_H_
