@@ -4,9 +4,12 @@
 usage: test_results.py NAME=EVENTS.json...
 
 One file for each `bazel test` that ran. Prints a line for each of them, one for
-each failure with what its log says of it, and last "N passed, N failed" alone. A target that does not build,
-or that ends badly without a failed case, counts as one failure. The exit code
-is 0 only when something passed and nothing failed.
+each failure with what its log says of it, and last "N passed, N failed" alone. A
+target that does not build, or that ends badly without a failed case, counts as
+one failure. One that Bazel ran again and that passed then is printed too, and
+counts as passed unless a sanitizer found something: that is a failure however
+seldom it shows. The exit code is 0 only when something passed and nothing
+failed.
 """
 
 import json
@@ -20,6 +23,9 @@ PASSED_STATUS = "PASSED"
 TROUBLE = re.compile(r"Failure$|ERROR: |SUMMARY: |Traceback|--- FAIL|^FAIL|"
                      r"terminate called|Assertion")
 LINES_OF_A_LOG = 12
+# What no second attempt makes good.
+FINDING = re.compile(r"ERROR: (Address|Leak)Sanitizer|"
+                     r"WARNING: ThreadSanitizer|: runtime error: ")
 
 
 class Run:
@@ -30,6 +36,7 @@ class Run:
         self.targets = 0
         self.failures = []  # (label, what)
         self.logs = {}  # label -> the path of a failed run's log
+        self.repeated = []  # (label, a log): failed first, passed then
 
 
 def output_path(outputs, name):
@@ -40,14 +47,25 @@ def output_path(outputs, name):
     return None
 
 
+def read_log(path):
+    """Its lines that are not empty."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as log:
+            return [line.rstrip() for line in log if line.strip()]
+    except (OSError, TypeError):
+        return []
+
+
+def has_finding(path):
+    """Whether a sanitizer found something, or there is no log to tell."""
+    lines = read_log(path)
+    return not lines or any(FINDING.search(line) for line in lines)
+
+
 def why(path):
     """The lines of a log that tell why its test failed, as far as that shows.
     """
-    try:
-        with open(path, encoding="utf-8", errors="replace") as log:
-            lines = [line.rstrip() for line in log if line.strip()]
-    except (OSError, TypeError):
-        return []
+    lines = read_log(path)
     for number, line in enumerate(lines):
         if TROUBLE.search(line):
             return lines[number:number + LINES_OF_A_LOG]
@@ -73,7 +91,7 @@ def count_cases(path):
 
 def read_run(lines):
     run = Run()
-    results = {}  # (label, run, shard) -> the last attempt's event
+    results = {}  # (label, run, shard) -> each attempt's event
     broken = {}
     finished = None
     for line in lines:
@@ -81,8 +99,9 @@ def read_run(lines):
         ident = event.get("id", {})
         if "testResult" in event:
             key = ident["testResult"]
-            results[(key["label"], key.get("run"),
-                     key.get("shard"))] = event["testResult"]
+            results.setdefault(
+                (key["label"], key.get("run"), key.get("shard")),
+                []).append(event["testResult"])
         elif "targetCompleted" in ident:
             label = ident["targetCompleted"]["label"]
             if not event.get("completed", {}).get("success"):
@@ -98,9 +117,16 @@ def read_run(lines):
         elif "finished" in event:
             finished = event["finished"].get("exitCode", {})
     labels = set()
-    for (label, _, _), result in sorted(results.items(), key=str):
+    for (label, _, _), attempts in sorted(results.items(), key=str):
         labels.add(label)
         broken.pop(label, None)
+        result = attempts[-1]
+        for attempt in attempts[:-1]:
+            log = output_path(attempt.get("testActionOutput", []), "test.log")
+            if has_finding(log):
+                result = attempt
+            else:
+                run.repeated.append((label, log))
         outputs = result.get("testActionOutput", [])
         passed, failed = count_cases(output_path(outputs, "test.xml"))
         good = result.get("status") == PASSED_STATUS
@@ -141,6 +167,10 @@ def main(arguments):
         for label, what in run.failures:
             print(f"  FAILED {label} {what.splitlines()[0]}")
             for line in why(run.logs.pop(label, None)):
+                print(f"    | {line}")
+        for label, log in run.repeated:
+            print(f"  REPEATED {label}")
+            for line in why(log):
                 print(f"    | {line}")
     print(f"{passed} passed, {failed} failed")
     return 0 if passed and not failed else 1

@@ -137,8 +137,9 @@ std::vector<Attack> StreamAttacks() {
        Told::kCut},
       {"MadeYouResetByTooWideWindow", brief, Streams<OpenAndTooWideWindow>,
        Told::kCut, "resets"},
+      // As "protocol", or where the answers come before the data as "frames".
       {"MadeYouResetByDataAfterTheEnd", brief, Streams<WholeAndMoreData>,
-       Told::kCut, "protocol"},
+       Told::kCut},
       {"OpenStreamsWithoutSettingsAck", brief, Streams<OpenOnly, false>,
        Told::kCut, "streams"},
       {"CallsWithoutSettingsAck", brief, Streams<Whole, false>, Told::kCut,

@@ -92,6 +92,33 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(lines[at + 1], "    | line 8")
         self.assertEqual(lines[at + 12], "    | line 19")
 
+    def test_tells_of_what_passed_the_second_time(self):
+        self.add_result("//a", "FAILED", GTEST % ("Bad", "<failure/>"),
+                        log="a.cc:1: Failure\nlate\n")
+        self.add_result("//a", "PASSED", GTEST % ("Bad", ""), attempt=2)
+        self.finish(0)
+        code, lines = self.run_main()
+        self.assertEqual(code, 0)
+        at = lines.index("  REPEATED //a")
+        self.assertEqual(lines[at + 1:],
+                         ["    | a.cc:1: Failure", "    | late",
+                          "2 passed, 0 failed"])
+
+    def test_a_finding_is_a_failure_whatever_comes_after(self):
+        for log in ("==7==ERROR: AddressSanitizer: heap-use-after-free\n",
+                    "==7==ERROR: LeakSanitizer: leaks\n",
+                    "WARNING: ThreadSanitizer: data race\n",
+                    "a.cc:1:2: runtime error: overflow\n", None):
+            with self.subTest(log=log):
+                self.events = []
+                self.add_result("//a", "FAILED", GTEST % ("Good", ""), log=log)
+                self.add_result("//a", "PASSED", GTEST % ("Good", ""),
+                                attempt=2)
+                self.finish(0)
+                code, lines = self.run_main()
+                self.assertEqual(code, 1)
+                self.assertIn("  FAILED //a FAILED", lines)
+
     def test_names_a_failed_case(self):
         self.add_result("//a", "FAILED", GTEST % ("Bad", "<failure/>"))
         self.finish(3)
