@@ -22,7 +22,7 @@ namespace wxident {
 //
 // The usual run takes a second or so for each attack, in which one slow call of
 // some hundred is the p99; it looks at what the machine's other work cannot
-// explain. With WXIDENT_HOSTILE_CALLS=3000 in the environment each attack goes
+// explain. With HOSTILE_CALLS=3000 in the environment each attack goes
 // on until there are so many honest calls, and p99 is held to what is promised:
 // for a quiet machine.
 class HostileTest : public testing::TestWithParam<Attack> {
