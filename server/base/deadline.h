@@ -9,6 +9,7 @@ namespace wxident {
 // The moment on Clock::Monotonic() after which an answer is of no use.
 class Deadline {
  public:
+  static Deadline At(absl::Duration at) { return Deadline(at); }
   // Passes `left` from now.
   static Deadline After(absl::Duration left, Clock& clock) {
     return Deadline(clock.Monotonic() + left);

@@ -6,14 +6,22 @@
 
 #include <cstdlib>
 
+#include "server/crypto/openssl_ptr.h"
+
 namespace wxident {
 namespace {
 
+// To look an algorithm up and to make a context takes OpenSSL 3 several times
+// as long as to hash a token: both are done once, a context for each thread.
 std::string Digest(const EVP_MD* kind, absl::string_view data) {
+  thread_local const DigestPtr context(EVP_MD_CTX_new());
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   // Fails only when OpenSSL cannot allocate or has no such digest.
-  if (EVP_Digest(data.data(), data.size(), out, &size, kind, nullptr) != 1)
+  if (context == nullptr || kind == nullptr ||
+      EVP_DigestInit_ex(context.get(), kind, nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), data.data(), data.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), out, &size) != 1)
     std::abort();
   return std::string(reinterpret_cast<char*>(out), size);
 }
@@ -21,10 +29,14 @@ std::string Digest(const EVP_MD* kind, absl::string_view data) {
 }  // namespace
 
 std::string Sha256(absl::string_view data) {
-  return Digest(EVP_sha256(), data);
+  static const EVP_MD* const kind = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return Digest(kind, data);
 }
 
-std::string Sha1(absl::string_view data) { return Digest(EVP_sha1(), data); }
+std::string Sha1(absl::string_view data) {
+  static const EVP_MD* const kind = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+  return Digest(kind, data);
+}
 
 std::string HmacSha256(absl::string_view key, absl::string_view data) {
   unsigned char out[EVP_MAX_MD_SIZE];

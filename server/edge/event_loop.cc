@@ -1,17 +1,22 @@
 #include "server/edge/event_loop.h"
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 namespace wxident {
 namespace {
 
 // An hour: more than any timer of ours, and no overflow.
 constexpr absl::Duration kLongest = absl::Hours(1);
+// Of looks at what is ready before a loop sleeps, each some 0.5 us.
+constexpr int kLooks = 100;
+// A sleep that is no longer would not have been one with them: to be woken
+// takes as long again.
+constexpr absl::Duration kSoon = absl::Microseconds(100);
 
 void Control(int epoll_fd, int how, int fd, uint32_t events,
              EventLoop::Source* source) {
@@ -43,9 +48,8 @@ void EventLoop::Run() {
 
 bool EventLoop::Turn(absl::Duration most) {
   SetCurrent(this);
-  std::array<epoll_event, 128> events;
-  const int count =
-      epoll_wait(epoll_fd_, events.data(), events.size(), WaitMs(most));
+  Events events;
+  const int count = Wait(events, WaitMs(most));
   now_ = clock_.Monotonic();
   bool woken = false;
   for (int i = 0; i < count; ++i) {
@@ -61,6 +65,25 @@ bool EventLoop::Turn(absl::Duration most) {
   const bool mine = ends_.empty() || RunEnds();
   SetCurrent(nullptr);
   return mine;
+}
+
+int EventLoop::Wait(Events& events, int most_ms) {
+  const auto wait = [&](int ms) {
+    return epoll_wait(epoll_fd_, events.data(), events.size(), ms);
+  };
+  if (most_ms == 0) return wait(0);
+  if (comes_soon_) {
+    for (int i = 0; i < kLooks; ++i) {
+      if (const int count = wait(0); count != 0) return count;
+      // Another thread may have waited for this core.
+      sched_yield();
+    }
+    comes_soon_ = false;
+  }
+  const absl::Duration began = clock_.Monotonic();
+  const int count = wait(most_ms);
+  comes_soon_ = count > 0 && clock_.Monotonic() - began < kSoon;
+  return count;
 }
 
 bool EventLoop::RunEnds() {

@@ -1,6 +1,9 @@
 #ifndef WXIDENT_SERVER_EDGE_EVENT_LOOP_H_
 #define WXIDENT_SERVER_EDGE_EVENT_LOOP_H_
 
+#include <sys/epoll.h>
+
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -90,7 +93,12 @@ class EventLoop final : public Turns {
     Task after;
   };
 
+  using Events = std::array<epoll_event, 128>;
+
   int WaitMs(absl::Duration most) const;
+  // As epoll_wait. To sleep and be woken takes longer than a call: where the
+  // last sleep was no longer than that, it looks for a moment before it sleeps.
+  int Wait(Events& events, int most_ms);
   void RunPosted();
   void RunTimers();
   void RunDeferred();
@@ -107,6 +115,8 @@ class EventLoop final : public Turns {
   std::vector<Task> deferred_;
   std::vector<std::unique_ptr<Source>> dead_;
   std::vector<End> ends_;
+  // Whether what is awaited has come as soon as a loop falls asleep.
+  bool comes_soon_ = false;
 
   // Counts the turns whose ends had work. While it runs, `away_` is its number;
   // whoever makes 0 of it has the next turn.

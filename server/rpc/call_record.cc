@@ -63,7 +63,7 @@ CallRecord::CallRecord(const Rpc& rpc, Call& call)
       services_(rpc.services()),
       call_(call),
       began_(services_.clock.Monotonic()),
-      deadline_(Deadline::After(TimeLeft(call), services_.clock)) {}
+      deadline_(Deadline::At(began_ + TimeLeft(call))) {}
 
 absl::Status CallRecord::Begin(absl::string_view message,
                                google::protobuf::Message& request) {

@@ -1,7 +1,9 @@
 #include "server/edge/event_loop.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <functional>
@@ -11,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "tests/base/fake_clock.h"
 
 namespace wxident {
@@ -62,6 +65,34 @@ TEST(EventLoopTest, ATimerWakesIt) {
   EventLoop loop(SystemClock());
   loop.RunAt(loop.now() + absl::Milliseconds(5), [&] { loop.Quit(); });
   loop.Run();
+}
+
+// What comes in quick succession it looks out for, but no longer than that.
+TEST(EventLoopTest, SleepsWhereNothingComes) {
+  EventLoop loop(SystemClock());
+  std::promise<clockid_t> cpu_clock;
+  std::thread thread([&] {
+    clockid_t id;
+    pthread_getcpuclockid(pthread_self(), &id);
+    cpu_clock.set_value(id);
+    loop.Run();
+  });
+  const clockid_t id = cpu_clock.get_future().get();
+  const auto cpu = [id] {
+    timespec used{};
+    clock_gettime(id, &used);
+    return absl::DurationFromTimespec(used);
+  };
+  for (int i = 0; i < 1'000; ++i) {
+    std::promise<void> ran;
+    loop.Post([&] { ran.set_value(); });
+    ran.get_future().wait();
+  }
+  const absl::Duration before = cpu();
+  absl::SleepFor(absl::Milliseconds(500));
+  EXPECT_LT(cpu() - before, absl::Milliseconds(100));
+  loop.Quit();
+  thread.join();
 }
 
 // Tells what happened to it.
