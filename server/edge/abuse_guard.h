@@ -43,6 +43,8 @@ class AbuseGuard {
   static constexpr TokenBucket::Terms kFrames = {500, 2'000, 20};
   static constexpr double kFramesOfACall = 8;
   static constexpr double kFramesOfAMessage = 4;
+  // What comes by itself and is less than the head of a frame costs as much.
+  static constexpr size_t kFrameHead = 9;
   // Data that is smaller, and does not end its stream, only costs.
   static constexpr size_t kTinyData = 64;
   // Of an answer: for these the client has to widen its window.
@@ -67,6 +69,10 @@ class AbuseGuard {
     bool of_open_stream;
     bool opens_stream;
   };
+  // So much has come at once: a record of TLS, or what the socket had.
+  absl::string_view OnReceived(size_t size, absl::Duration now) {
+    return size < kFrameHead ? SpendFrame(now) : "";
+  }
   // A frame has begun; `streams` are open, the new one among them.
   absl::string_view OnFrame(const Frame& frame, size_t streams,
                             absl::Duration now);

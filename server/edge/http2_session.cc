@@ -74,6 +74,8 @@ Http2Session::~Http2Session() {
 }
 
 bool Http2Session::Receive(absl::string_view bytes) {
+  if (violation_.empty())
+    violation_ = guard_.OnReceived(bytes.size(), calls_.loop.now());
   while (!bytes.empty() && violation_.empty()) {
     const FrameScanner::Piece piece = scanner_.Next(bytes);
     if (piece.header.has_value()) violation_ = Judge(*piece.header);

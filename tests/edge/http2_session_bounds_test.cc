@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/edge/abuse_guard.h"
@@ -170,6 +171,18 @@ TEST_F(Http2SessionBoundsTest, HonestFrames) {
                            Frame(kWindowUpdate, 0, 0, BigEndian(1, 4));
                   }),
             5'000);
+}
+
+TEST_F(Http2SessionBoundsTest, BytesByThemselves) {
+  Hello();
+  uint32_t id = 1;
+  const auto say_whole = [&](int) {
+    for (const char byte : Whole(std::exchange(id, id + 2), "/a/Echo"))
+      Say(std::string(1, byte));
+    return std::string();
+  };
+  EXPECT_GT(Until(1'000, say_whole), 2);
+  EXPECT_EQ(session_->violation(), "frames");
 }
 
 TEST_F(Http2SessionBoundsTest, Headers) {

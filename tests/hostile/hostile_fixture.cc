@@ -35,6 +35,8 @@ constexpr absl::Duration kNoticeable = absl::Milliseconds(50);
 constexpr absl::Duration kNewConnection = absl::Seconds(1);
 // Of the log's lines that tell of one kind of thing.
 constexpr absl::Duration kLogPause = absl::Seconds(1);
+// Of the log, where a failure shows it.
+constexpr size_t kMostOfTheLog = 4'000;
 // To read the metrics.
 constexpr absl::Duration kPatience = absl::Seconds(20);
 
@@ -258,7 +260,9 @@ void HostileTest::Suffer(const Attack& attack) {
   EXPECT_TRUE(!attack.answered || outcome.HasAnswer());
   if (!is_told) return;
   EXPECT_GT(told, 0);
-  EXPECT_TRUE(Logged(attack, log_before)) << "no line of the log tells of it";
+  EXPECT_TRUE(Logged(attack, log_before))
+      << "no line of the log tells of it:\n"
+      << suite_->server->process().log().substr(log_before, kMostOfTheLog);
 }
 
 std::string NameOf(const testing::TestParamInfo<Attack>& info) {

@@ -19,6 +19,7 @@ namespace wxident {
 namespace {
 
 constexpr size_t kMostHeard = 16 << 10;
+constexpr size_t kMostNewest = 64 << 10;
 
 int MsUntil(absl::Time end) {
   const int64_t left = absl::ToInt64Milliseconds(end - absl::Now());
@@ -134,6 +135,19 @@ bool RawPeer::Listen(absl::Duration time) {
   return true;
 }
 
+bool RawPeer::ListenFor(const std::string& bytes) {
+  while (true) {
+    const size_t at = newest_.find(bytes);
+    if (at != std::string::npos) {
+      newest_.erase(0, at + bytes.size());
+      return true;
+    }
+    short ready = 0;
+    if (fd_ < 0 || !Wait(0, until_, ready)) return false;
+    Hear();
+  }
+}
+
 bool RawPeer::Hear() {
   std::array<char, 16 << 10> buffer;
   ssize_t count = 0;
@@ -148,6 +162,8 @@ bool RawPeer::Hear() {
     if (count < 0 && errno == EAGAIN) return true;
   }
   if (count > 0) {
+    if (newest_.size() > kMostNewest) newest_.erase(0, kMostNewest / 2);
+    newest_.append(buffer.data(), static_cast<size_t>(count));
     const size_t room = kMostHeard - std::min(kMostHeard, heard_.size());
     heard_.append(buffer.data(), std::min(room, static_cast<size_t>(count)));
     return true;

@@ -44,6 +44,9 @@ class RawPeer {
   void Flood(const std::string& bytes, int times = 1 << 30);
   // Listens for `time`; whether the other side closed meanwhile.
   bool Listen(absl::Duration time);
+  // Listens until the other side has said `bytes`, since this was last called;
+  // false: it will not.
+  bool ListenFor(const std::string& bytes);
   // From now on nothing is read.
   void TurnDeaf() { deaf_ = true; }
   // Ends the connection by a reset.
@@ -68,6 +71,8 @@ class RawPeer {
   bool deaf_ = false;
   std::unique_ptr<RawTls> tls_;
   std::string heard_;
+  // The newest of all that has come back.
+  std::string newest_;
 };
 
 }  // namespace wxident

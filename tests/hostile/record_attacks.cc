@@ -152,7 +152,7 @@ std::vector<Attack> RecordAttacks() {
       {"WrongTags", brief, WrongTags, Told::kCut, "tls"},
       {"PingsInOneRecord", brief, PingsInOneRecord, Told::kCut, "frames"},
       {"PingsWithPadding", brief, PingsWithPadding, Told::kCut, "frames"},
-      {"OneByteRecords", absl::Seconds(1), OneByteRecords, Told::kNot, "",
+      {"OneByteRecords", absl::Seconds(1), OneByteRecords, Told::kCut, "frames",
        true},
       {"RecordsWithPadding", absl::Seconds(1), RecordsWithPadding, Told::kNot,
        "", true},

@@ -87,14 +87,23 @@ Outcome TokenWatches(const Target& target, absl::Time end) {
   return Watch(target, end, kTokenWatch, Message(Field(1, kApp)));
 }
 
+// As fast as they are answered, and never more at once than a connection may
+// have.
 Outcome Calls(const Target& target, absl::Time end, const std::string& path) {
   return AgainAndAgain(target, end, [&](RawPeer& peer) {
     if (!peer.Hello()) return;
-    std::string many = Frame(kHeaders, kEndHeaders, 1, Request(path)) +
+    // Room for the answers of as many calls as it can make.
+    std::string many = Frame(kWindowUpdate, 0, 0, BigEndian(1 << 30, 4)) +
+                       Frame(kHeaders, kEndHeaders, 1, Request(path)) +
                        Frame(kData, kEndStream, 1, Message(""));
-    for (uint32_t stream = 3; peer.Send(many);) {
+    for (uint32_t stream = 3;;) {
+      // Its answer comes when the calls before it have been read.
+      const std::string ping = BigEndian(stream, 8);
+      if (!peer.Send(many + Frame(kPing, 0, 0, ping)) ||
+          !peer.ListenFor(Frame(kPing, kAck, 0, ping)))
+        return;
       many.clear();
-      for (int i = 0; i < 50; ++i, stream += 2)
+      for (int i = 0; i < 80; ++i, stream += 2)
         many += Frame(kHeaders, kEndHeaders, stream, RepeatedRequest()) +
                 Frame(kData, kEndStream, stream, Message(""));
     }
