@@ -2,7 +2,6 @@
 // are another process.
 
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -30,12 +29,13 @@
 namespace wxident {
 namespace {
 
-constexpr int kConnections = 1'000;
 // Sanitizers keep more of everything, and keep what is freed.
 #if defined(__SANITIZE_ADDRESS__)
+constexpr int kConnections = 1'000;
 constexpr int64_t kMostBytes = 1 << 20;
 constexpr int64_t kMostKept = 1 << 20;
 #else
+constexpr int kConnections = 10'000;
 constexpr int64_t kMostBytes = 48 << 10;
 // What malloc does not give back.
 constexpr int64_t kMostKept = 12 << 10;
@@ -44,7 +44,6 @@ constexpr int64_t kMostKept = 12 << 10;
 constexpr char kReady = 'r';
 
 int64_t OwnMemory() {
-  malloc_trim(0);
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
     const std::vector<std::string> words =
@@ -129,7 +128,12 @@ TEST(IdleMemoryTest, AConnectionIsSmallAndGivesItsMemoryBack) {
   while (metrics.Text().find(none) == std::string::npos &&
          absl::Now() < give_up)
     absl::SleepFor(absl::Milliseconds(1));
-  const int64_t kept = (OwnMemory() - before) / kConnections;
+  int64_t kept = kMostKept + 1;
+  // malloc gives it back in its own time.
+  for (int i = 0; kept > kMostKept && i < 300; ++i) {
+    absl::SleepFor(absl::Milliseconds(100));
+    kept = (OwnMemory() - before) / kConnections;
+  }
   std::printf("%ld bytes for each after it ended\n", static_cast<long>(kept));
   EXPECT_LE(kept, kMostKept);
 }
