@@ -1,6 +1,5 @@
 #include "server/app/process_hardening.h"
 
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -9,7 +8,6 @@
 namespace wxident {
 namespace {
 
-constexpr int kArenas = 2;
 constexpr rlim_t kOpenFiles = 65536;
 
 }  // namespace
@@ -18,8 +16,6 @@ void HardenProcess() {
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   prctl(PR_SET_DUMPABLE, 0);
-
-  mallopt(M_ARENA_MAX, kArenas);
 
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < kOpenFiles) {
