@@ -56,7 +56,7 @@ struct Config {
     std::string file;
     // One key, or none without a file.
     std::vector<KeyRing::Key> key;
-    // Whether what AuditedAs names is refused while the log cannot be written.
+    // Whether calls that require a line are refused while none can be written.
     bool required;
   } audit;
 

@@ -11,21 +11,22 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
-#include "server/rpc/audited.h"
 #include "server/rpc/redacted.h"
 
 namespace wxident {
 namespace {
 
-constexpr absl::Duration kMostTime = absl::Seconds(10);
-constexpr absl::Duration kDefaultTime = absl::Seconds(3);
+using Audit = MethodRules::Audit;
+
 // How a call ends that nobody waits for.
 constexpr absl::string_view kCancelled = "CANCELLED";
 
-absl::Duration TimeLeft(const Call& call) {
-  if (call.deadline() == absl::InfiniteDuration()) return kDefaultTime;
+absl::Duration TimeLeft(const MethodRules& rules, const Call& call) {
+  if (call.deadline() == absl::InfiniteDuration())
+    return rules.default_deadline;
   // The edge's clock, whatever the services' is.
-  return std::min(kMostTime, call.deadline() - SystemClock().Monotonic());
+  return std::min(rules.longest_deadline,
+                  call.deadline() - SystemClock().Monotonic());
 }
 
 // Faults that an operator must look at; the others are the callers' business.
@@ -63,7 +64,8 @@ CallRecord::CallRecord(const Rpc& rpc, Call& call)
       services_(rpc.services()),
       call_(call),
       began_(services_.clock.Monotonic()),
-      deadline_(Deadline::After(TimeLeft(call), services_.clock)) {}
+      deadline_(Deadline::After(TimeLeft(rpc.rules(), call), services_.clock)) {
+}
 
 absl::Status CallRecord::Begin(absl::string_view message,
                                google::protobuf::Message& request) {
@@ -84,6 +86,9 @@ absl::Status CallRecord::Admit() {
   WX_ASSIGN_OR_RETURN(caller_, services_.callers.Identify(call_));
   WX_ASSIGN_OR_RETURN(
       admission_, services_.access.Admit(caller_, rpc_.name(), rpc_.kind()));
+  if (rpc_.rules().subject == MethodRules::Subject::kOperators &&
+      !admission_.AllowsEveryApp())
+    return AccessControl::NotAllowedError();
   return absl::OkStatus();
 }
 
@@ -130,15 +135,16 @@ void CallRecord::Release(DoneStatus done) {
   if (!asked_)
     return std::move(done)(
         absl::InternalError("a call did not ask for its caller's right"));
-  if (services_.audit == nullptr || rpc_.audited() == Audited::kNo)
+  if (services_.audit == nullptr || rpc_.rules().audit == Audit::kNone)
     return std::move(done)(absl::OkStatus());
-  if (services_.audit_required && rpc_.audited() == Audited::kBeforeTheAnswer)
+  if (services_.audit_required && rpc_.rules().audit == Audit::kRequired)
     return services_.audit->Write(MakeAuditEntry("OK"), std::move(done));
   services_.audit->Note(MakeAuditEntry("OK"));
   std::move(done)(absl::OkStatus());
 }
 
-CallStatus CallRecord::End(const absl::Status& status, Repeat repeat) {
+CallStatus CallRecord::End(const absl::Status& status,
+                           std::optional<Repeat> repeat) {
   if (status.ok()) {
     Measure("OK");
     return {};
@@ -150,12 +156,13 @@ CallStatus CallRecord::End(const absl::Status& status, Repeat repeat) {
     LogFailure(rpc_.name(), caller_, request_id(), status, details);
   Measure(ReasonName(details.reason));
   if (services_.audit != nullptr && !is_limited &&
-      (rpc_.audited() != Audited::kNo || IsRefusedCaller(details.reason)))
+      (rpc_.rules().audit != Audit::kNone || IsRefusedCaller(details.reason)))
     services_.audit->Note(MakeAuditEntry(ReasonName(details.reason)));
   CallStatus end = ToCallStatus(status);
   end.trailers.emplace_back("wxident-request-id", request_id());
   const std::optional<int64_t> pushback =
-      RetryPushbackMs(status, repeat, deadline_.Left(services_.clock));
+      RetryPushbackMs(status, repeat.value_or(rpc_.rules().repeat),
+                      deadline_.Left(services_.clock));
   if (pushback.has_value())
     end.trailers.emplace_back("grpc-retry-pushback-ms",
                               absl::StrCat(*pushback));

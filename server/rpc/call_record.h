@@ -3,6 +3,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -31,7 +32,7 @@ class CallRecord {
 
   const Services& services() const { return services_; }
 
-  // The caller's deadline: at most 10 s from the start, 3 s when it set none.
+  // The caller's deadline, as the method's rules bound it.
   Deadline deadline() const { return deadline_; }
 
   // Who calls (Callers::Identify), once the call has begun.
@@ -79,8 +80,10 @@ class CallRecord {
   void Release(DoneStatus done);
 
   // How the call ends, to be told after this. A failure has its audit line
-  // here. An end that nobody waits for is measured as CANCELLED.
-  CallStatus End(const absl::Status& status, Repeat repeat = Repeat::kSafe);
+  // here. An end that nobody waits for is measured as CANCELLED. `repeat` is
+  // given by who knows more than the method's rules.
+  CallStatus End(const absl::Status& status,
+                 std::optional<Repeat> repeat = std::nullopt);
 
   // The same for a call that ends for nothing but that nobody waits for it.
   CallStatus EndCancelled();

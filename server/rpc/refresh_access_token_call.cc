@@ -27,7 +27,7 @@ class RefreshAccessTokenCall final
 
  private:
   void OnToken(absl::StatusOr<AccessToken> token) {
-    if (!token.ok()) return Fail(token.status(), Repeat::kMaySpend);
+    if (!token.ok()) return Fail(token.status());
     Log(LogLevel::kInfo, "access_token replaced by an operator",
         {{"app_id", request_.app_id()},
          {"generation", absl::StrCat(token->generation)}});

@@ -12,7 +12,7 @@
 #include "server/access/access_control.h"
 #include "server/base/metrics.h"
 #include "server/edge/call.h"
-#include "server/rpc/audited.h"
+#include "server/rpc/method_rules.h"
 #include "server/rpc/services.h"
 
 namespace wxident {
@@ -22,7 +22,7 @@ namespace wxident {
 class Rpc {
  public:
   // `request` is the type of its requests, of which each RPC has its own. One
-  // that is no RPC's ends the process.
+  // that is no RPC's, or of an RPC without rules, ends the process.
   Rpc(const Services& services, const google::protobuf::Descriptor& request);
 
   const Services& services() const { return services_; }
@@ -30,7 +30,7 @@ class Rpc {
   const std::string& name() const { return method_.name(); }
   // "/wxident.v1.IdentityService/Login".
   std::string path() const;
-  Audited audited() const { return audited_; }
+  const MethodRules& rules() const { return rules_; }
   AccessControl::Kind kind() const {
     return method_.server_streaming() ? AccessControl::Kind::kStream
                                       : AccessControl::Kind::kUnary;
@@ -42,7 +42,7 @@ class Rpc {
  private:
   const Services services_;
   const google::protobuf::MethodDescriptor& method_;
-  const Audited audited_;
+  const MethodRules rules_;
   // Of calls that end well.
   Timing& ok_;
 };

@@ -32,7 +32,7 @@ struct Services {
   AccessControl& access;
   // nullptr: no audit log is kept.
   AuditLog* audit;
-  // Whether nothing that AuditedAs names leaves without its line.
+  // Whether nothing that requires a line leaves without it.
   bool audit_required;
   const KeyRing& key_ring;
   KeyStore& keys;

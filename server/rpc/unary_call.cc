@@ -19,7 +19,8 @@ void UnaryCallBase::OnReleased(const absl::Status& audited) {
   call_.Reply(response_message().SerializeAsString());
 }
 
-void UnaryCallBase::Fail(const absl::Status& error, Repeat repeat) {
+void UnaryCallBase::Fail(const absl::Status& error,
+                         std::optional<Repeat> repeat) {
   call_.Finish(record_.End(error, repeat));
 }
 

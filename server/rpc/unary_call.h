@@ -3,6 +3,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -34,7 +35,9 @@ class UnaryCallBase : public CallHandler {
 
   // The answer leaves when the audit log has its line, if it needs one.
   void Succeed();
-  void Fail(const absl::Status& error, Repeat repeat = Repeat::kSafe);
+  // `repeat` is given by who knows more than the method's rules.
+  void Fail(const absl::Status& error,
+            std::optional<Repeat> repeat = std::nullopt);
 
   // Whether nobody waits for the answer any more. A call that has not come to
   // anything yet may then end here, before it costs more; one that has goes on.
@@ -48,7 +51,7 @@ class UnaryCallBase : public CallHandler {
   void ConcernsNoApp() { record_.ConcernsNoApp(); }
   void Concerns(std::string subject) { record_.Concerns(std::move(subject)); }
 
-  // The caller's deadline: at most 10 s from the start, 3 s when it set none.
+  // The caller's deadline, as the method's rules bound it.
   Deadline deadline() const { return record_.deadline(); }
 
   const Services& services_;
