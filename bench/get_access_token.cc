@@ -28,12 +28,12 @@
 #include "server/keeper/token_keeper.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
+#include "server/person/decrypt_rate_limiter.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
-#include "server/session/refusal_limit.h"
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
 #include "tests/base/own_channel.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
@@ -108,9 +108,9 @@ int Main() {
   FakeCredentialStore credentials(data);
   Apps apps({App{kBenchApp, AppKind::kMiniProgram, "main", Secret("s"),
                  TokenMode::kStable}});
-  CodeLogins logins(wechat, identities, timer, clock, random);
-  SessionChecks checks(sessions, clock);
-  RefusalLimit refusals(clock);
+  CodeExchange code_exchange(wechat, identities, timer, clock, random);
+  SessionCache checks(sessions, clock);
+  DecryptRateLimiter decrypt_limiter(clock);
   OauthGrants grants(apps, wechat, grant_store, clock);
   LoopbackCallers callers;
   AccessControl access(
@@ -137,9 +137,9 @@ int Main() {
       .ring_reload = ring_reload,
       .resealer = resealer,
       .apps = apps,
-      .logins = logins,
-      .session_checks = checks,
-      .refusals = refusals,
+      .code_exchange = code_exchange,
+      .session_cache = checks,
+      .decrypt_limiter = decrypt_limiter,
       .grants = grants,
       .tokens = tokens,
       .identities = identities,

@@ -25,7 +25,7 @@
 #include "server/crypto/random.h"
 #include "server/edge/event_loop.h"
 #include "server/keeper/token_keeper.h"
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_session_store.h"
 #include "tests/session/fake_wechat_api.h"
@@ -104,7 +104,7 @@ BENCHMARK(BM_Admit)->ArgName("limits")->Arg(0)->Arg(1)->ThreadRange(1, 2);
 
 void BM_SessionFromMemory(benchmark::State& state) {
   static StillClock& clock = *new StillClock;
-  static SessionChecks& checks = *[] {
+  static SessionCache& checks = *[] {
     auto* data = new FakeStoreData(clock);
     data->users["2f1c7a52-6a0e-4b5e-9d3a-3f2d1c0b9a87"] = clock.Now();
     data->identities[{kApp, "oABCDEFGHIJKLMNOPQRSTUVWXYZ12"}] = {
@@ -114,7 +114,7 @@ void BM_SessionFromMemory(benchmark::State& state) {
         {kApp, "oABCDEFGHIJKLMNOPQRSTUVWXYZ12"},
         clock.Now(),
         clock.Now() + absl::Hours(1)};
-    return new SessionChecks(*new FakeSessionStore(*data), clock);
+    return new SessionCache(*new FakeSessionStore(*data), clock);
   }();
   const Deadline deadline = Deadline::After(absl::Seconds(3), clock);
   for (auto _ : state)

@@ -37,6 +37,11 @@ LAYERS = {
         "server/base", "server/identity", "server/crypto", "server/wechat",
         "server/store",
     ],
+    # What is known of people. The web grants are theirs.
+    "server/person": [
+        "server/base", "server/identity", "server/crypto", "server/wechat",
+        "server/store", "server/keeper", "server/session/oauth_grants.h",
+    ],
     # The key ring's replacement, and the re-encryption that follows it.
     "server/keys": ["server/base", "server/identity", "server/crypto",
                     "server/store"],
@@ -54,13 +59,14 @@ LAYERS = {
         "server/edge/call.h",
         "server/access", "server/audit", "server/base", "server/crypto",
         "server/identity", "server/wechat", "server/keeper", "server/keys",
-        "server/session", "server/store",
+        "server/person", "server/session", "server/store",
     ],
     "server/app": ["server", "server/access", "server/audit", "server/base",
                    "server/crypto", "server/edge", "server/identity",
                    "server/http", "server/http_server", "server/wechat",
                    "server/store", "server/store/postgres", "server/keeper",
-                   "server/keys", "server/session", "server/rpc"],
+                   "server/keys", "server/person", "server/session",
+                   "server/rpc"],
     "server": ["server/app", "server/base"],
     # A program of its own: it shares formats with the server, not behaviour.
     "simulator": ["server/base", "server/crypto"],

@@ -29,11 +29,11 @@
 #include "server/keeper/token_keeper.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
+#include "server/person/decrypt_rate_limiter.h"
 #include "server/rpc/services.h"
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
-#include "server/session/refusal_limit.h"
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
 #include "server/session/session_sweeper.h"
 #include "server/store/postgres/checked_connector.h"
 #include "server/store/postgres/libpq_environment.h"
@@ -106,9 +106,9 @@ struct Server::Parts {
 
   std::unique_ptr<ThreadTimer> timer;
   std::unique_ptr<TokenKeeper> tokens;
-  std::unique_ptr<CodeLogins> logins;
-  std::unique_ptr<SessionChecks> session_checks;
-  std::unique_ptr<RefusalLimit> refusals;
+  std::unique_ptr<CodeExchange> code_exchange;
+  std::unique_ptr<SessionCache> session_cache;
+  std::unique_ptr<DecryptRateLimiter> decrypt_limiter;
   std::unique_ptr<OauthGrants> grants;
   std::unique_ptr<SessionSweeper> sweeper;
   std::unique_ptr<Resealer> resealer;
@@ -189,10 +189,10 @@ void Server::Parts::BuildFlows() {
   timer = std::make_unique<ThreadTimer>();
   tokens = std::make_unique<TokenKeeper>(apps, *wechat, *credential_store,
                                          *timer, clock, random, metrics);
-  logins =
-      std::make_unique<CodeLogins>(*wechat, *identities, *timer, clock, random);
-  session_checks = std::make_unique<SessionChecks>(*sessions, clock);
-  refusals = std::make_unique<RefusalLimit>(clock);
+  code_exchange = std::make_unique<CodeExchange>(*wechat, *identities, *timer,
+                                                 clock, random);
+  session_cache = std::make_unique<SessionCache>(*sessions, clock);
+  decrypt_limiter = std::make_unique<DecryptRateLimiter>(clock);
   grants = std::make_unique<OauthGrants>(apps, *wechat, *grant_store, clock);
   sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
   resealer =
@@ -210,9 +210,9 @@ Services Server::Parts::MakeServices() {
       .ring_reload = *ring_reload,
       .resealer = *resealer,
       .apps = apps,
-      .logins = *logins,
-      .session_checks = *session_checks,
-      .refusals = *refusals,
+      .code_exchange = *code_exchange,
+      .session_cache = *session_cache,
+      .decrypt_limiter = *decrypt_limiter,
       .grants = *grants,
       .tokens = *tokens,
       .identities = *identities,

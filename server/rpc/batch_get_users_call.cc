@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/identity/error.h"
+#include "server/person/follower_refresh.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
-#include "server/rpc/follower_refresh.h"
 #include "server/rpc/messages.h"
 #include "server/rpc/unary_call.h"
 
@@ -62,14 +62,14 @@ class BatchGetUsersCall final
     for (int i = 0; i < request_.identity_refs_size(); ++i) {
       const v1::IdentityRef& ref = request_.identity_refs(i);
       absl::Status fits = IdentityRefField(
-          record_, absl::StrCat("identity_refs[", i, "]"), ref);
+          context_, absl::StrCat("identity_refs[", i, "]"), ref);
       if (HasReason(fits, Reason::kCallerNotAllowed)) {
         if (++refused == request_.identity_refs_size()) return fits;
         refused_app = ref.app_id();
       }
       Add(std::move(fits));
     }
-    if (refused > 0) record_.NoteRefusedPart(refused_app);
+    if (refused > 0) context_.NoteRefusedPart(refused_app);
     for (int i = 0; i < request_.user_ids_size(); ++i)
       Add(UserIdField(absl::StrCat("user_ids[", i, "]"), request_.user_ids(i)));
     return absl::OkStatus();
@@ -102,7 +102,7 @@ class BatchGetUsersCall final
                    found) {
           if (!found.ok()) return Fail(found.status());
           for (size_t at = 0; at < good_.size(); ++at) {
-            KeepAllowed(record_, (*found)[at]);
+            KeepAllowed(context_, (*found)[at]);
             items_[good_[at]].user = std::move((*found)[at]);
           }
           next();
@@ -124,7 +124,8 @@ class BatchGetUsersCall final
         openids[app].insert(request_.identity_refs(i).openid());
     if (openids.empty()) return Answer();
     if (IsForNobody()) return GiveUp();
-    RefreshFollowers(services_, openids, deadline(),
+    RefreshFollowers(services_.tokens, services_.wechat, services_.profiles,
+                     openids, deadline(),
                      [this](absl::StatusOr<RefreshFailures> failures) {
                        OnRefreshed(std::move(failures));
                      });

@@ -32,7 +32,7 @@ class CheckSessionKeyCall final
     if (!found.ok()) return Fail(found.status());
     if (!found->has_value()) return Fail(SessionNotActiveError());
     SessionWithKeys& session = **found;
-    absl::StatusOr<const App*> app = MiniProgramOf(record_, session.session);
+    absl::StatusOr<const App*> app = MiniProgramOf(context_, session.session);
     if (!app.ok()) return Fail(app.status());
     // No key is kept, so none is current.
     if (session.session_keys.empty()) return Succeed();

@@ -54,7 +54,7 @@ class DecryptPhoneCall final
 
   void OnKeys(absl::StatusOr<std::optional<SessionWithKeys>> session) {
     if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = CheckOpenDataSession(record_, *session);
+    absl::StatusOr<const App*> app = CheckOpenDataSession(context_, *session);
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<Phone> phone =
         OpenWithinLimit(services_, fields_, **session, OpenPhone);
@@ -78,7 +78,7 @@ class DecryptPhoneCall final
 
   void OnSession(absl::StatusOr<std::optional<Session>> session) {
     if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = MiniProgramOf(record_, *session);
+    absl::StatusOr<const App*> app = MiniProgramOf(context_, *session);
     if (!app.ok()) return Fail(app.status());
     // The code works once.
     if (IsForNobody()) return GiveUp();

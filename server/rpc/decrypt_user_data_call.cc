@@ -36,7 +36,7 @@ class DecryptUserDataCall final
  private:
   void OnSession(absl::StatusOr<std::optional<SessionWithKeys>> session) {
     if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = CheckOpenDataSession(record_, *session);
+    absl::StatusOr<const App*> app = CheckOpenDataSession(context_, *session);
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<OpenedData> opened =
         OpenWithinLimit(services_, fields_, **session, OpenData);

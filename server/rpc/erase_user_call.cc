@@ -33,11 +33,11 @@ class EraseUserCall final
     switch (request_.subject_case()) {
       case v1::EraseUserRequest::kUserId:
         WX_RETURN_IF_ERROR(UserIdField("user_id", request_.user_id()));
-        Concerns(request_.user_id());
+        SetSubject(request_.user_id());
         return ByUserId{request_.user_id()};
       case v1::EraseUserRequest::kIdentityRef: {
         const v1::IdentityRef& ref = request_.identity_ref();
-        WX_RETURN_IF_ERROR(IdentityRefField(record_, "identity_ref", ref));
+        WX_RETURN_IF_ERROR(IdentityRefField(context_, "identity_ref", ref));
         return ByOpenid{ref.app_id(), ref.openid()};
       }
       case v1::EraseUserRequest::SUBJECT_NOT_SET:
@@ -48,7 +48,7 @@ class EraseUserCall final
 
   void OnErased(absl::StatusOr<std::optional<Erased>> erased) {
     // Also after a failure, which may hide that it took effect.
-    services_.session_checks.ForgetAll();
+    services_.session_cache.ForgetAll();
     if (!erased.ok()) return Fail(erased.status());
     if (!erased->has_value()) return Fail(UserUnknownError());
     Log(LogLevel::kInfo, "user erased", {{"user_id", (*erased)->user_id}});

@@ -35,7 +35,7 @@ class ExportUserCall final
     if (!checked.ok()) return Fail(checked);
     const absl::Status allowed = AllowEveryApp();
     if (!allowed.ok()) return Fail(allowed);
-    Concerns(request_.user_id());
+    SetSubject(request_.user_id());
     services_.identities.ExportUser(
         request_.user_id(), deadline(),
         [this](absl::StatusOr<std::optional<ExportedUser>> user) {

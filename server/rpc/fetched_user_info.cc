@@ -6,8 +6,8 @@
 #include <variant>
 
 #include "server/keeper/app_token_call.h"
+#include "server/person/follower_refresh.h"
 #include "server/rpc/fields.h"
-#include "server/rpc/follower_refresh.h"
 #include "server/rpc/get_user_info_call.h"
 #include "server/rpc/messages.h"
 
@@ -59,7 +59,7 @@ void GetUserInfoCall::OnSession(
     ProfileQuery query, absl::StatusOr<std::optional<Session>> session) {
   if (!session.ok()) return Fail(session.status());
   if (!session->has_value()) return Fail(SessionNotActiveError());
-  const absl::Status allowed = AppOf(record_, (*session)->identity).status();
+  const absl::Status allowed = AppOf(context_, (*session)->identity).status();
   if (!allowed.ok()) return Fail(allowed);
   FetchOauth(std::move(query));
 }
@@ -97,7 +97,7 @@ void GetUserInfoCall::OnKnown(
                                              : IdentityUnknownError());
   user_ = std::move((*found)->user);
   identity_ = std::move((*found)->identity);
-  absl::StatusOr<const App*> app = AppOf(record_, identity_);
+  absl::StatusOr<const App*> app = AppOf(context_, identity_);
   if (!app.ok()) return Fail(app.status());
   const absl::Status fits = CheckApp(**app, "session_token");
   if (!fits.ok()) return Fail(fits);
@@ -128,7 +128,7 @@ void GetUserInfoCall::OnFollower(absl::StatusOr<FetchedProfile> fetched) {
 // Both sources.
 
 void GetUserInfoCall::Save(Identity identity, Profile profile) {
-  absl::StatusOr<const App*> app = AppOf(record_, identity);
+  absl::StatusOr<const App*> app = AppOf(context_, identity);
   if (!app.ok()) return Fail(app.status());
   FillAnswer(identity, profile);
   services_.profiles.SaveProfile(

@@ -27,7 +27,7 @@ absl::Status FieldError(absl::string_view path, absl::string_view what) {
       .ToStatus();
 }
 
-absl::StatusOr<const App*> AppField(CallRecord& call, absl::string_view path,
+absl::StatusOr<const App*> AppField(RpcContext& call, absl::string_view path,
                                     absl::string_view app_id) {
   if (app_id.empty()) return FieldError(path, "is required");
   WX_RETURN_IF_ERROR(call.Allow(app_id));
@@ -52,11 +52,11 @@ absl::Status WechatIdField(absl::string_view path, absl::string_view text,
   return absl::OkStatus();
 }
 
-absl::Status IdentityRefField(CallRecord& call, absl::string_view path,
+absl::Status IdentityRefField(RpcContext& call, absl::string_view path,
                               const v1::IdentityRef& ref) {
   WX_RETURN_IF_ERROR(
       AppField(call, absl::StrCat(path, ".app_id"), ref.app_id()).status());
-  call.Concerns(ref.openid());
+  call.SetSubject(ref.openid());
   return WechatIdField(absl::StrCat(path, ".openid"), ref.openid(), kMaxOpenid);
 }
 
@@ -94,9 +94,9 @@ absl::Status UserUnknownError() {
       .ToStatus();
 }
 
-absl::StatusOr<const App*> AppOf(CallRecord& call, const Identity& identity) {
+absl::StatusOr<const App*> AppOf(RpcContext& call, const Identity& identity) {
   WX_RETURN_IF_ERROR(call.Allow(identity.app_id));
-  call.Concerns(identity.openid);
+  call.SetSubject(identity.openid);
   const App* app = call.services().apps.Find(identity.app_id);
   if (app == nullptr)
     return Error(Reason::kAppUnknown,
@@ -107,7 +107,7 @@ absl::StatusOr<const App*> AppOf(CallRecord& call, const Identity& identity) {
 }
 
 absl::StatusOr<const App*> MiniProgramOf(
-    CallRecord& call, const std::optional<Session>& session) {
+    RpcContext& call, const std::optional<Session>& session) {
   if (!session.has_value()) return SessionNotActiveError();
   WX_ASSIGN_OR_RETURN(const App* app, AppOf(call, session->identity));
   if (app->kind != AppKind::kMiniProgram)
@@ -115,7 +115,7 @@ absl::StatusOr<const App*> MiniProgramOf(
   return app;
 }
 
-void KeepAllowed(CallRecord& call, std::optional<UserWithIdentities>& found) {
+void KeepAllowed(RpcContext& call, std::optional<UserWithIdentities>& found) {
   if (call.AllowsEveryApp() || !found.has_value()) return;
   std::vector<Identity>& identities = found->identities;
   identities.erase(std::remove_if(identities.begin(), identities.end(),

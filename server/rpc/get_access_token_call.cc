@@ -18,7 +18,7 @@ class GetAccessTokenCall final
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+        AppField(context_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     const std::string& rejected = request_.rejected_access_token();
     if (rejected.size() > kMaxAccessToken)
@@ -36,7 +36,7 @@ class GetAccessTokenCall final
  private:
   void StartWeb(const App& app, std::optional<Secret> refused) {
     const v1::IdentityRef& ref = request_.web().identity_ref();
-    absl::Status checked = IdentityRefField(record_, "web.identity_ref", ref);
+    absl::Status checked = IdentityRefField(context_, "web.identity_ref", ref);
     if (!checked.ok()) return Fail(checked);
     if (ref.app_id() != app.app_id)
       return Fail(FieldError("web.identity_ref.app_id", "must be app_id"));

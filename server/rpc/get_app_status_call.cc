@@ -15,7 +15,7 @@ class GetAppStatusCall final
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+        AppField(context_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     services_.tokens.GetState(
         **app, deadline(),

@@ -16,7 +16,7 @@ class GetAuthorizeUrlCall final
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+        AppField(context_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<std::string> url = MakeAuthorizeUrl(**app, request_);
     if (!url.ok()) return Fail(url.status());

@@ -44,7 +44,7 @@ class GetJsapiSignatureCall final
  private:
   absl::StatusOr<const App*> CheckedApp() {
     WX_ASSIGN_OR_RETURN(const App* app,
-                        AppField(record_, "app_id", request_.app_id()));
+                        AppField(context_, "app_id", request_.app_id()));
     if (app->kind != AppKind::kOfficialAccount)
       return FieldError("app_id", "must be that of an official account");
     WX_RETURN_IF_ERROR(PageUrlField("url", request_.url()));

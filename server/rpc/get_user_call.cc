@@ -35,14 +35,14 @@ class GetUserCall final
         return ByUserId{request_.user_id()};
       case v1::GetUserRequest::kIdentityRef: {
         const v1::IdentityRef& ref = request_.identity_ref();
-        WX_RETURN_IF_ERROR(IdentityRefField(record_, "identity_ref", ref));
+        WX_RETURN_IF_ERROR(IdentityRefField(context_, "identity_ref", ref));
         return ByOpenid{ref.app_id(), ref.openid()};
       }
       case v1::GetUserRequest::kUnionRef: {
         const v1::UnionRef& ref = request_.union_ref();
         WX_ASSIGN_OR_RETURN(
             const App* app,
-            AppField(record_, "union_ref.app_id", ref.app_id()));
+            AppField(context_, "union_ref.app_id", ref.app_id()));
         WX_RETURN_IF_ERROR(
             WechatIdField("union_ref.unionid", ref.unionid(), kMaxUnionid));
         return ByUnionid{app->open_platform_account, ref.unionid()};
@@ -56,7 +56,7 @@ class GetUserCall final
 
   void OnFound(absl::StatusOr<std::optional<UserWithIdentities>> found) {
     if (!found.ok()) return Fail(found.status());
-    KeepAllowed(record_, *found);
+    KeepAllowed(context_, *found);
     if (!found->has_value()) return Fail(UserUnknownError());
     Fill((*found)->user, *response_.mutable_user());
     for (const Identity& identity : (*found)->identities)

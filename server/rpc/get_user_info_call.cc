@@ -40,7 +40,7 @@ absl::StatusOr<ProfileQuery> GetUserInfoCall::Subject() {
     }
     case v1::GetUserInfoRequest::kIdentityRef: {
       const v1::IdentityRef& ref = request_.identity_ref();
-      WX_RETURN_IF_ERROR(IdentityRefField(record_, "identity_ref", ref));
+      WX_RETURN_IF_ERROR(IdentityRefField(context_, "identity_ref", ref));
       return ByOpenid{ref.app_id(), ref.openid()};
     }
     case v1::GetUserInfoRequest::SUBJECT_NOT_SET:

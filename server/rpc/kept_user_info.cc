@@ -58,7 +58,7 @@ absl::Status GetUserInfoCall::CheckEncryptedFields() {
 void GetUserInfoCall::OnKeys(
     absl::StatusOr<std::optional<SessionWithKeys>> session) {
   if (!session.ok()) return Fail(session.status());
-  absl::StatusOr<const App*> app = CheckOpenDataSession(record_, *session);
+  absl::StatusOr<const App*> app = CheckOpenDataSession(context_, *session);
   if (!app.ok()) return Fail(app.status());
   Identity identity = (*session)->session.identity;
   const v1::EncryptedProfile& given = request_.encrypted_profile();
@@ -100,7 +100,7 @@ void GetUserInfoCall::OnStored(
   const StoredProfile& stored = **found;
   const absl::Status allowed = Allow(stored.identity.app_id);
   if (!allowed.ok()) return Fail(allowed);
-  Concerns(stored.identity.openid);
+  SetSubject(stored.identity.openid);
   if (!stored.profile.has_value())
     return Fail(Error(Reason::kProfileNotFound,
                       "no profile has been stored for this identity; get "

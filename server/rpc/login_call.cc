@@ -18,17 +18,17 @@ class LoginCall final : public UnaryCall<v1::LoginRequest, v1::LoginResponse> {
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+        AppField(context_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<Secret> code = CheckedCode(**app);
     if (!code.ok()) return Fail(code.status());
     absl::StatusOr<absl::Duration> ttl = SessionTtl();
     if (!ttl.ok()) return Fail(ttl.status());
-    services_.logins.Login(**app, record_.caller(), *std::move(code), *ttl,
-                           deadline(),
-                           [this](absl::StatusOr<CodeLogins::Answer> answer) {
-                             OnLoggedIn(std::move(answer));
-                           });
+    services_.code_exchange.Login(
+        **app, context_.caller(), *std::move(code), *ttl, deadline(),
+        [this](absl::StatusOr<CodeExchange::Answer> answer) {
+          OnLoggedIn(std::move(answer));
+        });
   }
 
  private:
@@ -69,10 +69,10 @@ class LoginCall final : public UnaryCall<v1::LoginRequest, v1::LoginResponse> {
     return std::min(absl::Seconds(ttl.seconds()), services_.max_session_ttl);
   }
 
-  void OnLoggedIn(absl::StatusOr<CodeLogins::Answer> answer) {
+  void OnLoggedIn(absl::StatusOr<CodeExchange::Answer> answer) {
     if (!answer.ok()) return Fail(answer.status(), Repeat::kMaySpend);
     const Session& session = answer->signed_in.session;
-    Concerns(session.identity.openid);
+    SetSubject(session.identity.openid);
     response_.set_session_token(answer->session_token.Expose());
     Fill(session.expires_at, *response_.mutable_expire_time());
     Fill(session.user, *response_.mutable_user());

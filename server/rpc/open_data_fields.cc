@@ -27,7 +27,7 @@ absl::StatusOr<OpenDataFields> CheckOpenDataFields(
 }
 
 absl::StatusOr<const App*> CheckOpenDataSession(
-    CallRecord& call, const std::optional<SessionWithKeys>& session) {
+    RpcContext& call, const std::optional<SessionWithKeys>& session) {
   if (!session.has_value()) return SessionNotActiveError();
   WX_ASSIGN_OR_RETURN(const App* app, MiniProgramOf(call, session->session));
   if (session->session_keys.empty())

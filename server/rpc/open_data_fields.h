@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/identity/apps.h"
-#include "server/rpc/call_record.h"
+#include "server/rpc/rpc_context.h"
 #include "server/rpc/services.h"
 #include "server/store/session_store.h"
 #include "server/wechat/open_data.h"
@@ -30,7 +30,7 @@ absl::StatusOr<OpenDataFields> CheckOpenDataFields(
 // caller may call the method for, a session_key is kept, and its app is still
 // configured. Gives the app.
 absl::StatusOr<const App*> CheckOpenDataSession(
-    CallRecord& call, const std::optional<SessionWithKeys>& session);
+    RpcContext& call, const std::optional<SessionWithKeys>& session);
 
 // The error for data that did not open. A former key that was dropped may be
 // the cause, so then it is SESSION_KEY_STALE whatever is wrong with the data:
@@ -51,10 +51,10 @@ template <typename Open>
 auto OpenWithinLimit(const Services& services, const OpenDataFields& fields,
                      const SessionWithKeys& session, const Open& open)
     -> decltype(open(MakeOpenDataInput(services, fields, session))) {
-  const absl::Status within = services.refusals.Begin(session.session);
+  const absl::Status within = services.decrypt_limiter.Begin(session.session);
   if (!within.ok()) return within;
   auto opened = open(MakeOpenDataInput(services, fields, session));
-  services.refusals.End(session.session, opened.ok());
+  services.decrypt_limiter.End(session.session, opened.ok());
   if (!opened.ok()) return OpenDataError(session, opened.status());
   return opened;
 }

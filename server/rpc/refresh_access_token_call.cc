@@ -18,7 +18,7 @@ class RefreshAccessTokenCall final
 
   void Start() override {
     absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+        AppField(context_, "app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     services_.tokens.Refresh(**app, [this](absl::StatusOr<AccessToken> token) {
       OnToken(std::move(token));

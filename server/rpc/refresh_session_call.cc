@@ -36,12 +36,12 @@ class RefreshSessionCall final
     if (!who->has_value()) return Fail(SessionNotActiveError());
     const absl::Status allowed = Allow((*who)->app_id);
     if (!allowed.ok()) return Fail(allowed);
-    Concerns((*who)->openid);
+    SetSubject((*who)->openid);
     Refresh();
   }
 
   void Refresh() {
-    services_.session_checks.Refresh(
+    services_.session_cache.Refresh(
         {.token = Secret(request_.session_token()),
          .token_hash = std::move(hash_),
          .salt = NewTokenSalt(services_.random),

@@ -46,7 +46,7 @@ class RevokeSessionCall final
     if (!who->has_value()) return NothingToRevoke();
     const absl::Status allowed = Allow((*who)->app_id);
     if (!allowed.ok()) return Fail(allowed);
-    Concerns((*who)->openid);
+    SetSubject((*who)->openid);
     Revoke();
   }
 
@@ -56,7 +56,7 @@ class RevokeSessionCall final
   }
 
   void Revoke() {
-    services_.session_checks.Revoke(
+    services_.session_cache.Revoke(
         std::move(hash_), deadline(),
         [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
   }
@@ -66,8 +66,8 @@ class RevokeSessionCall final
     if (!checked.ok()) return Fail(checked);
     const absl::Status allowed = AllowEveryApp();
     if (!allowed.ok()) return Fail(allowed);
-    Concerns(request_.user_id());
-    services_.session_checks.RevokeUser(
+    SetSubject(request_.user_id());
+    services_.session_cache.RevokeUser(
         request_.user_id(), deadline(),
         [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
   }

@@ -13,11 +13,11 @@
 #include "server/keeper/token_keeper.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
+#include "server/person/decrypt_rate_limiter.h"
 #include "server/rpc/caller.h"
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
-#include "server/session/refusal_limit.h"
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
 #include "server/store/identity_store.h"
 #include "server/store/key_store.h"
 #include "server/store/profile_store.h"
@@ -40,9 +40,9 @@ struct Services {
   Resealer& resealer;
 
   const Apps& apps;
-  CodeLogins& logins;
-  SessionChecks& session_checks;
-  RefusalLimit& refusals;
+  CodeExchange& code_exchange;
+  SessionCache& session_cache;
+  DecryptRateLimiter& decrypt_limiter;
   OauthGrants& grants;
   TokenKeeper& tokens;
   IdentityStore& identities;

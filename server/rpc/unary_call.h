@@ -10,8 +10,8 @@
 #include "absl/strings/string_view.h"
 #include "server/base/deadline.h"
 #include "server/edge/call.h"
-#include "server/rpc/call_record.h"
 #include "server/rpc/rpc.h"
+#include "server/rpc/rpc_context.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status.h"
 
@@ -27,7 +27,7 @@ class UnaryCallBase : public CallHandler {
  protected:
   // Both outlive it.
   UnaryCallBase(const Rpc& rpc, Call& call)
-      : services_(rpc.services()), record_(rpc, call), call_(call) {}
+      : services_(rpc.services()), context_(rpc, call), call_(call) {}
 
   // The first step.
   virtual void Start() = 0;
@@ -41,18 +41,22 @@ class UnaryCallBase : public CallHandler {
   bool IsForNobody() const { return call_.cancelled(); }
   void GiveUp();
 
-  // See CallRecord.
-  absl::Status Allow(absl::string_view app_id) { return record_.Allow(app_id); }
-  absl::Status AllowEveryApp() { return record_.AllowEveryApp(); }
-  bool AllowsEveryApp() { return record_.AllowsEveryApp(); }
-  void ConcernsNoApp() { record_.ConcernsNoApp(); }
-  void Concerns(std::string subject) { record_.Concerns(std::move(subject)); }
+  // See RpcContext.
+  absl::Status Allow(absl::string_view app_id) {
+    return context_.Allow(app_id);
+  }
+  absl::Status AllowEveryApp() { return context_.AllowEveryApp(); }
+  bool AllowsEveryApp() { return context_.AllowsEveryApp(); }
+  void ConcernsNoApp() { context_.ConcernsNoApp(); }
+  void SetSubject(std::string subject) {
+    context_.SetSubject(std::move(subject));
+  }
 
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
-  Deadline deadline() const { return record_.deadline(); }
+  Deadline deadline() const { return context_.deadline(); }
 
   const Services& services_;
-  CallRecord record_;
+  RpcContext context_;
 
  private:
   virtual google::protobuf::Message& request_message() = 0;

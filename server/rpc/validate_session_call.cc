@@ -20,7 +20,7 @@ class ValidateSessionCall final
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
     if (hash->empty()) return NotActive();
-    services_.session_checks.Check(
+    services_.session_cache.Check(
         *std::move(hash), request_.strong(), deadline(),
         [this](absl::StatusOr<std::optional<Session>> session) {
           OnChecked(std::move(session));
@@ -33,7 +33,7 @@ class ValidateSessionCall final
     if (!session->has_value()) return NotActive();
     const absl::Status allowed = Allow((*session)->identity.app_id);
     if (!allowed.ok()) return Fail(allowed);
-    Concerns((*session)->identity.openid);
+    SetSubject((*session)->identity.openid);
     response_.set_active(true);
     Fill(**session, *response_.mutable_session());
     Succeed();

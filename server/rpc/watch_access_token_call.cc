@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "server/access/access_control.h"
-#include "server/rpc/call_record.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
+#include "server/rpc/rpc_context.h"
 
 namespace wxident {
 namespace {
@@ -24,7 +24,7 @@ class WatchAccessTokenCall final : public CallHandler {
   using Request = v1::WatchAccessTokenRequest;
 
   WatchAccessTokenCall(const Rpc& rpc, Call& call)
-      : services_(rpc.services()), record_(rpc, call), call_(call) {}
+      : services_(rpc.services()), context_(rpc, call), call_(call) {}
 
   ~WatchAccessTokenCall() override {
     if (app_ == nullptr) return;
@@ -35,10 +35,10 @@ class WatchAccessTokenCall final : public CallHandler {
 
   void OnMessage(absl::string_view message) override {
     Request request;
-    const absl::Status begun = record_.Begin(message, request);
+    const absl::Status begun = context_.Begin(message, request);
     if (!begun.ok()) return mailbox_->OnEnd(begun);
     absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request.app_id());
+        AppField(context_, "app_id", request.app_id());
     if (!app.ok()) return mailbox_->OnEnd(app.status());
     app_ = *app;
     CountWatchers(1);
@@ -84,7 +84,7 @@ class WatchAccessTokenCall final : public CallHandler {
       {
         std::lock_guard<std::mutex> lock(mutex_);
         // While no end is set the call lives, and the lock keeps it so.
-        if (end_.has_value() || call_.record_.StillAllowed()) return;
+        if (end_.has_value() || call_.context_.StillAllowed()) return;
         if (!SetEnd(error)) return;
       }
       call_.End(error);
@@ -151,15 +151,15 @@ class WatchAccessTokenCall final : public CallHandler {
     response.set_generation(token.generation);
     response.set_kind(v1::ACCESS_TOKEN_KIND_APP);
     released_ = response.SerializeAsString();
-    record_.Release(
+    context_.CommitAudit(
         [this](absl::Status audited) { mailbox_->OnReleased(audited); });
   }
 
   void Send() { call_.Write(std::exchange(released_, {})); }
 
   void End(const absl::Status& status) {
-    call_.Finish(absl::IsCancelled(status) ? record_.EndCancelled()
-                                           : record_.End(status));
+    call_.Finish(absl::IsCancelled(status) ? context_.EndCancelled()
+                                           : context_.End(status));
   }
 
   void CountWatchers(int by) {
@@ -167,7 +167,7 @@ class WatchAccessTokenCall final : public CallHandler {
   }
 
   const Services& services_;
-  CallRecord record_;
+  RpcContext context_;
   Call& call_;
   // nullptr: of no app of ours, and never watched.
   const App* app_ = nullptr;

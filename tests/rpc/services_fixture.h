@@ -92,7 +92,7 @@ class ServicesFixture : public testing::Test {
 
   // The services' parts, of which a test may have others than this.
   Services MakeServices(AccessControl& access, SessionStore& sessions,
-                        SessionChecks& checks) {
+                        SessionCache& checks) {
     return {.callers = callers_,
             .access = access,
             .audit = nullptr,
@@ -102,9 +102,9 @@ class ServicesFixture : public testing::Test {
             .ring_reload = ring_reload_,
             .resealer = resealer_,
             .apps = apps_,
-            .logins = logins_,
-            .session_checks = checks,
-            .refusals = refusals_,
+            .code_exchange = code_exchange_,
+            .session_cache = checks,
+            .decrypt_limiter = decrypt_limiter_,
             .grants = grants_,
             .tokens = tokens_,
             .identities = identities_,
@@ -169,9 +169,9 @@ class ServicesFixture : public testing::Test {
   Resealer resealer_{keys_, *key_ring_, timer_, clock_, metrics_};
   TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
                       clock_, random_, metrics_};
-  CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};
-  SessionChecks checks_{sessions_, clock_};
-  RefusalLimit refusals_{clock_};
+  CodeExchange code_exchange_{wechat_, identities_, timer_, clock_, random_};
+  SessionCache checks_{sessions_, clock_};
+  DecryptRateLimiter decrypt_limiter_{clock_};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
   Services services_ = MakeServices(access_, sessions_, checks_);
 };

@@ -1,4 +1,4 @@
-#include "server/rpc/follower_refresh.h"
+#include "server/person/follower_refresh.h"
 
 #include <deque>
 #include <memory>
@@ -58,9 +58,12 @@ absl::Status NotFoundOut(const Chunk& chunk, const absl::Status& error) {
 
 class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
  public:
-  FollowerRefresh(const Services& services, std::deque<Chunk> chunks,
+  FollowerRefresh(TokenKeeper& tokens, WechatApi& wechat,
+                  ProfileStore& profiles, std::deque<Chunk> chunks,
                   Deadline deadline, Done<RefreshFailures> done)
-      : services_(services),
+      : tokens_(tokens),
+        wechat_(wechat),
+        profiles_(profiles),
         chunks_(std::move(chunks)),
         deadline_(deadline),
         done_(std::move(done)) {}
@@ -70,10 +73,10 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
     if (chunks_.empty()) return std::move(done_)(std::move(failures_));
     const App& app = *chunks_.front().app;
     CallWithAppToken<WechatApi::Followers>(
-        services_.tokens, app, "user_info_batchget",
+        tokens_, app, "user_info_batchget",
         [self = shared_from_this(), &app](const Secret& token,
                                           Done<WechatApi::Followers> done) {
-          self->services_.wechat.BatchGetFollowers(
+          self->wechat_.BatchGetFollowers(
               app, token, self->chunks_.front().openids, "zh_CN",
               self->deadline_, std::move(done));
         },
@@ -123,7 +126,7 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
   void Save(const App& app, std::vector<std::pair<Identity, Profile>> learned) {
     saving_ = learned.size();
     for (auto& [identity, profile] : learned)
-      services_.profiles.SaveProfile(
+      profiles_.SaveProfile(
           std::move(identity), app.open_platform_account, std::move(profile),
           deadline_, [self = shared_from_this()](absl::StatusOr<User> user) {
             self->OnSaved(user.status());
@@ -142,7 +145,9 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
     Ask();
   }
 
-  const Services& services_;
+  TokenKeeper& tokens_;
+  WechatApi& wechat_;
+  ProfileStore& profiles_;
   std::deque<Chunk> chunks_;
   const Deadline deadline_;
   Done<RefreshFailures> done_;
@@ -168,11 +173,11 @@ absl::StatusOr<bool> LearnFollower(const FetchedProfile& fetched,
 }
 
 void RefreshFollowers(
-    const Services& services,
+    TokenKeeper& tokens, WechatApi& wechat, ProfileStore& profiles,
     const std::map<const App*, std::set<std::string>>& openids,
     Deadline deadline, Done<RefreshFailures> done) {
-  std::make_shared<FollowerRefresh>(services, Chunks(openids), deadline,
-                                    std::move(done))
+  std::make_shared<FollowerRefresh>(tokens, wechat, profiles, Chunks(openids),
+                                    deadline, std::move(done))
       ->Ask();
 }
 

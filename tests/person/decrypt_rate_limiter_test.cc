@@ -1,4 +1,4 @@
-#include "server/session/refusal_limit.h"
+#include "server/person/decrypt_rate_limiter.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 namespace wxident {
 namespace {
 
-class RefusalLimitTest : public testing::Test {
+class DecryptRateLimiterTest : public testing::Test {
  protected:
   static Session Of(int n = 0) {
     Session session;
@@ -30,10 +30,10 @@ class RefusalLimitTest : public testing::Test {
   }
 
   FakeClock clock_;
-  RefusalLimit limit_{clock_};
+  DecryptRateLimiter limit_{clock_};
 };
 
-TEST_F(RefusalLimitTest, FiveRefusalsWithinAMinute) {
+TEST_F(DecryptRateLimiterTest, FiveRefusalsWithinAMinute) {
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(Try(Of(), false)) << i;
   const absl::Status refused = limit_.Begin(Of());
   EXPECT_TRUE(HasReason(refused, Reason::kSessionRateLimited)) << refused;
@@ -41,7 +41,7 @@ TEST_F(RefusalLimitTest, FiveRefusalsWithinAMinute) {
   EXPECT_TRUE(Try(Of(1), false)) << "another person";
 }
 
-TEST_F(RefusalLimitTest, ASessionIsWhatALoginBegan) {
+TEST_F(DecryptRateLimiterTest, ASessionIsWhatALoginBegan) {
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(Try(Of(), false)) << i;
   Session session = Of();
   session.expires_at = absl::InfiniteFuture();
@@ -50,7 +50,7 @@ TEST_F(RefusalLimitTest, ASessionIsWhatALoginBegan) {
   EXPECT_TRUE(Try(session, false)) << "another login";
 }
 
-TEST_F(RefusalLimitTest, EachIsForgottenAMinuteAfterIt) {
+TEST_F(DecryptRateLimiterTest, EachIsForgottenAMinuteAfterIt) {
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(Try(Of(), false));
     clock_.Advance(absl::Seconds(10));
@@ -63,7 +63,7 @@ TEST_F(RefusalLimitTest, EachIsForgottenAMinuteAfterIt) {
   EXPECT_FALSE(Try(Of(), false));
 }
 
-TEST_F(RefusalLimitTest, SuccessesNeitherCountNorClear) {
+TEST_F(DecryptRateLimiterTest, SuccessesNeitherCountNorClear) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(Try(Of(), true));
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(Try(Of(), false));
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(Try(Of(), true));
@@ -71,7 +71,7 @@ TEST_F(RefusalLimitTest, SuccessesNeitherCountNorClear) {
   EXPECT_FALSE(Try(Of(), true)) << "right data is not even looked at";
 }
 
-TEST_F(RefusalLimitTest, WhatIsUnderWayCounts) {
+TEST_F(DecryptRateLimiterTest, WhatIsUnderWayCounts) {
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(limit_.Begin(Of()).ok());
   const absl::Status refused = limit_.Begin(Of());
   EXPECT_TRUE(HasReason(refused, Reason::kSessionRateLimited));
@@ -80,7 +80,7 @@ TEST_F(RefusalLimitTest, WhatIsUnderWayCounts) {
   EXPECT_TRUE(Try(Of(), true));
 }
 
-TEST_F(RefusalLimitTest, NothingIsKeptOfSessionsWhoseDataOpened) {
+TEST_F(DecryptRateLimiterTest, NothingIsKeptOfSessionsWhoseDataOpened) {
   for (int i = 0; i < 1000; ++i) Try(Of(i), true);
   EXPECT_EQ(limit_.size(), 0u);
   for (int i = 0; i < 1000; ++i) Try(Of(i), false);
@@ -90,14 +90,14 @@ TEST_F(RefusalLimitTest, NothingIsKeptOfSessionsWhoseDataOpened) {
   EXPECT_EQ(limit_.size(), 0u);
 }
 
-TEST_F(RefusalLimitTest, MemoryIsBounded) {
+TEST_F(DecryptRateLimiterTest, MemoryIsBounded) {
   for (int i = 0; i < 5; ++i) Try(Of(), false);
   for (int i = 1; i < 100'000; ++i) Try(Of(i), false);
   EXPECT_EQ(limit_.size(), 100'000u);
   EXPECT_TRUE(Try(Of(), false)) << "the first were pushed out";
 }
 
-TEST_F(RefusalLimitTest, ManyAtOnceAreNoMore) {
+TEST_F(DecryptRateLimiterTest, ManyAtOnceAreNoMore) {
   std::atomic<int> tried = 0;
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t)

@@ -1,4 +1,4 @@
-#include "server/rpc/call_record.h"
+#include "server/rpc/rpc_context.h"
 
 #include <algorithm>
 #include <optional>
@@ -58,14 +58,14 @@ void LogFailure(const std::string& rpc, const std::string& caller,
 
 }  // namespace
 
-CallRecord::CallRecord(const Rpc& rpc, Call& call)
+RpcContext::RpcContext(const Rpc& rpc, Call& call)
     : rpc_(rpc),
       services_(rpc.services()),
       call_(call),
       began_(services_.clock.Monotonic()),
       deadline_(Deadline::After(TimeLeft(call), services_.clock)) {}
 
-absl::Status CallRecord::Begin(absl::string_view message,
+absl::Status RpcContext::Begin(absl::string_view message,
                                google::protobuf::Message& request) {
   const bool is_read =
       request.ParseFromArray(message.data(), static_cast<int>(message.size()));
@@ -80,34 +80,34 @@ absl::Status CallRecord::Begin(absl::string_view message,
       .ToStatus();
 }
 
-absl::Status CallRecord::Admit() {
+absl::Status RpcContext::Admit() {
   WX_ASSIGN_OR_RETURN(caller_, services_.callers.Identify(call_));
   WX_ASSIGN_OR_RETURN(
       admission_, services_.access.Admit(caller_, rpc_.name(), rpc_.kind()));
   return absl::OkStatus();
 }
 
-const std::string& CallRecord::request_id() {
+const std::string& RpcContext::request_id() {
   if (request_id_.empty())
     request_id_ = absl::BytesToHexString(services_.random.Name(8));
   return request_id_;
 }
 
-absl::Status CallRecord::Allow(absl::string_view app_id) {
+absl::Status RpcContext::Allow(absl::string_view app_id) {
   app_id_ = std::string(app_id);
   return Allows(app_id) ? absl::OkStatus() : AccessControl::NotAllowedError();
 }
 
-absl::Status CallRecord::AllowEveryApp() {
+absl::Status RpcContext::AllowEveryApp() {
   return AllowsEveryApp() ? absl::OkStatus() : AccessControl::NotAllowedError();
 }
 
-bool CallRecord::StillAllowed() const {
+bool RpcContext::StillAllowed() const {
   return services_.callers.Identify(call_).ok() &&
          services_.access.Allows(caller_, rpc_.name(), app_id_);
 }
 
-AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) {
+AuditEntry RpcContext::MakeAuditEntry(absl::string_view reason) {
   // What failed released nothing, and stored nothing that counts.
   const bool done = reason == "OK";
   return {.caller = caller_,
@@ -119,14 +119,14 @@ AuditEntry CallRecord::MakeAuditEntry(absl::string_view reason) {
           .request_id = request_id()};
 }
 
-void CallRecord::NoteRefusedPart(absl::string_view app_id) {
+void RpcContext::NoteRefusedPart(absl::string_view app_id) {
   if (services_.audit == nullptr) return;
   AuditEntry entry = MakeAuditEntry(ReasonName(Reason::kCallerNotAllowed));
   entry.app_id = std::string(app_id);
   services_.audit->Note(std::move(entry));
 }
 
-void CallRecord::Release(DoneStatus done) {
+void RpcContext::CommitAudit(DoneStatus done) {
   if (!asked_)
     return std::move(done)(
         absl::InternalError("a call did not ask for its caller's right"));
@@ -138,7 +138,7 @@ void CallRecord::Release(DoneStatus done) {
   std::move(done)(absl::OkStatus());
 }
 
-CallStatus CallRecord::End(const absl::Status& status, Repeat repeat) {
+CallStatus RpcContext::End(const absl::Status& status, Repeat repeat) {
   if (status.ok()) {
     Measure("OK");
     return {};
@@ -162,12 +162,12 @@ CallStatus CallRecord::End(const absl::Status& status, Repeat repeat) {
   return end;
 }
 
-CallStatus CallRecord::EndCancelled() {
+CallStatus RpcContext::EndCancelled() {
   Measure(kCancelled);
   return {.code = absl::StatusCode::kCancelled};
 }
 
-void CallRecord::Measure(absl::string_view reason) {
+void RpcContext::Measure(absl::string_view reason) {
   rpc_.Measure(call_.cancelled() ? kCancelled : reason,
                services_.clock.Monotonic() - began_);
 }

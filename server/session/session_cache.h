@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_SESSION_SESSION_CHECKS_H_
-#define WXIDENT_SERVER_SESSION_SESSION_CHECKS_H_
+#ifndef WXIDENT_SERVER_SESSION_SESSION_CACHE_H_
+#define WXIDENT_SERVER_SESSION_SESSION_CACHE_H_
 
 #include <array>
 #include <atomic>
@@ -23,9 +23,9 @@ namespace wxident {
 // said of an active session is good for 1 s, so that no answer is more than
 // 1 s behind a revocation on another replica, and none behind one made here.
 // Thread-safe. Must outlive every call it was given.
-class SessionChecks {
+class SessionCache {
  public:
-  SessionChecks(SessionStore& store, Clock& clock);
+  SessionCache(SessionStore& store, Clock& clock);
 
   // `token_hash`: see SessionStore. From memory it answers inline. `strong`
   // asks the database in any case.
@@ -84,4 +84,4 @@ class SessionChecks {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_SESSION_SESSION_CHECKS_H_
+#endif  // WXIDENT_SERVER_SESSION_SESSION_CACHE_H_

@@ -1,4 +1,4 @@
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
 
 #include <gtest/gtest.h>
 
@@ -45,9 +45,9 @@ class HoldingStore final : public ForwardingSessionStore {
   std::deque<std::function<void()>> held;
 };
 
-class SessionChecksTest : public testing::Test {
+class SessionCacheTest : public testing::Test {
  protected:
-  SessionChecksTest() {
+  SessionCacheTest() {
     data_.users["user"] = clock_.Now();
     data_.identities[{"app", "openid"}] = {"user", "", 1};
   }
@@ -90,10 +90,10 @@ class SessionChecksTest : public testing::Test {
   FakeStoreData data_{clock_};
   FakeSessionStore fake_{data_};
   HoldingStore store_{fake_};
-  SessionChecks checks_{store_, clock_};
+  SessionCache checks_{store_, clock_};
 };
 
-TEST_F(SessionChecksTest, AnswersFromMemoryForOneSecond) {
+TEST_F(SessionCacheTest, AnswersFromMemoryForOneSecond) {
   AddSession("a");
   EXPECT_TRUE(Active("a"));
   EXPECT_TRUE(Active("a"));
@@ -103,7 +103,7 @@ TEST_F(SessionChecksTest, AnswersFromMemoryForOneSecond) {
   EXPECT_EQ(store_.finds, 2);
 }
 
-TEST_F(SessionChecksTest, StrongAsksTheStore) {
+TEST_F(SessionCacheTest, StrongAsksTheStore) {
   AddSession("a");
   EXPECT_TRUE(Active("a"));
   data_.sessions["a"].revoked = true;  // by another replica
@@ -111,7 +111,7 @@ TEST_F(SessionChecksTest, StrongAsksTheStore) {
   EXPECT_FALSE(Active("a", /*strong=*/true));
 }
 
-TEST_F(SessionChecksTest, AnotherReplicasRevocationIsSeenWithinOneSecond) {
+TEST_F(SessionCacheTest, AnotherReplicasRevocationIsSeenWithinOneSecond) {
   AddSession("a");
   EXPECT_TRUE(Active("a"));
   data_.sessions["a"].revoked = true;
@@ -119,7 +119,7 @@ TEST_F(SessionChecksTest, AnotherReplicasRevocationIsSeenWithinOneSecond) {
   EXPECT_FALSE(Active("a"));
 }
 
-TEST_F(SessionChecksTest, OwnRevocationsAreSeenAtOnce) {
+TEST_F(SessionCacheTest, OwnRevocationsAreSeenAtOnce) {
   AddSession("a");
   AddSession("b");
   EXPECT_TRUE(Active("a"));
@@ -134,7 +134,7 @@ TEST_F(SessionChecksTest, OwnRevocationsAreSeenAtOnce) {
   EXPECT_FALSE(Active("b"));
 }
 
-TEST_F(SessionChecksTest, AnAnswerFromBeforeARevocationIsNotRemembered) {
+TEST_F(SessionCacheTest, AnAnswerFromBeforeARevocationIsNotRemembered) {
   for (const bool whole_user : {false, true}) {
     AddSession("a");
     store_.hold = true;
@@ -151,7 +151,7 @@ TEST_F(SessionChecksTest, AnAnswerFromBeforeARevocationIsNotRemembered) {
   }
 }
 
-TEST_F(SessionChecksTest, ARefreshedTokenIsNotAnsweredFromMemory) {
+TEST_F(SessionCacheTest, ARefreshedTokenIsNotAnsweredFromMemory) {
   AddSession("a");
   EXPECT_TRUE(Active("a"));
   const std::string made = Refresh("a");
@@ -163,7 +163,7 @@ TEST_F(SessionChecksTest, ARefreshedTokenIsNotAnsweredFromMemory) {
   EXPECT_EQ(Refresh("a"), made);
 }
 
-TEST_F(SessionChecksTest, AReusedTokenEndsItsFamilyInMemoryToo) {
+TEST_F(SessionCacheTest, AReusedTokenEndsItsFamilyInMemoryToo) {
   AddSession("a");
   const std::string made = Refresh("a");
   clock_.Advance(absl::Seconds(31));
@@ -172,7 +172,7 @@ TEST_F(SessionChecksTest, AReusedTokenEndsItsFamilyInMemoryToo) {
   EXPECT_FALSE(Active(made));
 }
 
-TEST_F(SessionChecksTest, RevokingOneTokenEndsItsFamilyInMemoryToo) {
+TEST_F(SessionCacheTest, RevokingOneTokenEndsItsFamilyInMemoryToo) {
   AddSession("a");
   const std::string made = Refresh("a");
   EXPECT_TRUE(Active("a"));
@@ -182,7 +182,7 @@ TEST_F(SessionChecksTest, RevokingOneTokenEndsItsFamilyInMemoryToo) {
   EXPECT_FALSE(Active(made));
 }
 
-TEST_F(SessionChecksTest, RevokingNothingLeavesTheOthersInMemory) {
+TEST_F(SessionCacheTest, RevokingNothingLeavesTheOthersInMemory) {
   AddSession("a");
   EXPECT_TRUE(Active("a"));
   checks_.Revoke("nobody", Soon(), [](absl::StatusOr<int>) {});
@@ -190,7 +190,7 @@ TEST_F(SessionChecksTest, RevokingNothingLeavesTheOthersInMemory) {
   EXPECT_EQ(store_.finds, 1);
 }
 
-TEST_F(SessionChecksTest, WhatEndedElsewhereIsForgotten) {
+TEST_F(SessionCacheTest, WhatEndedElsewhereIsForgotten) {
   AddSession("a");
   EXPECT_TRUE(Active("a"));
   store_.hold = true;
@@ -203,14 +203,14 @@ TEST_F(SessionChecksTest, WhatEndedElsewhereIsForgotten) {
   EXPECT_FALSE(Active("a"));
 }
 
-TEST_F(SessionChecksTest, AnEndIsNotOutlivedInMemory) {
+TEST_F(SessionCacheTest, AnEndIsNotOutlivedInMemory) {
   AddSession("a", absl::Milliseconds(300));
   EXPECT_TRUE(Active("a"));
   clock_.Advance(absl::Milliseconds(300));
   EXPECT_FALSE(Active("a"));
 }
 
-TEST_F(SessionChecksTest, AFailingStoreIsAnErrorNotANo) {
+TEST_F(SessionCacheTest, AFailingStoreIsAnErrorNotANo) {
   AddSession("a");
   fake_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
   absl::Status status;
@@ -221,7 +221,7 @@ TEST_F(SessionChecksTest, AFailingStoreIsAnErrorNotANo) {
   EXPECT_TRUE(HasReason(status, Reason::kStoreUnavailable));
 }
 
-TEST_F(SessionChecksTest, RacersSeeNoRevokedSession) {
+TEST_F(SessionCacheTest, RacersSeeNoRevokedSession) {
   for (int i = 0; i < 100; ++i) AddSession(std::string(1, char(i)) + "x");
   std::vector<std::thread> racers;
   for (int racer = 0; racer < 4; ++racer)

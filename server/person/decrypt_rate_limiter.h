@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_SESSION_REFUSAL_LIMIT_H_
-#define WXIDENT_SERVER_SESSION_REFUSAL_LIMIT_H_
+#ifndef WXIDENT_SERVER_PERSON_DECRYPT_RATE_LIMITER_H_
+#define WXIDENT_SERVER_PERSON_DECRYPT_RATE_LIMITER_H_
 
 #include <deque>
 #include <mutex>
@@ -24,9 +24,9 @@ namespace wxident {
 // Kept in this process's memory: N replicas allow N times as many. At most
 // 100,000 refusals are remembered, the newest; who would push out their own
 // with others' needs as many sessions. Thread-safe; does not block.
-class RefusalLimit {
+class DecryptRateLimiter {
  public:
-  explicit RefusalLimit(Clock& clock) : clock_(clock) {}
+  explicit DecryptRateLimiter(Clock& clock) : clock_(clock) {}
 
   // To be asked before data of `session` is opened. When it is OK, End must
   // follow. Data that is being opened at this moment counts as refused, so that
@@ -57,4 +57,4 @@ class RefusalLimit {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_SESSION_REFUSAL_LIMIT_H_
+#endif  // WXIDENT_SERVER_PERSON_DECRYPT_RATE_LIMITER_H_

@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_RPC_CALL_RECORD_H_
-#define WXIDENT_SERVER_RPC_CALL_RECORD_H_
+#ifndef WXIDENT_SERVER_RPC_RPC_CONTEXT_H_
+#define WXIDENT_SERVER_RPC_RPC_CONTEXT_H_
 
 #include <google/protobuf/message.h>
 
@@ -24,10 +24,10 @@ namespace wxident {
 // a deadline, a line in the audit log, and an end that is logged, measured and
 // told to the caller. Part of the call object. Exactly one of the two Ends is
 // called, once, by whichever thread ends the call.
-class CallRecord {
+class RpcContext {
  public:
   // Both outlive it.
-  CallRecord(const Rpc& rpc, Call& call);
+  RpcContext(const Rpc& rpc, Call& call);
 
   const Services& services() const { return services_; }
 
@@ -71,12 +71,12 @@ class CallRecord {
   bool StillAllowed() const;
 
   // Whom the call is about, an openid or a user_id, for the audit line.
-  void Concerns(std::string subject) { subject_ = std::move(subject); }
+  void SetSubject(std::string subject) { subject_ = std::move(subject); }
 
   // Calls `done` when what the call has brought may leave: at once, or when its
   // audit line is written. Errors: AUDIT_UNAVAILABLE, and INTERNAL_FAULT for a
   // call that has not asked for the caller's right.
-  void Release(DoneStatus done);
+  void CommitAudit(DoneStatus done);
 
   // How the call ends, to be told after this. A failure has its audit line
   // here. An end that nobody waits for is measured as CANCELLED.
@@ -109,4 +109,4 @@ class CallRecord {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_RPC_CALL_RECORD_H_
+#endif  // WXIDENT_SERVER_RPC_RPC_CONTEXT_H_

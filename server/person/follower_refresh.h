@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_RPC_FOLLOWER_REFRESH_H_
-#define WXIDENT_SERVER_RPC_FOLLOWER_REFRESH_H_
+#ifndef WXIDENT_SERVER_PERSON_FOLLOWER_REFRESH_H_
+#define WXIDENT_SERVER_PERSON_FOLLOWER_REFRESH_H_
 
 #include <map>
 #include <set>
@@ -12,7 +12,8 @@
 #include "server/base/done.h"
 #include "server/identity/apps.h"
 #include "server/identity/types.h"
-#include "server/rpc/services.h"
+#include "server/keeper/token_keeper.h"
+#include "server/store/profile_store.h"
 #include "server/wechat/wechat_api.h"
 
 namespace wxident {
@@ -33,13 +34,13 @@ using RefreshFailures =
 // WechatApi::kMostFollowers with each call. Where WeChat refuses many for one
 // that is not of the app, halves are asked for until that one is found, within
 // a bound of 100 such calls; what it then still refuses fails together.
-// `services` and the apps must outlive it. Errors: the store's, with what came
-// before stored.
+// What it works with and the apps must outlive it. Errors: the store's, with
+// what came before stored.
 void RefreshFollowers(
-    const Services& services,
+    TokenKeeper& tokens, WechatApi& wechat, ProfileStore& profiles,
     const std::map<const App*, std::set<std::string>>& openids,
     Deadline deadline, Done<RefreshFailures> done);
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_RPC_FOLLOWER_REFRESH_H_
+#endif  // WXIDENT_SERVER_PERSON_FOLLOWER_REFRESH_H_

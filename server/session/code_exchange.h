@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_SESSION_CODE_LOGINS_H_
-#define WXIDENT_SERVER_SESSION_CODE_LOGINS_H_
+#ifndef WXIDENT_SERVER_SESSION_CODE_EXCHANGE_H_
+#define WXIDENT_SERVER_SESSION_CODE_EXCHANGE_H_
 
 #include <deque>
 #include <memory>
@@ -47,15 +47,15 @@ namespace wxident {
 // other no of WeChat's is final: it says that nobody can have an answer.
 //
 // Thread-safe. Must outlive every call it was given.
-class CodeLogins {
+class CodeExchange {
  public:
   struct Answer {
     Secret session_token;
     SignedIn signed_in;
   };
 
-  CodeLogins(WechatApi& wechat, IdentityStore& store, Timer& timer,
-             Clock& clock, Random& random);
+  CodeExchange(WechatApi& wechat, IdentityStore& store, Timer& timer,
+               Clock& clock, Random& random);
 
   // `app` must outlive the call; its kind says what kind of code this is.
   // `caller` is who calls, by certificate. `session_ttl` counts for the first
@@ -106,4 +106,4 @@ class CodeLogins {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_SESSION_CODE_LOGINS_H_
+#endif  // WXIDENT_SERVER_SESSION_CODE_EXCHANGE_H_

@@ -1,4 +1,4 @@
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
 
 #include <algorithm>
 #include <utility>
@@ -12,12 +12,11 @@ constexpr size_t kMaxPerGeneration = 8192;
 
 }  // namespace
 
-SessionChecks::SessionChecks(SessionStore& store, Clock& clock)
+SessionCache::SessionCache(SessionStore& store, Clock& clock)
     : store_(store), clock_(clock) {}
 
-void SessionChecks::Check(std::string token_hash, bool strong,
-                          Deadline deadline,
-                          Done<std::optional<Session>> done) {
+void SessionCache::Check(std::string token_hash, bool strong, Deadline deadline,
+                         Done<std::optional<Session>> done) {
   if (!strong) {
     if (std::optional<Session> session = Recall(token_hash))
       return std::move(done)(std::move(session));
@@ -33,8 +32,8 @@ void SessionChecks::Check(std::string token_hash, bool strong,
       });
 }
 
-void SessionChecks::Refresh(SessionRefresh refresh, Deadline deadline,
-                            Done<std::optional<RefreshedSession>> done) {
+void SessionCache::Refresh(SessionRefresh refresh, Deadline deadline,
+                           Done<std::optional<RefreshedSession>> done) {
   ++changes_;
   std::string key = refresh.token_hash;
   store_.RefreshSession(
@@ -50,8 +49,8 @@ void SessionChecks::Refresh(SessionRefresh refresh, Deadline deadline,
       });
 }
 
-void SessionChecks::Revoke(std::string token_hash, Deadline deadline,
-                           Done<int> done) {
+void SessionCache::Revoke(std::string token_hash, Deadline deadline,
+                          Done<int> done) {
   ++changes_;
   std::string key = token_hash;
   store_.RevokeSession(std::move(token_hash), deadline,
@@ -67,8 +66,8 @@ void SessionChecks::Revoke(std::string token_hash, Deadline deadline,
                        });
 }
 
-void SessionChecks::RevokeUser(std::string user_id, Deadline deadline,
-                               Done<int> done) {
+void SessionCache::RevokeUser(std::string user_id, Deadline deadline,
+                              Done<int> done) {
   ++changes_;
   store_.RevokeUserSessions(
       std::move(user_id), deadline,
@@ -78,13 +77,13 @@ void SessionChecks::RevokeUser(std::string user_id, Deadline deadline,
       });
 }
 
-SessionChecks::Shard& SessionChecks::ShardOf(absl::string_view token_hash) {
+SessionCache::Shard& SessionCache::ShardOf(absl::string_view token_hash) {
   const auto byte = static_cast<unsigned char>(
       token_hash.empty() ? '\0' : token_hash.front());
   return shards_[byte % shards_.size()];
 }
 
-std::optional<Session> SessionChecks::Recall(const std::string& token_hash) {
+std::optional<Session> SessionCache::Recall(const std::string& token_hash) {
   Shard& shard = ShardOf(token_hash);
   std::lock_guard<std::mutex> lock(shard.mutex);
   for (const auto* generation : {&shard.younger, &shard.elder}) {
@@ -96,8 +95,8 @@ std::optional<Session> SessionChecks::Recall(const std::string& token_hash) {
   return std::nullopt;
 }
 
-void SessionChecks::Remember(const std::string& token_hash,
-                             const Session& session, const Asked& asked) {
+void SessionCache::Remember(const std::string& token_hash,
+                            const Session& session, const Asked& asked) {
   const absl::Duration life = session.expires_at - clock_.Now();
   Entry entry{session, asked.at + std::min(kGoodFor, life), asked.epoch};
   Shard& shard = ShardOf(token_hash);
@@ -114,7 +113,7 @@ void SessionChecks::Remember(const std::string& token_hash,
   shard.younger.insert_or_assign(token_hash, std::move(entry));
 }
 
-void SessionChecks::Forget(const std::string& token_hash) {
+void SessionCache::Forget(const std::string& token_hash) {
   ++changes_;
   Shard& shard = ShardOf(token_hash);
   std::lock_guard<std::mutex> lock(shard.mutex);
@@ -122,7 +121,7 @@ void SessionChecks::Forget(const std::string& token_hash) {
   shard.elder.erase(token_hash);
 }
 
-void SessionChecks::ForgetAll() {
+void SessionCache::ForgetAll() {
   ++changes_;
   ++epoch_;
 }

@@ -1,4 +1,4 @@
-#include "server/session/refusal_limit.h"
+#include "server/person/decrypt_rate_limiter.h"
 
 #include "absl/strings/str_cat.h"
 #include "server/identity/error.h"
@@ -19,7 +19,7 @@ std::string KeyOf(const Session& session) {
 
 }  // namespace
 
-absl::Status RefusalLimit::Begin(const Session& session) {
+absl::Status DecryptRateLimiter::Begin(const Session& session) {
   std::string key = KeyOf(session);
   std::lock_guard<std::mutex> lock(mutex_);
   const absl::Duration now = clock_.Monotonic();
@@ -40,7 +40,7 @@ absl::Status RefusalLimit::Begin(const Session& session) {
   return absl::OkStatus();
 }
 
-void RefusalLimit::End(const Session& session, bool opened) {
+void DecryptRateLimiter::End(const Session& session, bool opened) {
   std::string key = KeyOf(session);
   std::lock_guard<std::mutex> lock(mutex_);
   const absl::Duration now = clock_.Monotonic();
@@ -56,17 +56,17 @@ void RefusalLimit::End(const Session& session, bool opened) {
   if (refusals_.size() > kMostRemembered) ForgetOldest();
 }
 
-size_t RefusalLimit::size() const {
+size_t DecryptRateLimiter::size() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return by_session_.size();
 }
 
-void RefusalLimit::Forget(absl::Duration now) {
+void DecryptRateLimiter::Forget(absl::Duration now) {
   while (!refusals_.empty() && refusals_.front().first + kWithin <= now)
     ForgetOldest();
 }
 
-void RefusalLimit::ForgetOldest() {
+void DecryptRateLimiter::ForgetOldest() {
   const auto found = by_session_.find(refusals_.front().second);
   found->second.refused.pop_front();
   if (found->second.under_way == 0 && found->second.refused.empty())

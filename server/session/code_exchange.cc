@@ -1,4 +1,4 @@
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 
 #include <algorithm>
 #include <iterator>
@@ -74,7 +74,7 @@ absl::Status EndedError() {
 }  // namespace
 
 // One code's way from WeChat to the store.
-struct CodeLogins::Exchange {
+struct CodeExchange::Exchange {
   struct Waiter {
     Deadline deadline;
     Done<Answer> done;
@@ -126,17 +126,17 @@ struct CodeLogins::Exchange {
   }
 };
 
-CodeLogins::CodeLogins(WechatApi& wechat, IdentityStore& store, Timer& timer,
-                       Clock& clock, Random& random)
+CodeExchange::CodeExchange(WechatApi& wechat, IdentityStore& store,
+                           Timer& timer, Clock& clock, Random& random)
     : wechat_(wechat),
       store_(store),
       timer_(timer),
       clock_(clock),
       random_(random) {}
 
-void CodeLogins::Login(const App& app, absl::string_view caller, Secret code,
-                       absl::Duration session_ttl, Deadline deadline,
-                       Done<Answer> done) {
+void CodeExchange::Login(const App& app, absl::string_view caller, Secret code,
+                         absl::Duration session_ttl, Deadline deadline,
+                         Done<Answer> done) {
   std::string key = CodeHash(app, caller, code);
   ExchangePtr exchange;
   {
@@ -175,8 +175,8 @@ void CodeLogins::Login(const App& app, absl::string_view caller, Secret code,
   Send(app, std::move(code), deadline, std::move(exchange));
 }
 
-void CodeLogins::Send(const App& app, Secret code, Deadline deadline,
-                      ExchangePtr exchange) {
+void CodeExchange::Send(const App& app, Secret code, Deadline deadline,
+                        ExchangePtr exchange) {
   if (app.kind == AppKind::kMiniProgram)
     return wechat_.ExchangeCode(
         app, std::move(code), deadline,
@@ -191,8 +191,8 @@ void CodeLogins::Send(const App& app, Secret code, Deadline deadline,
                             });
 }
 
-void CodeLogins::OnCodeSession(const App& app, ExchangePtr exchange,
-                               absl::StatusOr<CodeSession> answer) {
+void CodeExchange::OnCodeSession(const App& app, ExchangePtr exchange,
+                                 absl::StatusOr<CodeSession> answer) {
   if (!answer.ok()) return OnRefused(std::move(exchange), answer.status());
   SignIn sign_in;
   sign_in.identity = {app.app_id, std::move(answer->openid),
@@ -201,8 +201,8 @@ void CodeLogins::OnCodeSession(const App& app, ExchangePtr exchange,
   OnConfirmed(app, std::move(exchange), std::move(sign_in));
 }
 
-void CodeLogins::OnOauthSession(const App& app, ExchangePtr exchange,
-                                absl::StatusOr<OauthSession> answer) {
+void CodeExchange::OnOauthSession(const App& app, ExchangePtr exchange,
+                                  absl::StatusOr<OauthSession> answer) {
   if (!answer.ok()) return OnRefused(std::move(exchange), answer.status());
   const absl::Time now = clock_.Now();
   SignIn sign_in;
@@ -219,7 +219,7 @@ void CodeLogins::OnOauthSession(const App& app, ExchangePtr exchange,
   OnConfirmed(app, std::move(exchange), std::move(sign_in));
 }
 
-void CodeLogins::OnRefused(ExchangePtr exchange, const absl::Status& error) {
+void CodeExchange::OnRefused(ExchangePtr exchange, const absl::Status& error) {
   std::vector<Exchange::Waiter> waiters;
   {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -238,8 +238,8 @@ void CodeLogins::OnRefused(ExchangePtr exchange, const absl::Status& error) {
   for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(error);
 }
 
-void CodeLogins::OnConfirmed(const App& app, ExchangePtr exchange,
-                             SignIn sign_in) {
+void CodeExchange::OnConfirmed(const App& app, ExchangePtr exchange,
+                               SignIn sign_in) {
   const absl::Time now = clock_.Now();
   sign_in.open_platform_account = app.open_platform_account;
   sign_in.new_user_id = NewUserId(now, random_);
@@ -256,8 +256,8 @@ void CodeLogins::OnConfirmed(const App& app, ExchangePtr exchange,
   Record(std::move(exchange), std::move(sign_in), deadline);
 }
 
-void CodeLogins::Record(ExchangePtr exchange, SignIn sign_in,
-                        Deadline deadline) {
+void CodeExchange::Record(ExchangePtr exchange, SignIn sign_in,
+                          Deadline deadline) {
   store_.RecordSignIn(
       std::move(sign_in), deadline,
       [this, exchange = std::move(exchange)](absl::StatusOr<SignedIn> answer) {
@@ -265,8 +265,8 @@ void CodeLogins::Record(ExchangePtr exchange, SignIn sign_in,
       });
 }
 
-void CodeLogins::OnRecorded(ExchangePtr exchange,
-                            absl::StatusOr<SignedIn> answer) {
+void CodeExchange::OnRecorded(ExchangePtr exchange,
+                              absl::StatusOr<SignedIn> answer) {
   std::vector<Exchange::Waiter> waiters;
   absl::StatusOr<Answer> result = absl::UnknownError("");
   {
@@ -285,7 +285,7 @@ void CodeLogins::OnRecorded(ExchangePtr exchange,
   for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(result);
 }
 
-void CodeLogins::Look(ExchangePtr exchange, size_t pause) {
+void CodeExchange::Look(ExchangePtr exchange, size_t pause) {
   std::unique_lock<std::mutex> lock(mutex_);
   const Deadline deadline = LatestDeadline(*exchange);
   lock.unlock();
@@ -298,7 +298,7 @@ void CodeLogins::Look(ExchangePtr exchange, size_t pause) {
       });
 }
 
-void CodeLogins::OnLooked(ExchangePtr exchange, size_t pause, Found found) {
+void CodeExchange::OnLooked(ExchangePtr exchange, size_t pause, Found found) {
   std::vector<Exchange::Waiter> waiters;
   absl::StatusOr<Answer> result = absl::UnknownError("");
   {
@@ -327,14 +327,14 @@ void CodeLogins::OnLooked(ExchangePtr exchange, size_t pause, Found found) {
   for (Exchange::Waiter& waiter : waiters) std::move(waiter.done)(result);
 }
 
-Deadline CodeLogins::LatestDeadline(const Exchange& exchange) {
+Deadline CodeExchange::LatestDeadline(const Exchange& exchange) {
   Deadline latest = Deadline::After(absl::ZeroDuration(), clock_);
   for (const Exchange::Waiter& waiter : exchange.waiters)
     latest = std::max(latest, waiter.deadline);
   return latest;
 }
 
-void CodeLogins::ForgetOld() {
+void CodeExchange::ForgetOld() {
   const absl::Duration now = clock_.Monotonic();
   while (!ages_.empty() && (now - ages_.front().first > kMemory ||
                             ages_.size() > kMaxExchanges)) {

@@ -1,4 +1,4 @@
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 
 #include <gtest/gtest.h>
 
@@ -21,9 +21,9 @@
 namespace wxident {
 namespace {
 
-class CodeLoginsTest : public testing::Test {
+class CodeExchangeTest : public testing::Test {
  protected:
-  using Answer = absl::StatusOr<CodeLogins::Answer>;
+  using Answer = absl::StatusOr<CodeExchange::Answer>;
   static constexpr char kCaller[] = "spiffe://caller";
 
   void AddCode(const std::string& code, const std::string& openid = "o_alice") {
@@ -31,7 +31,7 @@ class CodeLoginsTest : public testing::Test {
   }
 
   using AnswerPtr = std::shared_ptr<std::optional<Answer>>;
-  AnswerPtr Begin(CodeLogins& logins, const App& app, const std::string& code,
+  AnswerPtr Begin(CodeExchange& logins, const App& app, const std::string& code,
                   absl::Duration left = absl::Seconds(3),
                   const std::string& caller = kCaller) {
     auto answer = std::make_shared<std::optional<Answer>>();
@@ -41,7 +41,7 @@ class CodeLoginsTest : public testing::Test {
     return answer;
   }
   // The same of another caller.
-  AnswerPtr BeginAsOther(CodeLogins& logins, const std::string& code) {
+  AnswerPtr BeginAsOther(CodeExchange& logins, const std::string& code) {
     return Begin(logins, app_, code, absl::Seconds(3), "spiffe://other");
   }
 
@@ -66,12 +66,12 @@ class CodeLoginsTest : public testing::Test {
                 Secret("s")};
   App mobile_{"wx00000000000000cc", AppKind::kMobile, "main", Secret("s")};
   FakeTimer timer_{clock_};
-  CodeLogins logins_{wechat_, store_, timer_, clock_, random_};
+  CodeExchange logins_{wechat_, store_, timer_, clock_, random_};
   // Another replica.
-  CodeLogins other_{wechat_, store_, timer_, clock_, random_};
+  CodeExchange other_{wechat_, store_, timer_, clock_, random_};
 };
 
-TEST_F(CodeLoginsTest, MakesASession) {
+TEST_F(CodeExchangeTest, MakesASession) {
   AddCode("code");
   const std::optional<Answer> answer = Login("code");
   ASSERT_TRUE(answer.has_value() && answer->ok());
@@ -82,7 +82,7 @@ TEST_F(CodeLoginsTest, MakesASession) {
   EXPECT_EQ(data_.sessions.size(), 1u);
 }
 
-TEST_F(CodeLoginsTest, GivesTheAnswerAgainForFiveMinutes) {
+TEST_F(CodeExchangeTest, GivesTheAnswerAgainForFiveMinutes) {
   AddCode("code");
   const std::optional<Answer> first = Login("code");
   clock_.Advance(absl::Minutes(5) - absl::Seconds(1));
@@ -99,7 +99,7 @@ TEST_F(CodeLoginsTest, GivesTheAnswerAgainForFiveMinutes) {
   EXPECT_EQ(wechat_.exchanges(), 2);
 }
 
-TEST_F(CodeLoginsTest, TheSameCodeOfAnotherAppIsAnotherCode) {
+TEST_F(CodeExchangeTest, TheSameCodeOfAnotherAppIsAnotherCode) {
   AddCode("code");
   const App other{"wxfedcba9876543210", AppKind::kMiniProgram, "main",
                   Secret("s")};
@@ -112,7 +112,7 @@ TEST_F(CodeLoginsTest, TheSameCodeOfAnotherAppIsAnotherCode) {
   EXPECT_TRUE(HasReason((*answer)->status(), Reason::kLoginCodeConsumed));
 }
 
-TEST_F(CodeLoginsTest, CallsAtOnceShareOneExchange) {
+TEST_F(CodeExchangeTest, CallsAtOnceShareOneExchange) {
   AddCode("code");
   wechat_.Hold();
   std::atomic<int> answered{0};
@@ -137,7 +137,7 @@ TEST_F(CodeLoginsTest, CallsAtOnceShareOneExchange) {
   EXPECT_EQ(data_.sessions.size(), 1u);
 }
 
-TEST_F(CodeLoginsTest, ManyRacersWithManyCodes) {
+TEST_F(CodeExchangeTest, ManyRacersWithManyCodes) {
   constexpr int kCodes = 50;
   for (int i = 0; i < kCodes; ++i)
     AddCode(absl::StrCat("code", i), absl::StrCat("o", i));
@@ -156,7 +156,7 @@ TEST_F(CodeLoginsTest, ManyRacersWithManyCodes) {
   EXPECT_EQ(data_.sessions.size(), static_cast<size_t>(kCodes));
 }
 
-TEST_F(CodeLoginsTest, AfterAFailedStoreOnlyTheStoreIsAskedAgain) {
+TEST_F(CodeExchangeTest, AfterAFailedStoreOnlyTheStoreIsAskedAgain) {
   AddCode("code");
   store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
   EXPECT_TRUE(HasReason(Login("code")->status(), Reason::kStoreUnavailable));
@@ -167,7 +167,7 @@ TEST_F(CodeLoginsTest, AfterAFailedStoreOnlyTheStoreIsAskedAgain) {
   EXPECT_EQ(data_.sessions.size(), 1u);
 }
 
-TEST_F(CodeLoginsTest, WhatWasNotSentMayBeSentAgain) {
+TEST_F(CodeExchangeTest, WhatWasNotSentMayBeSentAgain) {
   AddCode("code");
   for (Reason unsent : {Reason::kWechatUnreachable, Reason::kOverloaded}) {
     wechat_.FailNext(Error(unsent, "not sent").ToStatus());
@@ -177,7 +177,7 @@ TEST_F(CodeLoginsTest, WhatWasNotSentMayBeSentAgain) {
   EXPECT_EQ(wechat_.exchanges(), 3);
 }
 
-TEST_F(CodeLoginsTest, WhatMayHaveBeenSentIsNeverSentAgain) {
+TEST_F(CodeExchangeTest, WhatMayHaveBeenSentIsNeverSentAgain) {
   int number = 0;
   for (Reason ambiguous : {Reason::kOutcomeUnknown, Reason::kWechatBusy,
                            Reason::kWechatBadResponse, Reason::kDeadlinePassed,
@@ -194,7 +194,7 @@ TEST_F(CodeLoginsTest, WhatMayHaveBeenSentIsNeverSentAgain) {
   }
 }
 
-TEST_F(CodeLoginsTest, AFinalErrorIsRepeatedWithoutAskingAgain) {
+TEST_F(CodeExchangeTest, AFinalErrorIsRepeatedWithoutAskingAgain) {
   EXPECT_TRUE(HasReason(Login("bad")->status(), Reason::kLoginCodeInvalid));
   const absl::Status again = Login("bad")->status();
   EXPECT_TRUE(HasReason(again, Reason::kLoginCodeInvalid));
@@ -202,7 +202,7 @@ TEST_F(CodeLoginsTest, AFinalErrorIsRepeatedWithoutAskingAgain) {
   EXPECT_EQ(wechat_.exchanges(), 1);
 }
 
-TEST_F(CodeLoginsTest, TheLatestDeadlineOfAllWhoWaitCountsForTheStore) {
+TEST_F(CodeExchangeTest, TheLatestDeadlineOfAllWhoWaitCountsForTheStore) {
   AddCode("code");
   wechat_.Hold();
   std::optional<Answer> impatient;
@@ -221,7 +221,7 @@ TEST_F(CodeLoginsTest, TheLatestDeadlineOfAllWhoWaitCountsForTheStore) {
 
 // Web codes.
 
-TEST_F(CodeLoginsTest, AWebCodeMakesASessionAndAGrant) {
+TEST_F(CodeExchangeTest, AWebCodeMakesASessionAndAGrant) {
   wechat_.AddOauthCode("code", {.openid = "o_alice",
                                 .unionid = "u_alice",
                                 .access_token = Secret("access"),
@@ -242,7 +242,7 @@ TEST_F(CodeLoginsTest, AWebCodeMakesASessionAndAGrant) {
   EXPECT_EQ(grant.scope, "snsapi_userinfo");
 }
 
-TEST_F(CodeLoginsTest, AMobileAppsGrantLivesLonger) {
+TEST_F(CodeExchangeTest, AMobileAppsGrantLivesLonger) {
   wechat_.AddOauthCode("code", {.openid = "o_alice",
                                 .access_token = Secret("access"),
                                 .expires_in = absl::Hours(2),
@@ -254,7 +254,7 @@ TEST_F(CodeLoginsTest, AMobileAppsGrantLivesLonger) {
       clock_.Now() + absl::Hours(180 * 24));
 }
 
-TEST_F(CodeLoginsTest, OfASnapshotUserNothingIsStored) {
+TEST_F(CodeExchangeTest, OfASnapshotUserNothingIsStored) {
   wechat_.AddSnapshotCode("code");
   for (int i = 0; i < 2; ++i)
     EXPECT_TRUE(HasReason((*Begin(logins_, official_, "code"))->status(),
@@ -266,7 +266,7 @@ TEST_F(CodeLoginsTest, OfASnapshotUserNothingIsStored) {
 
 // Two replicas.
 
-TEST_F(CodeLoginsTest, AReplicaAnswersWhatTheOtherAnswered) {
+TEST_F(CodeExchangeTest, AReplicaAnswersWhatTheOtherAnswered) {
   AddCode("code");
   const std::optional<Answer> first = Login("code");
   const AnswerPtr second = Begin(other_, app_, "code");
@@ -281,7 +281,7 @@ TEST_F(CodeLoginsTest, AReplicaAnswersWhatTheOtherAnswered) {
   EXPECT_EQ(wechat_.exchanges(), 2);
 }
 
-TEST_F(CodeLoginsTest, AnAnswerThatIsNotThereYetIsWaitedFor) {
+TEST_F(CodeExchangeTest, AnAnswerThatIsNotThereYetIsWaitedFor) {
   AddCode("code");
   store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
   EXPECT_FALSE(Login("code")->ok());
@@ -301,7 +301,7 @@ TEST_F(CodeLoginsTest, AnAnswerThatIsNotThereYetIsWaitedFor) {
   EXPECT_FALSE(timer_.RunNext());
 }
 
-TEST_F(CodeLoginsTest, ACodeWithoutAnAnswerIsConsumedAndLookedForOnceMore) {
+TEST_F(CodeExchangeTest, ACodeWithoutAnAnswerIsConsumedAndLookedForOnceMore) {
   AddCode("code");
   store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
   EXPECT_FALSE(Login("code")->ok());
@@ -329,7 +329,7 @@ TEST_F(CodeLoginsTest, ACodeWithoutAnAnswerIsConsumedAndLookedForOnceMore) {
   EXPECT_EQ(timer_.delays().size(), 5u);
 }
 
-TEST_F(CodeLoginsTest, ALostOutcomeHidesNoAnswerOfAnotherReplica) {
+TEST_F(CodeExchangeTest, ALostOutcomeHidesNoAnswerOfAnotherReplica) {
   AddCode("code");
   wechat_.FailNext(Error(Reason::kOutcomeUnknown, "who knows").ToStatus());
   EXPECT_FALSE(Login("code")->ok());
@@ -340,7 +340,7 @@ TEST_F(CodeLoginsTest, ALostOutcomeHidesNoAnswerOfAnotherReplica) {
   EXPECT_EQ((*again)->session_token, (**other)->session_token);
 }
 
-TEST_F(CodeLoginsTest, TheCallersDeadlineEndsTheLooking) {
+TEST_F(CodeExchangeTest, TheCallersDeadlineEndsTheLooking) {
   AddCode("code");
   store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
   EXPECT_FALSE(Login("code")->ok());
@@ -354,7 +354,7 @@ TEST_F(CodeLoginsTest, TheCallersDeadlineEndsTheLooking) {
   EXPECT_EQ(timer_.delays().size(), 2u);
 }
 
-TEST_F(CodeLoginsTest, AStoreThatCannotBeAskedIsNotANo) {
+TEST_F(CodeExchangeTest, AStoreThatCannotBeAskedIsNotANo) {
   AddCode("code");
   const std::optional<Answer> first = Login("code");
   store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
@@ -370,7 +370,7 @@ TEST_F(CodeLoginsTest, AStoreThatCannotBeAskedIsNotANo) {
 
 // What has been answered is the store's to give again.
 
-TEST_F(CodeLoginsTest, AnAnswerIsGivenAgainAsLongAsItsSessionIsActive) {
+TEST_F(CodeExchangeTest, AnAnswerIsGivenAgainAsLongAsItsSessionIsActive) {
   int number = 0;
   const std::function<void()> ends[] = {
       [&] { OnlySession().revoked = true; },
@@ -385,14 +385,14 @@ TEST_F(CodeLoginsTest, AnAnswerIsGivenAgainAsLongAsItsSessionIsActive) {
     AddCode(code);
     const std::optional<Answer> first = Login(code);
     ASSERT_TRUE(first->ok());
-    for (CodeLogins* replica : {&logins_, &other_, &logins_}) {
+    for (CodeExchange* replica : {&logins_, &other_, &logins_}) {
       const AnswerPtr again = Begin(*replica, app_, code);
       ASSERT_TRUE((*again)->ok()) << (*again)->status();
       EXPECT_EQ((**again)->session_token, (*first)->session_token);
     }
     end();
     const int exchanges = wechat_.exchanges();
-    for (CodeLogins* replica : {&logins_, &other_, &logins_}) {
+    for (CodeExchange* replica : {&logins_, &other_, &logins_}) {
       const AnswerPtr again = Begin(*replica, app_, code);
       timer_.RunAll();
       ASSERT_TRUE(again->has_value());
@@ -404,7 +404,7 @@ TEST_F(CodeLoginsTest, AnAnswerIsGivenAgainAsLongAsItsSessionIsActive) {
   }
 }
 
-TEST_F(CodeLoginsTest, WhileTheStoreCannotBeAskedNoAnswerIsGivenAgain) {
+TEST_F(CodeExchangeTest, WhileTheStoreCannotBeAskedNoAnswerIsGivenAgain) {
   AddCode("code");
   const std::optional<Answer> first = Login("code");
   store_.FailWith(Error(Reason::kStoreUnavailable, "down").ToStatus());
@@ -418,11 +418,11 @@ TEST_F(CodeLoginsTest, WhileTheStoreCannotBeAskedNoAnswerIsGivenAgain) {
 
 // A code is its first presenter's.
 
-TEST_F(CodeLoginsTest, AnotherCallersUseIsThatOfASpentCode) {
+TEST_F(CodeExchangeTest, AnotherCallersUseIsThatOfASpentCode) {
   AddCode("code");
   const std::optional<Answer> first = Login("code");
   ASSERT_TRUE(first->ok());
-  for (CodeLogins* replica : {&logins_, &other_, &logins_}) {
+  for (CodeExchange* replica : {&logins_, &other_, &logins_}) {
     const AnswerPtr stolen = BeginAsOther(*replica, "code");
     timer_.RunAll();
     ASSERT_TRUE(stolen->has_value());
@@ -436,7 +436,7 @@ TEST_F(CodeLoginsTest, AnotherCallersUseIsThatOfASpentCode) {
   EXPECT_EQ((*again)->session_token, (*first)->session_token);
 }
 
-TEST_F(CodeLoginsTest, AnotherCallerDoesNotJoin) {
+TEST_F(CodeExchangeTest, AnotherCallerDoesNotJoin) {
   AddCode("code");
   wechat_.Hold();
   const AnswerPtr first = Begin(logins_, app_, "code");
@@ -451,7 +451,7 @@ TEST_F(CodeLoginsTest, AnotherCallerDoesNotJoin) {
   EXPECT_EQ(wechat_.exchanges(), 2);
 }
 
-TEST_F(CodeLoginsTest, RacersOverTwoReplicasGetOneAnswerForEachCode) {
+TEST_F(CodeExchangeTest, RacersOverTwoReplicasGetOneAnswerForEachCode) {
   constexpr int kCodes = 200;
   constexpr int kRacers = 64;
   for (int i = 0; i < kCodes; ++i)
