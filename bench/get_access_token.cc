@@ -25,7 +25,7 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/edge/edge_server.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
 #include "server/person/decrypt_rate_limiter.h"
@@ -124,7 +124,7 @@ int Main() {
   RingReload ring_reload(
       *key_ring, [&] { return keys; }, key_store, random, clock, metrics);
   Resealer resealer(key_store, *key_ring, timer, clock, metrics);
-  TokenKeeper tokens(apps, wechat, credentials, timer, clock, random, metrics);
+  TokenManager tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
   WallClocks wall_clocks(clock, metrics);
   Services services{

@@ -24,7 +24,7 @@
 #include "server/crypto/hmac_key.h"
 #include "server/crypto/random.h"
 #include "server/edge/event_loop.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "server/session/session_cache.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_session_store.h"
@@ -128,9 +128,9 @@ BENCHMARK(BM_SessionFromMemory)->ThreadRange(1, 2);
 void BM_TokenFromMemory(benchmark::State& state) {
   static Apps& apps = *new Apps({App{kApp, AppKind::kMiniProgram, "main",
                                      Secret("s"), TokenMode::kStable}});
-  static TokenKeeper& tokens = *[] {
+  static TokenManager& tokens = *[] {
     auto* data = new FakeStoreData(SystemClock());
-    auto* keeper = new TokenKeeper(
+    auto* keeper = new TokenManager(
         apps, *new FakeWechatApi, *new FakeCredentialStore(*data),
         *new ThreadTimer, SystemClock(), SystemRandom(), *new Metrics);
     keeper->Start();

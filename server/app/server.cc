@@ -26,7 +26,7 @@
 #include "server/http_server/http_server.h"
 #include "server/http_server/metrics_route.h"
 #include "server/identity/apps.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
 #include "server/person/decrypt_rate_limiter.h"
@@ -105,7 +105,7 @@ struct Server::Parts {
   std::unique_ptr<WechatClient> wechat;
 
   std::unique_ptr<ThreadTimer> timer;
-  std::unique_ptr<TokenKeeper> tokens;
+  std::unique_ptr<TokenManager> tokens;
   std::unique_ptr<CodeExchange> code_exchange;
   std::unique_ptr<SessionCache> session_cache;
   std::unique_ptr<DecryptRateLimiter> decrypt_limiter;
@@ -187,8 +187,8 @@ absl::Status Server::Parts::BuildWechat() {
 
 void Server::Parts::BuildFlows() {
   timer = std::make_unique<ThreadTimer>();
-  tokens = std::make_unique<TokenKeeper>(apps, *wechat, *credential_store,
-                                         *timer, clock, random, metrics);
+  tokens = std::make_unique<TokenManager>(apps, *wechat, *credential_store,
+                                          *timer, clock, random, metrics);
   code_exchange = std::make_unique<CodeExchange>(*wechat, *identities, *timer,
                                                  clock, random);
   session_cache = std::make_unique<SessionCache>(*sessions, clock);

@@ -9,8 +9,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/token_bucket.h"
 #include "server/edge/peer_share.h"
-#include "server/edge/token_bucket.h"
 
 namespace wxident {
 

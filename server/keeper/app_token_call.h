@@ -13,7 +13,7 @@
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
 #include "server/keeper/access_token.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "server/keeper/vain_reports.h"
 #include "server/wechat/wechat_api.h"
 
@@ -44,14 +44,14 @@ class AppTokenCall {
   using Call = absl::AnyInvocable<void(Secret token, Done<T> done)>;
 
   // `endpoint` is a literal, WechatClient's name of what `call` asks.
-  static void Start(TokenKeeper& keeper, const App& app,
+  static void Start(TokenManager& keeper, const App& app,
                     absl::string_view endpoint, Call call, Done<T> done) {
     Run(std::make_shared<AppTokenCall>(keeper, app, endpoint, std::move(call),
                                        std::move(done)),
         std::nullopt);
   }
 
-  AppTokenCall(TokenKeeper& keeper, const App& app, absl::string_view endpoint,
+  AppTokenCall(TokenManager& keeper, const App& app, absl::string_view endpoint,
                Call call, Done<T> done)
       : keeper_(keeper),
         app_(app),
@@ -95,7 +95,7 @@ class AppTokenCall {
   VainReports& Vain() { return keeper_.vain_reports(); }
   bool MayReport() { return Vain().MayReport(app_.app_id, endpoint_); }
 
-  TokenKeeper& keeper_;
+  TokenManager& keeper_;
   const App& app_;
   const absl::string_view endpoint_;
   Call call_;
@@ -103,7 +103,7 @@ class AppTokenCall {
 };
 
 template <typename T>
-void CallWithAppToken(TokenKeeper& keeper, const App& app,
+void CallWithAppToken(TokenManager& keeper, const App& app,
                       absl::string_view endpoint,
                       typename AppTokenCall<T>::Call call, Done<T> done) {
   AppTokenCall<T>::Start(keeper, app, endpoint, std::move(call),

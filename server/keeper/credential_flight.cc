@@ -99,7 +99,7 @@ void CredentialKeeper::WaitForOther(FlightPtr flight) {
   // Who has a value need not wait; the other's will be heard of.
   if (usable && !flight->replace)
     return Land(std::move(flight), absl::OkStatus());
-  if (Now() + flight->poll > flight->give_up || parts_.flights->stopping())
+  if (Now() + flight->poll > flight->give_up || parts_.in_flight->stopping())
     return Land(std::move(flight), OtherReplicaFetches());
   const absl::Duration wait = flight->poll;
   flight->poll = std::min(flight->poll * 2, kLongestPoll);
@@ -296,7 +296,7 @@ void CredentialKeeper::HoldAlone(Secret value, absl::Duration dies_at) {
 }
 
 void CredentialKeeper::SaveLate(FlightPtr flight, Unsaved unsaved) {
-  if (!parts_.flights->Begin()) {
+  if (!parts_.in_flight->Begin()) {
     std::lock_guard<std::mutex> lock(mutex_);
     flying_ = false;
     return;

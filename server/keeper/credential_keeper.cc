@@ -79,7 +79,7 @@ CredentialKeeper::FlightPtr CredentialKeeper::TakeOff(bool forced) {
 }
 
 void CredentialKeeper::Fly(FlightPtr flight) {
-  if (!parts_.flights->Begin()) {
+  if (!parts_.in_flight->Begin()) {
     // The owner ends: nothing may be begun for it.
     Waiters waiters;
     {
@@ -151,7 +151,7 @@ void CredentialKeeper::Land(FlightPtr flight, absl::Status error) {
     else
       Get(waiter.rejected, std::move(waiter.done));
   }
-  parts_.flights->End();
+  parts_.in_flight->End();
 }
 
 CredentialKeeper::Waiters CredentialKeeper::Answer(Waiters waiters, bool forced,

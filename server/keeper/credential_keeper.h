@@ -16,12 +16,12 @@
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
+#include "server/base/in_flight.h"
 #include "server/base/metrics.h"
 #include "server/base/timer.h"
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
 #include "server/keeper/access_token.h"
-#include "server/keeper/flights.h"
 #include "server/keeper/held_credential.h"
 #include "server/store/credential_store.h"
 #include "server/wechat/wechat_api.h"
@@ -44,7 +44,7 @@ class CredentialKeeper {
     Clock& clock;
     Random& random;
     Metrics& metrics;
-    std::shared_ptr<Flights> flights;
+    std::shared_ptr<InFlight> in_flight;
   };
 
   // `on_new` is called after each change of what Held() gives, on any thread,
@@ -53,7 +53,7 @@ class CredentialKeeper {
                    std::function<void()> on_new);
   CredentialKeeper(const CredentialKeeper&) = delete;
 
-  // See TokenKeeper::Get and ::Refresh.
+  // See TokenManager::Get and ::Refresh.
   void Get(const std::optional<Secret>& rejected, Done<AccessToken> done);
   void Replace(Done<AccessToken> done);
 

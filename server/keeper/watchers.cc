@@ -4,7 +4,7 @@
 
 namespace wxident {
 
-struct TokenKeeper::Watchers::Entry {
+struct TokenManager::Watchers::Entry {
   explicit Entry(std::shared_ptr<Watcher> watcher)
       : watcher(std::move(watcher)) {}
 
@@ -16,7 +16,7 @@ struct TokenKeeper::Watchers::Entry {
   std::shared_ptr<const AccessToken> told;
 };
 
-std::shared_ptr<TokenKeeper::Watchers::Entry> TokenKeeper::Watchers::Add(
+std::shared_ptr<TokenManager::Watchers::Entry> TokenManager::Watchers::Add(
     std::shared_ptr<Watcher> watcher) {
   auto entry = std::make_shared<Entry>(std::move(watcher));
   bool ended = false;
@@ -33,7 +33,7 @@ std::shared_ptr<TokenKeeper::Watchers::Entry> TokenKeeper::Watchers::Add(
   return entry;
 }
 
-void TokenKeeper::Watchers::Remove(const Watcher* watcher) {
+void TokenManager::Watchers::Remove(const Watcher* watcher) {
   std::lock_guard<std::mutex> lock(mutex_);
   auto found = entries_.find(watcher);
   if (found == entries_.end()) return;
@@ -41,12 +41,12 @@ void TokenKeeper::Watchers::Remove(const Watcher* watcher) {
   entries_.erase(found);
 }
 
-bool TokenKeeper::Watchers::Told(Entry& entry) {
+bool TokenManager::Watchers::Told(Entry& entry) {
   std::lock_guard<std::mutex> lock(entry.mutex);
   return entry.told != nullptr;
 }
 
-void TokenKeeper::Watchers::Tell(Entry& entry) {
+void TokenManager::Watchers::Tell(Entry& entry) {
   std::lock_guard<std::mutex> lock(entry.mutex);
   std::shared_ptr<const AccessToken> token = current_();
   if (token == nullptr || entry.gone) return;
@@ -57,7 +57,7 @@ void TokenKeeper::Watchers::Tell(Entry& entry) {
   entry.watcher->OnToken(*entry.told);
 }
 
-void TokenKeeper::Watchers::TellAll() {
+void TokenManager::Watchers::TellAll() {
   std::vector<std::shared_ptr<Entry>> entries;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -67,7 +67,7 @@ void TokenKeeper::Watchers::TellAll() {
   for (const auto& entry : entries) Tell(*entry);
 }
 
-void TokenKeeper::Watchers::End(Entry& entry, const absl::Status& status) {
+void TokenManager::Watchers::End(Entry& entry, const absl::Status& status) {
   {
     std::lock_guard<std::mutex> lock(entry.mutex);
     if (!entry.gone.exchange(true)) entry.watcher->OnEnd(status);
@@ -75,7 +75,7 @@ void TokenKeeper::Watchers::End(Entry& entry, const absl::Status& status) {
   Remove(entry.watcher.get());
 }
 
-void TokenKeeper::Watchers::EndAll() {
+void TokenManager::Watchers::EndAll() {
   std::unordered_map<const Watcher*, std::shared_ptr<Entry>> entries;
   {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -11,14 +11,14 @@
 
 #include "absl/status/status.h"
 #include "server/keeper/access_token.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 
 namespace wxident {
 
 // Who watches one app's token. Each watcher is called by one thread at a time,
 // with what is newest at that moment, so that none sees an older token after a
 // newer one, whichever threads publish. Thread-safe.
-class TokenKeeper::Watchers {
+class TokenManager::Watchers {
  public:
   using Current = std::function<std::shared_ptr<const AccessToken>()>;
   struct Entry;

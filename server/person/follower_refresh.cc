@@ -58,7 +58,7 @@ absl::Status NotFoundOut(const Chunk& chunk, const absl::Status& error) {
 
 class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
  public:
-  FollowerRefresh(TokenKeeper& tokens, WechatApi& wechat,
+  FollowerRefresh(TokenManager& tokens, WechatApi& wechat,
                   ProfileStore& profiles, std::deque<Chunk> chunks,
                   Deadline deadline, Done<RefreshFailures> done)
       : tokens_(tokens),
@@ -145,7 +145,7 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
     Ask();
   }
 
-  TokenKeeper& tokens_;
+  TokenManager& tokens_;
   WechatApi& wechat_;
   ProfileStore& profiles_;
   std::deque<Chunk> chunks_;
@@ -173,7 +173,7 @@ absl::StatusOr<bool> LearnFollower(const FetchedProfile& fetched,
 }
 
 void RefreshFollowers(
-    TokenKeeper& tokens, WechatApi& wechat, ProfileStore& profiles,
+    TokenManager& tokens, WechatApi& wechat, ProfileStore& profiles,
     const std::map<const App*, std::set<std::string>>& openids,
     Deadline deadline, Done<RefreshFailures> done) {
   std::make_shared<FollowerRefresh>(tokens, wechat, profiles, Chunks(openids),

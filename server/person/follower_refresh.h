@@ -12,7 +12,7 @@
 #include "server/base/done.h"
 #include "server/identity/apps.h"
 #include "server/identity/types.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "server/store/profile_store.h"
 #include "server/wechat/wechat_api.h"
 
@@ -37,7 +37,7 @@ using RefreshFailures =
 // What it works with and the apps must outlive it. Errors: the store's, with
 // what came before stored.
 void RefreshFollowers(
-    TokenKeeper& tokens, WechatApi& wechat, ProfileStore& profiles,
+    TokenManager& tokens, WechatApi& wechat, ProfileStore& profiles,
     const std::map<const App*, std::set<std::string>>& openids,
     Deadline deadline, Done<RefreshFailures> done);
 

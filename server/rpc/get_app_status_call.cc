@@ -19,13 +19,13 @@ class GetAppStatusCall final
     if (!app.ok()) return Fail(app.status());
     services_.tokens.GetState(
         **app, deadline(),
-        [this, app = *app](absl::StatusOr<TokenKeeper::AppState> state) {
+        [this, app = *app](absl::StatusOr<TokenManager::AppState> state) {
           OnState(*app, std::move(state));
         });
   }
 
  private:
-  void OnState(const App& app, absl::StatusOr<TokenKeeper::AppState> state) {
+  void OnState(const App& app, absl::StatusOr<TokenManager::AppState> state) {
     if (!state.ok()) return Fail(state.status());
     Fill(app, *state, services_.clock.Now(), response_);
     for (const WechatApi::Breaker& breaker : services_.wechat.BreakersOf(app))

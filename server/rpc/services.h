@@ -10,7 +10,7 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/identity/apps.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
 #include "server/person/decrypt_rate_limiter.h"
@@ -44,7 +44,7 @@ struct Services {
   SessionCache& session_cache;
   DecryptRateLimiter& decrypt_limiter;
   OauthGrants& grants;
-  TokenKeeper& tokens;
+  TokenManager& tokens;
   IdentityStore& identities;
   SessionStore& sessions;
   ProfileStore& profiles;

@@ -53,7 +53,7 @@ class WatchAccessTokenCall final : public CallHandler {
   void OnCancel() override { mailbox_->OnEnd(absl::CancelledError()); }
 
  private:
-  class Mailbox final : public TokenKeeper::Watcher,
+  class Mailbox final : public TokenManager::Watcher,
                         public AccessControl::Listener {
    public:
     explicit Mailbox(WatchAccessTokenCall& call) : call_(call) {}

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 
 namespace wxident {
 namespace {

@@ -167,8 +167,8 @@ class ServicesFixture : public testing::Test {
                           keys_,      random_,
                           clock_,     metrics_};
   Resealer resealer_{keys_, *key_ring_, timer_, clock_, metrics_};
-  TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
-                      clock_, random_, metrics_};
+  TokenManager tokens_{apps_,  wechat_, credentials_, timer_,
+                       clock_, random_, metrics_};
   CodeExchange code_exchange_{wechat_, identities_, timer_, clock_, random_};
   SessionCache checks_{sessions_, clock_};
   DecryptRateLimiter decrypt_limiter_{clock_};

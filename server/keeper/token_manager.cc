@@ -1,4 +1,4 @@
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 
 #include <utility>
 
@@ -21,8 +21,8 @@ CredentialKind KindOf(const App& app) {
 }  // namespace
 
 // What is kept for one app.
-struct TokenKeeper::Kept {
-  Kept(TokenKeeper& owner, const App& app, WechatApi& wechat,
+struct TokenManager::Kept {
+  Kept(TokenManager& owner, const App& app, WechatApi& wechat,
        const CredentialKeeper::Parts& parts)
       : token(
             {app.app_id, KindOf(app)},
@@ -54,16 +54,16 @@ struct TokenKeeper::Kept {
   Watchers watchers;
 };
 
-TokenKeeper::TokenKeeper(const Apps& apps, WechatApi& wechat,
-                         CredentialStore& store, Timer& timer, Clock& clock,
-                         Random& random, Metrics& metrics)
+TokenManager::TokenManager(const Apps& apps, WechatApi& wechat,
+                           CredentialStore& store, Timer& timer, Clock& clock,
+                           Random& random, Metrics& metrics)
     : store_(store),
       timer_(timer),
       clock_(clock),
-      flights_(std::make_shared<Flights>()),
+      in_flight_(std::make_shared<InFlight>()),
       vain_reports_(clock) {
   const CredentialKeeper::Parts parts{store,  timer,   clock,
-                                      random, metrics, flights_};
+                                      random, metrics, in_flight_};
   for (const auto& [id, app] : apps.all()) {
     auto kept = std::make_unique<Kept>(*this, app, wechat, parts);
     keepers_.push_back(&kept->token);
@@ -72,24 +72,24 @@ TokenKeeper::TokenKeeper(const Apps& apps, WechatApi& wechat,
   }
 }
 
-TokenKeeper::~TokenKeeper() { Stop(); }
+TokenManager::~TokenManager() { Stop(); }
 
-void TokenKeeper::Start() { Follow(); }
+void TokenManager::Start() { Follow(); }
 
-void TokenKeeper::Get(const App& app, const std::optional<Secret>& rejected,
-                      Done<AccessToken> done) {
+void TokenManager::Get(const App& app, const std::optional<Secret>& rejected,
+                       Done<AccessToken> done) {
   KeptOf(app).token.Get(rejected, std::move(done));
 }
 
-void TokenKeeper::GetTicket(const App& app, Done<AccessToken> done) {
+void TokenManager::GetTicket(const App& app, Done<AccessToken> done) {
   KeptOf(app).ticket->Get(std::nullopt, std::move(done));
 }
 
-void TokenKeeper::Refresh(const App& app, Done<AccessToken> done) {
+void TokenManager::Refresh(const App& app, Done<AccessToken> done) {
   KeptOf(app).token.Replace(std::move(done));
 }
 
-void TokenKeeper::Watch(const App& app, std::shared_ptr<Watcher> watcher) {
+void TokenManager::Watch(const App& app, std::shared_ptr<Watcher> watcher) {
   Kept& kept = KeptOf(app);
   std::shared_ptr<Watchers::Entry> entry =
       kept.watchers.Add(std::move(watcher));
@@ -102,16 +102,16 @@ void TokenKeeper::Watch(const App& app, std::shared_ptr<Watcher> watcher) {
                  });
 }
 
-void TokenKeeper::Unwatch(const App& app, const Watcher* watcher) {
+void TokenManager::Unwatch(const App& app, const Watcher* watcher) {
   KeptOf(app).watchers.Remove(watcher);
 }
 
-void TokenKeeper::EndWatches() {
+void TokenManager::EndWatches() {
   for (const auto& [id, kept] : kept_) kept->watchers.EndAll();
 }
 
-void TokenKeeper::GetState(const App& app, Deadline deadline,
-                           Done<AppState> done) {
+void TokenManager::GetState(const App& app, Deadline deadline,
+                            Done<AppState> done) {
   Kept& kept = KeptOf(app);
   std::vector<KnownCredential> asked = {kept.token.known()};
   if (kept.ticket.has_value()) asked.push_back(kept.ticket->known());
@@ -126,33 +126,33 @@ void TokenKeeper::GetState(const App& app, Deadline deadline,
               });
 }
 
-void TokenKeeper::Stop() {
+void TokenManager::Stop() {
   EndWatches();
-  flights_->Stop();
+  in_flight_->Stop();
 }
 
-TokenKeeper::Kept& TokenKeeper::KeptOf(const App& app) {
+TokenManager::Kept& TokenManager::KeptOf(const App& app) {
   return *kept_.at(app.app_id);
 }
 
-void TokenKeeper::FollowLater() {
-  timer_.After(kFollowEvery, [this, flights = flights_] {
+void TokenManager::FollowLater() {
+  timer_.After(kFollowEvery, [this, in_flight = in_flight_] {
     // Stop may have been called, and the keeper be gone.
-    if (!flights->Begin()) return;
+    if (!in_flight->Begin()) return;
     Follow();
-    flights->End();
+    in_flight->End();
   });
 }
 
-void TokenKeeper::Follow() {
-  if (!flights_->Begin()) return;
+void TokenManager::Follow() {
+  if (!in_flight_->Begin()) return;
   std::vector<KnownCredential> asked;
   asked.reserve(keepers_.size());
   for (const CredentialKeeper* keeper : keepers_)
     asked.push_back(keeper->known());
   const absl::Duration now = clock_.Monotonic();
   store_.Read(std::move(asked), Deadline::After(kReadBudget, clock_),
-              [this, now, flights = flights_](
+              [this, now, in_flight = in_flight_](
                   absl::StatusOr<std::vector<CredentialState>> states) {
                 for (size_t i = 0; i < keepers_.size(); ++i) {
                   if (states.ok())
@@ -161,7 +161,7 @@ void TokenKeeper::Follow() {
                     keepers_[i]->ObserveStoreLost();
                 }
                 FollowLater();
-                flights->End();
+                in_flight->End();
               });
 }
 

@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_KEEPER_FLIGHTS_H_
-#define WXIDENT_SERVER_KEEPER_FLIGHTS_H_
+#ifndef WXIDENT_SERVER_BASE_IN_FLIGHT_H_
+#define WXIDENT_SERVER_BASE_IN_FLIGHT_H_
 
 #include <condition_variable>
 #include <mutex>
@@ -9,7 +9,7 @@ namespace wxident {
 // Counts what is under way, so that an owner can wait for all of it before it
 // goes. Held by shared_ptr: what a timer still holds finds it after the owner.
 // Thread-safe.
-class Flights {
+class InFlight {
  public:
   // False once Stop has been called: begin nothing, and do not touch the owner.
   [[nodiscard]] bool Begin() {
@@ -46,4 +46,4 @@ class Flights {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_KEEPER_FLIGHTS_H_
+#endif  // WXIDENT_SERVER_BASE_IN_FLIGHT_H_

@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_EDGE_TOKEN_BUCKET_H_
-#define WXIDENT_SERVER_EDGE_TOKEN_BUCKET_H_
+#ifndef WXIDENT_SERVER_BASE_TOKEN_BUCKET_H_
+#define WXIDENT_SERVER_BASE_TOKEN_BUCKET_H_
 
 #include <algorithm>
 
@@ -41,4 +41,4 @@ class TokenBucket {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_EDGE_TOKEN_BUCKET_H_
+#endif  // WXIDENT_SERVER_BASE_TOKEN_BUCKET_H_

@@ -1,4 +1,4 @@
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@
 namespace wxident {
 namespace {
 
-class TokenKeeperTest : public testing::TestWithParam<const char*> {
+class TokenManagerTest : public testing::TestWithParam<const char*> {
  protected:
   using Answer = Replicas::Answer;
 
@@ -29,7 +29,7 @@ class TokenKeeperTest : public testing::TestWithParam<const char*> {
   Replicas world_;
 };
 
-TEST_P(TokenKeeperTest, FetchesOnceAndAnswersFromMemory) {
+TEST_P(TokenManagerTest, FetchesOnceAndAnswersFromMemory) {
   const Answer first = Get();
   ASSERT_TRUE(first.ok());
   EXPECT_EQ(first->expires_at, world_.clock.Now() + absl::Hours(2));
@@ -38,7 +38,7 @@ TEST_P(TokenKeeperTest, FetchesOnceAndAnswersFromMemory) {
   EXPECT_EQ(fetches(), 1);
 }
 
-TEST_P(TokenKeeperTest, ManyAtOnceShareOneFetch) {
+TEST_P(TokenManagerTest, ManyAtOnceShareOneFetch) {
   world_.wechat.Hold();
   std::atomic<int> answered{0};
   std::vector<std::thread> callers;
@@ -55,7 +55,7 @@ TEST_P(TokenKeeperTest, ManyAtOnceShareOneFetch) {
   EXPECT_EQ(fetches(), 1);
 }
 
-TEST_P(TokenKeeperTest, SurvivesARestartInTheStore) {
+TEST_P(TokenManagerTest, SurvivesARestartInTheStore) {
   const Answer token = Get();
   world_.Restart(0);
   EXPECT_EQ(Get()->token.Expose(), token->token.Expose());
@@ -63,7 +63,7 @@ TEST_P(TokenKeeperTest, SurvivesARestartInTheStore) {
   EXPECT_EQ(fetches(), 1);
 }
 
-TEST_P(TokenKeeperTest, IsReplacedAheadWhileTheOldOneIsServed) {
+TEST_P(TokenManagerTest, IsReplacedAheadWhileTheOldOneIsServed) {
   const std::string old = Token();
   world_.Pass(absl::Hours(2) - absl::Minutes(7));
   EXPECT_EQ(fetches(), 1) << "too early";
@@ -77,7 +77,7 @@ TEST_P(TokenKeeperTest, IsReplacedAheadWhileTheOldOneIsServed) {
   EXPECT_EQ(Get()->generation, 2);
 }
 
-TEST_P(TokenKeeperTest, TheOldTokenIsServedWhileWechatFails) {
+TEST_P(TokenManagerTest, TheOldTokenIsServedWhileWechatFails) {
   const std::string old = Token();
   world_.Pass(absl::Hours(2) - absl::Minutes(4));
   const int before = fetches();
@@ -91,7 +91,7 @@ TEST_P(TokenKeeperTest, TheOldTokenIsServedWhileWechatFails) {
   EXPECT_LE(fetches() - before, 16);
 }
 
-TEST_P(TokenKeeperTest, AnErrorComesOnlyWhenTheOldTokenHasExpired) {
+TEST_P(TokenManagerTest, AnErrorComesOnlyWhenTheOldTokenHasExpired) {
   const Answer old = Get();
   world_.Pass(absl::Hours(2) - absl::Minutes(7));
   for (int i = 0; i < 300; ++i) world_.wechat.FailNext(Gone());
@@ -106,7 +106,7 @@ TEST_P(TokenKeeperTest, AnErrorComesOnlyWhenTheOldTokenHasExpired) {
   EXPECT_EQ(world_.ReasonOfGet(GetParam()), Reason::kWechatUnreachable);
 }
 
-TEST_P(TokenKeeperTest, WrongSettingsAreAskedForOnceInThirtySeconds) {
+TEST_P(TokenManagerTest, WrongSettingsAreAskedForOnceInThirtySeconds) {
   world_.Add();
   for (int i = 0; i < 10; ++i)
     world_.wechat.FailNext(
@@ -118,7 +118,7 @@ TEST_P(TokenKeeperTest, WrongSettingsAreAskedForOnceInThirtySeconds) {
   EXPECT_EQ(fetches(), 2) << "by both replicas together";
 }
 
-TEST_P(TokenKeeperTest, ARejectedTokenIsReplacedOnce) {
+TEST_P(TokenManagerTest, ARejectedTokenIsReplacedOnce) {
   const Secret old = Get()->token;
   const Answer fresh = Get(0, old);
   ASSERT_TRUE(fresh.ok());
@@ -130,20 +130,20 @@ TEST_P(TokenKeeperTest, ARejectedTokenIsReplacedOnce) {
   EXPECT_EQ(world_.wechat.forced_fetches(), IsStable() ? 1 : 0);
 }
 
-TEST_P(TokenKeeperTest, AnUnheardOfRejectedTokenChangesNothing) {
+TEST_P(TokenManagerTest, AnUnheardOfRejectedTokenChangesNothing) {
   const Answer token = Get();
   for (int i = 0; i < 20; ++i)
     EXPECT_EQ(Get(0, Secret(absl::StrCat("made up ", i)))->generation, 1);
   EXPECT_EQ(fetches(), 1);
 }
 
-TEST_P(TokenKeeperTest, AShortLivedTokenIsNotFetchedForEachCall) {
+TEST_P(TokenManagerTest, AShortLivedTokenIsNotFetchedForEachCall) {
   world_.wechat.expires_in = absl::Seconds(60);
   for (int i = 0; i < 20; ++i) EXPECT_NE(Token(), "");
   EXPECT_EQ(fetches(), 1);
 }
 
-TEST_P(TokenKeeperTest, StopWaitsForTheFetchUnderWay) {
+TEST_P(TokenManagerTest, StopWaitsForTheFetchUnderWay) {
   world_.wechat.Hold();
   auto answer = world_.Ask(GetParam());
   std::thread stopper([&] { world_.keeper().Stop(); });
@@ -153,7 +153,7 @@ TEST_P(TokenKeeperTest, StopWaitsForTheFetchUnderWay) {
   EXPECT_TRUE((*answer)->ok());
 }
 
-TEST_P(TokenKeeperTest, AfterStopNothingIsBegun) {
+TEST_P(TokenManagerTest, AfterStopNothingIsBegun) {
   world_.keeper().Stop();
   EXPECT_EQ(world_.ReasonOfGet(GetParam()), Reason::kStoreUnavailable);
   world_.Pass(absl::Seconds(10));
@@ -162,7 +162,7 @@ TEST_P(TokenKeeperTest, AfterStopNothingIsBegun) {
 
 // Refresh.
 
-TEST_P(TokenKeeperTest, RefreshReplacesWhateverLifeIsLeft) {
+TEST_P(TokenManagerTest, RefreshReplacesWhateverLifeIsLeft) {
   const std::string old = Token();
   auto fresh = world_.Refresh(GetParam());
   ASSERT_TRUE(fresh->has_value() && (*fresh)->ok()) << (*fresh)->status();
@@ -171,7 +171,7 @@ TEST_P(TokenKeeperTest, RefreshReplacesWhateverLifeIsLeft) {
   EXPECT_EQ(world_.wechat.forced_fetches(), IsStable() ? 1 : 0);
 }
 
-TEST_P(TokenKeeperTest, TwoRefreshesAtOnceAreOne) {
+TEST_P(TokenManagerTest, TwoRefreshesAtOnceAreOne) {
   Token();
   world_.wechat.Hold();
   auto first = world_.Refresh(GetParam());
@@ -182,7 +182,7 @@ TEST_P(TokenKeeperTest, TwoRefreshesAtOnceAreOne) {
   EXPECT_EQ(fetches(), 2);
 }
 
-TEST_P(TokenKeeperTest, RefreshDuringAnOrdinaryFlightStillReplaces) {
+TEST_P(TokenManagerTest, RefreshDuringAnOrdinaryFlightStillReplaces) {
   const std::string old = Token();
   world_.Pass(absl::Hours(2) - absl::Minutes(7));
   world_.wechat.Hold();
@@ -193,9 +193,9 @@ TEST_P(TokenKeeperTest, RefreshDuringAnOrdinaryFlightStillReplaces) {
   EXPECT_NE((**fresh)->token.Expose(), old);
 }
 
-class StableTokenKeeperTest : public TokenKeeperTest {};
+class StableTokenManagerTest : public TokenManagerTest {};
 
-TEST_P(StableTokenKeeperTest, ForcedFetchesHaveABudget) {
+TEST_P(StableTokenManagerTest, ForcedFetchesHaveABudget) {
   int forced = 0;
   for (int i = 0; i < 30; ++i) {
     const Answer answer = Get(0, Get()->token);
@@ -212,7 +212,7 @@ TEST_P(StableTokenKeeperTest, ForcedFetchesHaveABudget) {
   EXPECT_TRUE(Get().ok());
 }
 
-TEST_P(StableTokenKeeperTest, ForcedFetchesKeepTheirDistance) {
+TEST_P(StableTokenManagerTest, ForcedFetchesKeepTheirDistance) {
   Get(0, Get()->token);
   const Answer soon = Get(0, Get()->token);
   EXPECT_TRUE(HasReason(soon.status(), Reason::kTokenBudgetExhausted));
@@ -221,9 +221,9 @@ TEST_P(StableTokenKeeperTest, ForcedFetchesKeepTheirDistance) {
   EXPECT_TRUE(HasReason((*refreshed)->status(), Reason::kTokenBudgetExhausted));
 }
 
-INSTANTIATE_TEST_SUITE_P(StableMode, StableTokenKeeperTest,
+INSTANTIATE_TEST_SUITE_P(StableMode, StableTokenManagerTest,
                          testing::Values(Replicas::kStable));
-INSTANTIATE_TEST_SUITE_P(BothModes, TokenKeeperTest,
+INSTANTIATE_TEST_SUITE_P(BothModes, TokenManagerTest,
                          testing::Values(Replicas::kStable,
                                          Replicas::kOrdinary));
 

@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
-#define WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
+#ifndef WXIDENT_SERVER_KEEPER_TOKEN_MANAGER_H_
+#define WXIDENT_SERVER_KEEPER_TOKEN_MANAGER_H_
 
 #include <map>
 #include <memory>
@@ -13,6 +13,7 @@
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
+#include "server/base/in_flight.h"
 #include "server/base/metrics.h"
 #include "server/base/timer.h"
 #include "server/crypto/random.h"
@@ -20,7 +21,6 @@
 #include "server/identity/apps.h"
 #include "server/keeper/access_token.h"
 #include "server/keeper/credential_keeper.h"
-#include "server/keeper/flights.h"
 #include "server/keeper/vain_reports.h"
 #include "server/store/credential_store.h"
 #include "server/wechat/wechat_api.h"
@@ -39,12 +39,12 @@ namespace wxident {
 // generation 0. A failing fetch is repeated, by whichever replica, after 1 s,
 // 2 s, ... 30 s; after 30 s when asking again cannot help.
 // Thread-safe.
-class TokenKeeper {
+class TokenManager {
  public:
   // All must outlive the keeper.
-  TokenKeeper(const Apps& apps, WechatApi& wechat, CredentialStore& store,
-              Timer& timer, Clock& clock, Random& random, Metrics& metrics);
-  ~TokenKeeper();
+  TokenManager(const Apps& apps, WechatApi& wechat, CredentialStore& store,
+               Timer& timer, Clock& clock, Random& random, Metrics& metrics);
+  ~TokenManager();
 
   // Begins to follow the store and to refresh what is due.
   void Start();
@@ -112,7 +112,7 @@ class TokenKeeper {
   CredentialStore& store_;
   Timer& timer_;
   Clock& clock_;
-  const std::shared_ptr<Flights> flights_;
+  const std::shared_ptr<InFlight> in_flight_;
   VainReports vain_reports_;
   // By app id.
   std::map<std::string, std::unique_ptr<Kept>> kept_;
@@ -122,4 +122,4 @@ class TokenKeeper {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_KEEPER_TOKEN_KEEPER_H_
+#endif  // WXIDENT_SERVER_KEEPER_TOKEN_MANAGER_H_
