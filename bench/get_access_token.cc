@@ -28,12 +28,13 @@
 #include "server/keeper/token_manager.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
-#include "server/person/decrypt_rate_limiter.h"
+#include "server/person/person_flows.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
 #include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
 #include "server/session/session_cache.h"
+#include "server/session/session_changes.h"
 #include "tests/base/own_channel.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
@@ -110,7 +111,9 @@ int Main() {
                  TokenMode::kStable}});
   CodeExchange code_exchange(wechat, identities, timer, clock, random);
   SessionCache checks(sessions, clock);
-  DecryptRateLimiter decrypt_limiter(clock);
+  SessionChanges changes(
+      checks, random,
+      {.overlap = absl::Seconds(30), .max_age = absl::Hours(1)});
   OauthGrants grants(apps, wechat, grant_store, clock);
   LoopbackCallers callers;
   AccessControl access(
@@ -127,34 +130,44 @@ int Main() {
   TokenManager tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
   WallClocks wall_clocks(clock, metrics);
+  PersonFlows person({.tokens = tokens,
+                      .wechat = wechat,
+                      .grants = grants,
+                      .identities = identities,
+                      .profiles = profiles,
+                      .clock = clock,
+                      .wall_clocks = wall_clocks,
+                      .open_data_max_age = absl::Hours(24),
+                      .forget_sessions = [&] { checks.ForgetAll(); }});
   Services services{
       .callers = callers,
       .access = access,
       .audit = nullptr,
       .audit_required = false,
-      .key_ring = *key_ring,
-      .keys = key_store,
-      .ring_reload = ring_reload,
-      .resealer = resealer,
       .apps = apps,
-      .code_exchange = code_exchange,
       .session_cache = checks,
-      .decrypt_limiter = decrypt_limiter,
-      .grants = grants,
-      .tokens = tokens,
-      .identities = identities,
       .sessions = sessions,
+      .identities = identities,
       .profiles = profiles,
-      .wechat = wechat,
+      .key_ring = *key_ring,
       .clock = clock,
-      .wall_clocks = wall_clocks,
       .random = random,
       .metrics = metrics,
-      .default_session_ttl = absl::Hours(1),
-      .max_session_ttl = absl::Hours(1),
-      .session_max_age = absl::Hours(1),
-      .session_refresh_overlap = absl::Seconds(30),
-      .open_data_max_age = absl::Hours(24),
+      .flows = {.code_exchange = code_exchange,
+                .session_changes = changes,
+                .person = person,
+                .grants = grants,
+                .tokens = tokens,
+                .wechat = wechat,
+                .key_ring = *key_ring,
+                .keys = key_store,
+                .ring_reload = ring_reload,
+                .resealer = resealer,
+                .clock = clock,
+                .random = random,
+                .metrics = metrics,
+                .default_session_ttl = absl::Hours(1),
+                .max_session_ttl = absl::Hours(1)},
   };
   Served real(IdentityMethods(services), metrics);
   const std::string file = (std::filesystem::temp_directory_path() /

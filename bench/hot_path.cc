@@ -137,10 +137,12 @@ void BM_TokenFromMemory(benchmark::State& state) {
     return keeper;
   }();
   const App& app = *apps.Find(kApp);
+  const Deadline deadline = Deadline::After(absl::Hours(1), SystemClock());
   for (auto _ : state)
-    tokens.Get(app, std::nullopt, [](absl::StatusOr<AccessToken> token) {
-      if (!token.ok()) std::abort();
-    });
+    tokens.Get(app, std::nullopt, deadline,
+               [](absl::StatusOr<AccessToken> token) {
+                 if (!token.ok()) std::abort();
+               });
 }
 BENCHMARK(BM_TokenFromMemory)->ThreadRange(1, 2);
 

@@ -16,7 +16,7 @@ namespace {
 
 using Methods = std::set<std::string>;
 
-// Those whose calls ask for RpcContext::AllowEveryApp whatever the request.
+// Those whose calls ask for RpcContext::AuthorizeEveryApp whatever the request.
 const Methods& SpanningMethods() {
   static const auto& methods = *new Methods{
       "EraseUser", "ExportUser", "GetKeyStatus", "ListApps", "RotateKeys"};

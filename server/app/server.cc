@@ -29,11 +29,12 @@
 #include "server/keeper/token_manager.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
-#include "server/person/decrypt_rate_limiter.h"
+#include "server/person/person_flows.h"
 #include "server/rpc/services.h"
 #include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
 #include "server/session/session_cache.h"
+#include "server/session/session_changes.h"
 #include "server/session/session_sweeper.h"
 #include "server/store/postgres/checked_connector.h"
 #include "server/store/postgres/libpq_environment.h"
@@ -108,8 +109,9 @@ struct Server::Parts {
   std::unique_ptr<TokenManager> tokens;
   std::unique_ptr<CodeExchange> code_exchange;
   std::unique_ptr<SessionCache> session_cache;
-  std::unique_ptr<DecryptRateLimiter> decrypt_limiter;
+  std::unique_ptr<SessionChanges> session_changes;
   std::unique_ptr<OauthGrants> grants;
+  std::unique_ptr<PersonFlows> person;
   std::unique_ptr<SessionSweeper> sweeper;
   std::unique_ptr<Resealer> resealer;
 
@@ -192,8 +194,21 @@ void Server::Parts::BuildFlows() {
   code_exchange = std::make_unique<CodeExchange>(*wechat, *identities, *timer,
                                                  clock, random);
   session_cache = std::make_unique<SessionCache>(*sessions, clock);
-  decrypt_limiter = std::make_unique<DecryptRateLimiter>(clock);
+  session_changes = std::make_unique<SessionChanges>(
+      *session_cache, random,
+      SessionChanges::Options{.overlap = config.sessions.refresh_overlap,
+                              .max_age = config.sessions.max_age});
   grants = std::make_unique<OauthGrants>(apps, *wechat, *grant_store, clock);
+  person = std::make_unique<PersonFlows>(PersonFlows::Parts{
+      .tokens = *tokens,
+      .wechat = *wechat,
+      .grants = *grants,
+      .identities = *identities,
+      .profiles = *profiles,
+      .clock = clock,
+      .wall_clocks = wall_clocks,
+      .open_data_max_age = config.open_data_max_age,
+      .forget_sessions = [this] { session_cache->ForgetAll(); }});
   sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
   resealer =
       std::make_unique<Resealer>(*keys, *key_ring, *timer, clock, metrics);
@@ -205,29 +220,30 @@ Services Server::Parts::MakeServices() {
       .access = gate->access(),
       .audit = gate->audit(),
       .audit_required = config.audit.required,
-      .key_ring = *key_ring,
-      .keys = *keys,
-      .ring_reload = *ring_reload,
-      .resealer = *resealer,
       .apps = apps,
-      .code_exchange = *code_exchange,
       .session_cache = *session_cache,
-      .decrypt_limiter = *decrypt_limiter,
-      .grants = *grants,
-      .tokens = *tokens,
-      .identities = *identities,
       .sessions = *sessions,
+      .identities = *identities,
       .profiles = *profiles,
-      .wechat = *wechat,
+      .key_ring = *key_ring,
       .clock = clock,
-      .wall_clocks = wall_clocks,
       .random = random,
       .metrics = metrics,
-      .default_session_ttl = config.sessions.default_ttl,
-      .max_session_ttl = config.sessions.max_ttl,
-      .session_max_age = config.sessions.max_age,
-      .session_refresh_overlap = config.sessions.refresh_overlap,
-      .open_data_max_age = config.open_data_max_age,
+      .flows = {.code_exchange = *code_exchange,
+                .session_changes = *session_changes,
+                .person = *person,
+                .grants = *grants,
+                .tokens = *tokens,
+                .wechat = *wechat,
+                .key_ring = *key_ring,
+                .keys = *keys,
+                .ring_reload = *ring_reload,
+                .resealer = *resealer,
+                .clock = clock,
+                .random = random,
+                .metrics = metrics,
+                .default_session_ttl = config.sessions.default_ttl,
+                .max_session_ttl = config.sessions.max_ttl},
   };
 }
 

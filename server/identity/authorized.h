@@ -58,8 +58,9 @@ class AuthorizedApp : public Authorized {
 };
 
 // One of the people of such an app, known or not.
-class AuthorizedPerson : public AuthorizedApp {
+class AuthorizedPerson : public Authorized {
  public:
+  AuthorizedApp app() const { return app_; }
   // Its app_id is the app's.
   const Identity& identity() const { return identity_; }
 
@@ -68,8 +69,9 @@ class AuthorizedPerson : public AuthorizedApp {
   friend class AuthorizedForTest;
 
   AuthorizedPerson(AuthorizedApp app, Identity identity)
-      : AuthorizedApp(app), identity_(std::move(identity)) {}
+      : Authorized(app), app_(app), identity_(std::move(identity)) {}
 
+  AuthorizedApp app_;
   Identity identity_;
 };
 

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
@@ -26,7 +27,7 @@ namespace wxident {
 // first had no effect, and must keep what it needs for that.
 //
 //   CallWithAppToken<Phone>(
-//       keeper, app, "getuserphonenumber",
+//       keeper, app, "getuserphonenumber", deadline,
 //       [&wechat, &app, code, openid, deadline](Secret token,
 //                                               Done<Phone> done) {
 //         wechat.GetPhoneNumber(app, std::move(token), code, openid, deadline,
@@ -35,9 +36,8 @@ namespace wxident {
 //       std::move(done));
 //
 // `keeper` and `app` must outlive it. `done` is called once, on any thread,
-// with the error of the keeper or the answer of `call`. The keeper has no
-// deadline of its caller's: it answers within 12 s, so `call` itself must
-// look at the time that is left, as every WechatApi operation does.
+// with the error of the keeper or the answer of `call`. Both look at the time
+// that is left, as every WechatApi operation does.
 template <typename T>
 class AppTokenCall {
  public:
@@ -45,17 +45,19 @@ class AppTokenCall {
 
   // `endpoint` is a literal, WechatClient's name of what `call` asks.
   static void Start(TokenManager& keeper, const App& app,
-                    absl::string_view endpoint, Call call, Done<T> done) {
-    Run(std::make_shared<AppTokenCall>(keeper, app, endpoint, std::move(call),
-                                       std::move(done)),
+                    absl::string_view endpoint, Deadline deadline, Call call,
+                    Done<T> done) {
+    Run(std::make_shared<AppTokenCall>(keeper, app, endpoint, deadline,
+                                       std::move(call), std::move(done)),
         std::nullopt);
   }
 
   AppTokenCall(TokenManager& keeper, const App& app, absl::string_view endpoint,
-               Call call, Done<T> done)
+               Deadline deadline, Call call, Done<T> done)
       : keeper_(keeper),
         app_(app),
         endpoint_(endpoint),
+        deadline_(deadline),
         call_(std::move(call)),
         done_(std::move(done)) {}
 
@@ -64,7 +66,7 @@ class AppTokenCall {
                   std::optional<Secret> rejected) {
     AppTokenCall& run = *self;
     const bool last = rejected.has_value();
-    run.keeper_.Get(run.app_, rejected,
+    run.keeper_.Get(run.app_, rejected, run.deadline_,
                     [self = std::move(self),
                      last](absl::StatusOr<AccessToken> token) mutable {
                       OnToken(std::move(self), last, std::move(token));
@@ -98,15 +100,16 @@ class AppTokenCall {
   TokenManager& keeper_;
   const App& app_;
   const absl::string_view endpoint_;
+  const Deadline deadline_;
   Call call_;
   Done<T> done_;
 };
 
 template <typename T>
 void CallWithAppToken(TokenManager& keeper, const App& app,
-                      absl::string_view endpoint,
+                      absl::string_view endpoint, Deadline deadline,
                       typename AppTokenCall<T>::Call call, Done<T> done) {
-  AppTokenCall<T>::Start(keeper, app, endpoint, std::move(call),
+  AppTokenCall<T>::Start(keeper, app, endpoint, deadline, std::move(call),
                          std::move(done));
 }
 

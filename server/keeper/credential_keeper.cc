@@ -1,6 +1,7 @@
 #include "server/keeper/credential_keeper.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/base/log.h"
@@ -27,6 +28,7 @@ KnownCredential CredentialKeeper::known() const {
 }
 
 void CredentialKeeper::Get(const std::optional<Secret>& rejected,
+                           std::optional<Deadline> deadline,
                            Done<AccessToken> done) {
   std::unique_lock<std::mutex> lock(mutex_);
   const absl::Duration now = Now();
@@ -49,16 +51,50 @@ void CredentialKeeper::Get(const std::optional<Secret>& rejected,
     lock.unlock();
     return std::move(done)(std::move(answer));
   }
-  waiters_.push_back({rejected, std::nullopt, std::move(done)});
-  if (flying_) return;
-  FlightPtr flight = TakeOff(/*forced=*/false);
+  waiters_.push_back({rejected, std::nullopt, deadline, std::move(done)});
+  FlightPtr flight;
+  if (!flying_) flight = TakeOff(/*forced=*/false);
   lock.unlock();
-  Fly(std::move(flight));
+  if (deadline.has_value()) ExpireAt(*deadline);
+  if (flight != nullptr) Fly(std::move(flight));
+}
+
+void CredentialKeeper::ExpireAt(Deadline deadline) {
+  parts_.timer.After(
+      std::max(deadline.Left(parts_.clock), absl::ZeroDuration()),
+      [this, in_flight = parts_.in_flight] {
+        // The keeper may be gone.
+        if (!in_flight->Begin()) return;
+        Expire();
+        in_flight->End();
+      });
+}
+
+void CredentialKeeper::Expire() {
+  Waiters expired;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto late = std::stable_partition(
+        waiters_.begin(), waiters_.end(), [this](const Waiter& waiter) {
+          return !waiter.deadline.has_value() ||
+                 !waiter.deadline->Passed(parts_.clock);
+        });
+    expired.assign(std::make_move_iterator(late),
+                   std::make_move_iterator(waiters_.end()));
+    waiters_.erase(late, waiters_.end());
+  }
+  for (Waiter& waiter : expired)
+    std::move(waiter.done)(
+        Error(Reason::kDeadlinePassed,
+              "the deadline passed before WeChat's answer came; retry with a "
+              "later one")
+            .ToStatus());
 }
 
 void CredentialKeeper::Replace(Done<AccessToken> done) {
   std::unique_lock<std::mutex> lock(mutex_);
-  waiters_.push_back({std::nullopt, held_.known(), std::move(done)});
+  waiters_.push_back(
+      {std::nullopt, held_.known(), std::nullopt, std::move(done)});
   if (flying_) return;
   FlightPtr flight = TakeOff(/*forced=*/true);
   lock.unlock();
@@ -149,7 +185,7 @@ void CredentialKeeper::Land(FlightPtr flight, absl::Status error) {
     if (waiter.replaced.has_value())
       Replace(std::move(waiter.done));
     else
-      Get(waiter.rejected, std::move(waiter.done));
+      Get(waiter.rejected, waiter.deadline, std::move(waiter.done));
   }
   parts_.in_flight->End();
 }

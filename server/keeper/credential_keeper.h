@@ -54,7 +54,9 @@ class CredentialKeeper {
   CredentialKeeper(const CredentialKeeper&) = delete;
 
   // See TokenManager::Get and ::Refresh.
-  void Get(const std::optional<Secret>& rejected, Done<AccessToken> done);
+  // `deadline` nullopt: none of the caller's own.
+  void Get(const std::optional<Secret>& rejected,
+           std::optional<Deadline> deadline, Done<AccessToken> done);
   void Replace(Done<AccessToken> done);
 
   // What is in memory and has not expired; nullptr: nothing.
@@ -76,6 +78,7 @@ class CredentialKeeper {
     std::optional<Secret> rejected;
     // The generation that Replace wants to be rid of.
     std::optional<int64_t> replaced;
+    std::optional<Deadline> deadline;
     Done<AccessToken> done;
   };
   // A value that could not be saved because the store was away.
@@ -112,6 +115,10 @@ class CredentialKeeper {
   // Whether what is held has changed since the last time that this was true.
   bool TakeNews();
   FlightPtr TakeOff(bool forced);
+
+  // Answers who still waits at `deadline`.
+  void ExpireAt(Deadline deadline);
+  void Expire();
 
   // The steps of a flight, in the order of time, without mutex_.
   void Fly(FlightPtr flight);

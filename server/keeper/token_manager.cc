@@ -38,7 +38,7 @@ struct TokenManager::Kept {
         [&owner, &app, &wechat](bool, Deadline deadline,
                                 Done<FetchedToken> done) {
           CallWithAppToken<FetchedToken>(
-              owner, app, "getticket",
+              owner, app, "getticket", deadline,
               [&app, &wechat, deadline](Secret token, Done<FetchedToken> done) {
                 wechat.FetchTicket(app, std::move(token), deadline,
                                    std::move(done));
@@ -77,12 +77,13 @@ TokenManager::~TokenManager() { Stop(); }
 void TokenManager::Start() { Follow(); }
 
 void TokenManager::Get(const App& app, const std::optional<Secret>& rejected,
-                       Done<AccessToken> done) {
-  KeptOf(app).token.Get(rejected, std::move(done));
+                       Deadline deadline, Done<AccessToken> done) {
+  KeptOf(app).token.Get(rejected, deadline, std::move(done));
 }
 
-void TokenManager::GetTicket(const App& app, Done<AccessToken> done) {
-  KeptOf(app).ticket->Get(std::nullopt, std::move(done));
+void TokenManager::GetTicket(const App& app, Deadline deadline,
+                             Done<AccessToken> done) {
+  KeptOf(app).ticket->Get(std::nullopt, deadline, std::move(done));
 }
 
 void TokenManager::Refresh(const App& app, Done<AccessToken> done) {
@@ -94,7 +95,7 @@ void TokenManager::Watch(const App& app, std::shared_ptr<Watcher> watcher) {
   std::shared_ptr<Watchers::Entry> entry =
       kept.watchers.Add(std::move(watcher));
   if (entry == nullptr || kept.watchers.Told(*entry)) return;
-  kept.token.Get(std::nullopt,
+  kept.token.Get(std::nullopt, std::nullopt,
                  [&kept, entry](absl::StatusOr<AccessToken> token) {
                    kept.watchers.Tell(*entry);
                    if (!token.ok() && !kept.watchers.Told(*entry))

@@ -54,14 +54,15 @@ class TokenManager {
   // replicas, it is replaced first, by force when WeChat insists on it; within
   // WeChat's budget for that, else TOKEN_BUDGET_EXHAUSTED. One that was
   // replaced already changes nothing.
-  // Errors: those of WechatApi::FetchToken, STORE_UNAVAILABLE. It has no
-  // deadline of its caller's: the answer comes within 12 s.
+  // Errors: those of WechatApi::FetchToken, STORE_UNAVAILABLE, and
+  // DEADLINE_PASSED for who has waited that long. What is fetched goes on then,
+  // for others.
   void Get(const App& app, const std::optional<Secret>& rejected,
-           Done<AccessToken> done);
+           Deadline deadline, Done<AccessToken> done);
 
   // The jsapi_ticket; its generation and times are its own. Only of official
   // accounts.
-  void GetTicket(const App& app, Done<AccessToken> done);
+  void GetTicket(const App& app, Deadline deadline, Done<AccessToken> done);
 
   // Replaces the access_token whatever life it has left, in stable mode by
   // force. Callers at once share one refresh.

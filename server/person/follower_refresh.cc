@@ -3,6 +3,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -24,8 +25,10 @@ struct Chunk {
   std::vector<std::string> openids;
 };
 
-std::deque<Chunk> Chunks(
-    const std::map<const App*, std::set<std::string>>& openids_of) {
+std::deque<Chunk> Chunks(const std::vector<AuthorizedPerson>& people) {
+  std::map<const App*, std::set<std::string>> openids_of;
+  for (const AuthorizedPerson& person : people)
+    openids_of[&*person.app()].insert(person.identity().openid);
   std::deque<Chunk> chunks;
   for (const auto& [app, openids] : openids_of) {
     size_t taken = 0;
@@ -73,7 +76,7 @@ class FollowerRefresh : public std::enable_shared_from_this<FollowerRefresh> {
     if (chunks_.empty()) return std::move(done_)(std::move(failures_));
     const App& app = *chunks_.front().app;
     CallWithAppToken<WechatApi::Followers>(
-        tokens_, app, "user_info_batchget",
+        tokens_, app, "user_info_batchget", deadline_,
         [self = shared_from_this(), &app](const Secret& token,
                                           Done<WechatApi::Followers> done) {
           self->wechat_.BatchGetFollowers(
@@ -172,11 +175,11 @@ absl::StatusOr<bool> LearnFollower(const FetchedProfile& fetched,
   return true;
 }
 
-void RefreshFollowers(
-    TokenManager& tokens, WechatApi& wechat, ProfileStore& profiles,
-    const std::map<const App*, std::set<std::string>>& openids,
-    Deadline deadline, Done<RefreshFailures> done) {
-  std::make_shared<FollowerRefresh>(tokens, wechat, profiles, Chunks(openids),
+void RefreshFollowers(TokenManager& tokens, WechatApi& wechat,
+                      ProfileStore& profiles,
+                      const std::vector<AuthorizedPerson>& people,
+                      Deadline deadline, Done<RefreshFailures> done) {
+  std::make_shared<FollowerRefresh>(tokens, wechat, profiles, Chunks(people),
                                     deadline, std::move(done))
       ->Ask();
 }

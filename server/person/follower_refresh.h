@@ -2,15 +2,16 @@
 #define WXIDENT_SERVER_PERSON_FOLLOWER_REFRESH_H_
 
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/identity/apps.h"
+#include "server/identity/authorized.h"
 #include "server/identity/types.h"
 #include "server/keeper/token_manager.h"
 #include "server/store/profile_store.h"
@@ -34,12 +35,12 @@ using RefreshFailures =
 // WechatApi::kMostFollowers with each call. Where WeChat refuses many for one
 // that is not of the app, halves are asked for until that one is found, within
 // a bound of 100 such calls; what it then still refuses fails together.
-// What it works with and the apps must outlive it. Errors: the store's, with
-// what came before stored.
-void RefreshFollowers(
-    TokenManager& tokens, WechatApi& wechat, ProfileStore& profiles,
-    const std::map<const App*, std::set<std::string>>& openids,
-    Deadline deadline, Done<RefreshFailures> done);
+// What it works with must outlive it. Errors: the store's, with what came
+// before stored.
+void RefreshFollowers(TokenManager& tokens, WechatApi& wechat,
+                      ProfileStore& profiles,
+                      const std::vector<AuthorizedPerson>& people,
+                      Deadline deadline, Done<RefreshFailures> done);
 
 }  // namespace wxident
 

@@ -3,7 +3,6 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -50,18 +49,10 @@ class Rpc {
 // A method's path, and how its calls begin.
 using RpcMethod = std::pair<std::string, EdgeMethod>;
 
-// The method whose calls are Handlers, made of its Rpc and a Call each.
+// The method whose calls are Handlers, made of its Rpc and a Call each. It is
+// defined in rpc/method_of.h, for the file that has the Handler.
 template <typename Handler>
-RpcMethod MethodOf(const Services& services) {
-  auto rpc =
-      std::make_shared<const Rpc>(services, *Handler::Request::descriptor());
-  std::string path = rpc->path();
-  return {std::move(path),
-          {.start = [rpc = std::move(rpc)](
-                        Call& call) -> std::unique_ptr<CallHandler> {
-            return std::make_unique<Handler>(*rpc, call);
-          }}};
-}
+RpcMethod MethodOf(const Services& services);
 
 }  // namespace wxident
 

@@ -4,14 +4,17 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/access/access_control.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
 #include "server/rpc/audited.h"
+#include "server/rpc/fields.h"
 #include "server/rpc/redacted.h"
 
 namespace wxident {
@@ -93,13 +96,112 @@ const std::string& RpcContext::request_id() {
   return request_id_;
 }
 
-absl::Status RpcContext::Allow(absl::string_view app_id) {
+// The guard.
+
+absl::StatusOr<Authorized> RpcContext::Allow(absl::string_view app_id) {
   app_id_ = std::string(app_id);
-  return Allows(app_id) ? absl::OkStatus() : AccessControl::NotAllowedError();
+  if (!admission_.Allows(app_id)) return AccessControl::NotAllowedError();
+  return Authorized();
 }
 
-absl::Status RpcContext::AllowEveryApp() {
-  return AllowsEveryApp() ? absl::OkStatus() : AccessControl::NotAllowedError();
+absl::StatusOr<AuthorizedApp> RpcContext::AuthorizeApp(
+    absl::string_view path, absl::string_view app_id) {
+  if (app_id.empty()) return FieldError(path, "is required");
+  WX_ASSIGN_OR_RETURN(const Authorized proof, Allow(app_id));
+  const App* app = services_.apps.Find(app_id);
+  if (app == nullptr)
+    return Error(Reason::kAppUnknown,
+                 absl::StrCat(path,
+                              " is no app of this server; check the id, or "
+                              "add the app to the server's configuration"))
+        .Field(path, "is no app of this server")
+        .ToStatus();
+  return AuthorizedApp(proof, *app);
+}
+
+absl::StatusOr<AuthorizedPerson> RpcContext::AuthorizePerson(
+    absl::string_view path, absl::string_view app_id,
+    absl::string_view openid) {
+  WX_ASSIGN_OR_RETURN(const AuthorizedApp app,
+                      AuthorizeApp(absl::StrCat(path, ".app_id"), app_id));
+  SetSubject(std::string(openid));
+  WX_RETURN_IF_ERROR(OpenidField(absl::StrCat(path, ".openid"), openid));
+  return AuthorizedPerson(app, {app->app_id, std::string(openid), ""});
+}
+
+absl::StatusOr<AuthorizedPerson> RpcContext::AuthorizePerson(
+    const Identity& identity) {
+  WX_ASSIGN_OR_RETURN(const Authorized proof, Allow(identity.app_id));
+  SetSubject(identity.openid);
+  const App* app = services_.apps.Find(identity.app_id);
+  if (app == nullptr)
+    return Error(Reason::kAppUnknown,
+                 "the identity's app is no longer in the server's "
+                 "configuration")
+        .ToStatus();
+  return AuthorizedPerson(AuthorizedApp(proof, *app), identity);
+}
+
+absl::StatusOr<AuthorizedKeys> RpcContext::AuthorizeKeys(
+    SessionWithKeys stored) {
+  WX_ASSIGN_OR_RETURN(const AuthorizedPerson person,
+                      AuthorizePerson(stored.session.identity));
+  WX_RETURN_IF_ERROR(MiniProgramSession(*person.app()));
+  return AuthorizedKeys(person.app(), std::move(stored));
+}
+
+absl::StatusOr<AuthorizedSession> RpcContext::AuthorizeSession(
+    const Session& session) {
+  WX_ASSIGN_OR_RETURN(const Authorized proof, Allow(session.identity.app_id));
+  SetSubject(session.identity.openid);
+  return AuthorizedSession(proof, session);
+}
+
+absl::StatusOr<AuthorizedProfile> RpcContext::AuthorizeProfile(
+    StoredProfile stored) {
+  WX_ASSIGN_OR_RETURN(const Authorized proof, Allow(stored.identity.app_id));
+  SetSubject(stored.identity.openid);
+  return AuthorizedProfile(proof, std::move(stored));
+}
+
+absl::StatusOr<AuthorizedToken> RpcContext::AuthorizeToken(
+    std::string token_hash, const Identity& owner) {
+  WX_ASSIGN_OR_RETURN(const Authorized proof, Allow(owner.app_id));
+  SetSubject(owner.openid);
+  return AuthorizedToken(proof, std::move(token_hash));
+}
+
+absl::StatusOr<AuthorizedEveryApp> RpcContext::AuthorizeEveryApp() {
+  if (!admission_.AllowsEveryApp()) return AccessControl::NotAllowedError();
+  return AuthorizedEveryApp(Authorized());
+}
+
+std::optional<AuthorizedToken> RpcContext::AuthorizeAnyToken(
+    std::string token_hash) {
+  if (services_.audit != nullptr || !admission_.AllowsEveryApp())
+    return std::nullopt;
+  return AuthorizedToken(Authorized(), std::move(token_hash));
+}
+
+AuthorizedUsers RpcContext::AuthorizeUsers(AuthorizedUsers::Users users) {
+  const auto keep_allowed = [this](std::optional<UserWithIdentities>& found) {
+    std::vector<Identity>& identities = found->identities;
+    identities.erase(
+        std::remove_if(identities.begin(), identities.end(),
+                       [this](const Identity& identity) {
+                         return !admission_.Allows(identity.app_id);
+                       }),
+        identities.end());
+    if (identities.empty()) return found.reset();
+    found->user.phone_linked = std::any_of(
+        identities.begin(), identities.end(), [&](const Identity& identity) {
+          return found->apps_with_phone.count(identity.app_id) > 0;
+        });
+  };
+  if (!admission_.AllowsEveryApp())
+    for (std::optional<UserWithIdentities>& found : users)
+      if (found.has_value()) keep_allowed(found);
+  return AuthorizedUsers(Authorized(), std::move(users));
 }
 
 bool RpcContext::StillAllowed() const {
@@ -126,10 +228,7 @@ void RpcContext::NoteRefusedPart(absl::string_view app_id) {
   services_.audit->Note(std::move(entry));
 }
 
-void RpcContext::CommitAudit(DoneStatus done) {
-  if (!asked_)
-    return std::move(done)(
-        absl::InternalError("a call did not ask for its caller's right"));
+void RpcContext::CommitAudit(const Authorized&, DoneStatus done) {
   if (services_.audit == nullptr || rpc_.audited() == Audited::kNo)
     return std::move(done)(absl::OkStatus());
   if (services_.audit_required && rpc_.audited() == Audited::kBeforeTheAnswer)

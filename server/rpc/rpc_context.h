@@ -3,10 +3,12 @@
 
 #include <google/protobuf/message.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/access/access_control.h"
@@ -14,9 +16,14 @@
 #include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/edge/call.h"
+#include "server/identity/authorized.h"
+#include "server/identity/types.h"
+#include "server/person/authorized.h"
 #include "server/rpc/rpc.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status.h"
+#include "server/store/profile_store.h"
+#include "server/store/session_store.h"
 
 namespace wxident {
 
@@ -28,8 +35,6 @@ class RpcContext {
  public:
   // Both outlive it.
   RpcContext(const Rpc& rpc, Call& call);
-
-  const Services& services() const { return services_; }
 
   // The caller's deadline: at most 10 s from the start, 3 s when it set none.
   Deadline deadline() const { return deadline_; }
@@ -44,39 +49,61 @@ class RpcContext {
   absl::Status Begin(absl::string_view message,
                      google::protobuf::Message& request);
 
-  // One of these is asked as soon as it is known which apps the call is about,
-  // before anything is done, told or sent; a call that has asked none cannot
-  // succeed. Whether the caller may call the method for this app, which the
-  // audit line then names; CALLER_NOT_ALLOWED.
-  absl::Status Allow(absl::string_view app_id);
-  // The same for what spans apps.
-  absl::Status AllowEveryApp();
-  // The questions alone.
-  bool Allows(absl::string_view app_id) {
-    asked_ = true;
-    return admission_.Allows(app_id);
-  }
-  bool AllowsEveryApp() {
-    asked_ = true;
-    return admission_.AllowsEveryApp();
-  }
+  // The guard. Each of these asks whether the caller may call the method for
+  // what it names, and gives the value with which the call goes on; without one
+  // it cannot answer. They are asked as soon as it is known what the call is
+  // about, before anything is done, told or sent. The audit line names the app
+  // and the person. Error: CALLER_NOT_ALLOWED.
+
+  // An app that the field `path` of the request names. Fails with
+  // REQUEST_INVALID without a name, and with APP_UNKNOWN if the configuration
+  // does not have it; CALLER_NOT_ALLOWED comes before that: who may not know of
+  // an app is not told whether there is one.
+  absl::StatusOr<AuthorizedApp> AuthorizeApp(absl::string_view path,
+                                             absl::string_view app_id);
+  // A person whom the message at `path` names by app_id and openid. Fails as
+  // AuthorizeApp, and with REQUEST_INVALID for what is no openid.
+  absl::StatusOr<AuthorizedPerson> AuthorizePerson(absl::string_view path,
+                                                   absl::string_view app_id,
+                                                   absl::string_view openid);
+  // A person whom the store knows. Fails with APP_UNKNOWN if the configuration
+  // has lost the app.
+  absl::StatusOr<AuthorizedPerson> AuthorizePerson(const Identity& identity);
+  // The session_keys of a stored session. Fails as AuthorizePerson, and with
+  // REQUEST_INVALID if it is not that of a mini program.
+  absl::StatusOr<AuthorizedKeys> AuthorizeKeys(SessionWithKeys stored);
+  // What is stored. The app need not be in the configuration any more.
+  absl::StatusOr<AuthorizedSession> AuthorizeSession(const Session& session);
+  absl::StatusOr<AuthorizedProfile> AuthorizeProfile(StoredProfile stored);
+  absl::StatusOr<AuthorizedToken> AuthorizeToken(std::string token_hash,
+                                                 const Identity& owner);
+  // What spans apps.
+  absl::StatusOr<AuthorizedEveryApp> AuthorizeEveryApp();
+  // A token, whosever it is, if nobody needs to know whose: the caller may call
+  // for every app, and no audit log is kept. Otherwise nullopt.
+  std::optional<AuthorizedToken> AuthorizeAnyToken(std::string token_hash);
+  // Takes out of `users` what the caller may not see: identities of apps that
+  // it may not call the method for, that a phone is stored of one of those, and
+  // a user who is left with none.
+  AuthorizedUsers AuthorizeUsers(AuthorizedUsers::Users users);
+  // For an answer about nobody: a token of nobody, or nobody was asked for.
+  NoApp AboutNobody() const { return NoApp(Authorized()); }
+
   // The caller was refused a part of what it asks for, of this app, and gets
   // the rest: the line that the audit log would have if that were all.
   void NoteRefusedPart(absl::string_view app_id);
-  // The answer is about no app: a token of nobody, or nobody was asked for.
-  void ConcernsNoApp() { asked_ = true; }
 
   // Whether the caller is not revoked by now, and the policy that is in place
-  // still lets it do what Allow let it do. On any thread, after Allow.
+  // still lets it call the method for the app. On any thread, after
+  // AuthorizeApp.
   bool StillAllowed() const;
 
   // Whom the call is about, an openid or a user_id, for the audit line.
   void SetSubject(std::string subject) { subject_ = std::move(subject); }
 
   // Calls `done` when what the call has brought may leave: at once, or when its
-  // audit line is written. Errors: AUDIT_UNAVAILABLE, and INTERNAL_FAULT for a
-  // call that has not asked for the caller's right.
-  void CommitAudit(DoneStatus done);
+  // audit line is written. Error: AUDIT_UNAVAILABLE.
+  void CommitAudit(const Authorized& proof, DoneStatus done);
 
   // How the call ends, to be told after this. A failure has its audit line
   // here. An end that nobody waits for is measured as CANCELLED.
@@ -87,6 +114,8 @@ class RpcContext {
 
  private:
   absl::Status Admit();
+  // The audit line names the app.
+  absl::StatusOr<Authorized> Allow(absl::string_view app_id);
   void Measure(absl::string_view reason);
   AuditEntry MakeAuditEntry(absl::string_view reason);
   // Random, in hexadecimal: joins the log, the audit log and what the caller
@@ -101,8 +130,6 @@ class RpcContext {
   std::string request_id_;
   std::string caller_;
   Admission admission_;
-  // Whether the caller's right was asked for.
-  bool asked_ = false;
   std::string app_id_;
   std::string subject_;
 };

@@ -134,9 +134,11 @@ CodeExchange::CodeExchange(WechatApi& wechat, IdentityStore& store,
       clock_(clock),
       random_(random) {}
 
-void CodeExchange::Login(const App& app, absl::string_view caller, Secret code,
+void CodeExchange::Login(const AuthorizedApp& authorized,
+                         absl::string_view caller, Secret code,
                          absl::Duration session_ttl, Deadline deadline,
                          Done<Answer> done) {
+  const App& app = *authorized;
   std::string key = CodeHash(app, caller, code);
   ExchangePtr exchange;
   {

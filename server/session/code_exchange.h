@@ -20,6 +20,7 @@
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
+#include "server/identity/authorized.h"
 #include "server/store/identity_store.h"
 #include "server/wechat/wechat_api.h"
 
@@ -57,12 +58,12 @@ class CodeExchange {
   CodeExchange(WechatApi& wechat, IdentityStore& store, Timer& timer,
                Clock& clock, Random& random);
 
-  // `app` must outlive the call; its kind says what kind of code this is.
+  // The kind of `app` says what kind of code this is.
   // `caller` is who calls, by certificate. `session_ttl` counts for the first
   // call with a code. Errors: those of WechatApi::ExchangeCode or
   // ExchangeOauthCode and of the store, and LOGIN_CODE_CONSUMED for a code
   // whose outcome was lost before, or whose session has ended.
-  void Login(const App& app, absl::string_view caller, Secret code,
+  void Login(const AuthorizedApp& app, absl::string_view caller, Secret code,
              absl::Duration session_ttl, Deadline deadline, Done<Answer> done);
 
  private:

@@ -69,12 +69,15 @@ class Replicas {
   // Until every replica has read the store.
   void Hear() { Pass(absl::Milliseconds(400)); }
 
+  // A deadline that does not pass.
+  Deadline Later() { return Deadline::After(absl::Hours(100), clock); }
+
   // nullopt: not answered yet.
   std::shared_ptr<std::optional<Answer>> Ask(
       const std::string& id, int i = 0,
       const std::optional<Secret>& rejected = std::nullopt) {
     auto answer = std::make_shared<std::optional<Answer>>();
-    keeper(i).Get(app(id), rejected,
+    keeper(i).Get(app(id), rejected, Later(),
                   [answer](Answer given) { *answer = std::move(given); });
     return answer;
   }

@@ -45,13 +45,33 @@ TEST_P(TokenManagerTest, ManyAtOnceShareOneFetch) {
   for (int i = 0; i < 64; ++i)
     callers.emplace_back([&] {
       world_.keeper().Get(
-          world_.app(GetParam()), std::nullopt,
+          world_.app(GetParam()), std::nullopt, world_.Later(),
           [&](Answer given) { answered += given.ok() ? 1 : 0; });
     });
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(answered.load(), 0);
   world_.wechat.Release();
   EXPECT_EQ(answered.load(), 64);
+  EXPECT_EQ(fetches(), 1);
+}
+
+TEST_P(TokenManagerTest, WhoWaitsIsAnsweredAtItsDeadline) {
+  world_.wechat.Hold();
+  std::optional<Answer> given;
+  world_.keeper().Get(world_.app(GetParam()), std::nullopt,
+                      Deadline::After(absl::Seconds(1), world_.clock),
+                      [&](Answer answer) { given = std::move(answer); });
+  const auto patient = world_.Ask(GetParam());
+  world_.Pass(absl::Milliseconds(800));
+  EXPECT_FALSE(given.has_value());
+  world_.Pass(absl::Milliseconds(400));
+  ASSERT_TRUE(given.has_value());
+  EXPECT_TRUE(HasReason(given->status(), Reason::kDeadlinePassed));
+  // The fetch goes on for who has time.
+  EXPECT_FALSE(patient->has_value());
+  world_.wechat.Release();
+  ASSERT_TRUE(patient->has_value());
+  EXPECT_TRUE((*patient)->ok());
   EXPECT_EQ(fetches(), 1);
 }
 

@@ -9,7 +9,6 @@
 
 #include "absl/strings/match.h"
 #include "server/access/access_control.h"
-#include "server/rpc/unary_call.h"
 #include "tests/rpc/service_test.h"
 
 namespace wxident {
@@ -318,21 +317,6 @@ TEST_F(PolicyCallsTest, StreamsComeAndGoWhilePoliciesChange) {
   EXPECT_TRUE(absl::StrContains(
       metrics_.Text(),
       "wxident_watchers{app_id=\"" + std::string(kMini) + "\"} 0\n"));
-}
-
-// A method whose author forgot to ask for the caller's right.
-class ForgetfulCall final
-    : public UnaryCall<v1::ListAppsRequest, v1::ListAppsResponse> {
- public:
-  using UnaryCall::UnaryCall;
-  void Start() override { Succeed(); }
-};
-
-TEST_F(PolicyCallsTest, ACallThatForgetsToAskDoesNotSucceed) {
-  const auto server = Serve({MethodOf<ForgetfulCall>(services_)});
-  admin_ = v1::AdminService::NewStub(ChannelTo(*server));
-  EXPECT_EQ(Refusal(&Admin::ListApps, "{}"), "INTERNAL_FAULT");
-  StopServer(*server);
 }
 
 }  // namespace

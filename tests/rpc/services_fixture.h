@@ -19,6 +19,7 @@
 #include "server/edge/edge_server.h"
 #include "server/keys/resealer.h"
 #include "server/keys/ring_reload.h"
+#include "server/person/person_flows.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/services.h"
 #include "tests/base/fake_clock.h"
@@ -97,29 +98,30 @@ class ServicesFixture : public testing::Test {
             .access = access,
             .audit = nullptr,
             .audit_required = true,
-            .key_ring = *key_ring_,
-            .keys = keys_,
-            .ring_reload = ring_reload_,
-            .resealer = resealer_,
             .apps = apps_,
-            .code_exchange = code_exchange_,
             .session_cache = checks,
-            .decrypt_limiter = decrypt_limiter_,
-            .grants = grants_,
-            .tokens = tokens_,
-            .identities = identities_,
             .sessions = sessions,
+            .identities = identities_,
             .profiles = profiles_,
-            .wechat = wechat_,
+            .key_ring = *key_ring_,
             .clock = clock_,
-            .wall_clocks = wall_clocks_,
             .random = random_,
             .metrics = metrics_,
-            .default_session_ttl = absl::Hours(24),
-            .max_session_ttl = absl::Hours(48),
-            .session_max_age = absl::Hours(72),
-            .session_refresh_overlap = absl::Seconds(30),
-            .open_data_max_age = absl::Hours(1)};
+            .flows = {.code_exchange = code_exchange_,
+                      .session_changes = session_changes_,
+                      .person = person_,
+                      .grants = grants_,
+                      .tokens = tokens_,
+                      .wechat = wechat_,
+                      .key_ring = *key_ring_,
+                      .keys = keys_,
+                      .ring_reload = ring_reload_,
+                      .resealer = resealer_,
+                      .clock = clock_,
+                      .random = random_,
+                      .metrics = metrics_,
+                      .default_session_ttl = absl::Hours(24),
+                      .max_session_ttl = absl::Hours(48)}};
   }
 
   // Ends what calls leave behind, when all have ended.
@@ -171,8 +173,20 @@ class ServicesFixture : public testing::Test {
                        clock_, random_, metrics_};
   CodeExchange code_exchange_{wechat_, identities_, timer_, clock_, random_};
   SessionCache checks_{sessions_, clock_};
-  DecryptRateLimiter decrypt_limiter_{clock_};
+  SessionChanges session_changes_{
+      checks_,
+      random_,
+      {.overlap = absl::Seconds(30), .max_age = absl::Hours(72)}};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
+  PersonFlows person_{{.tokens = tokens_,
+                       .wechat = wechat_,
+                       .grants = grants_,
+                       .identities = identities_,
+                       .profiles = profiles_,
+                       .clock = clock_,
+                       .wall_clocks = wall_clocks_,
+                       .open_data_max_age = absl::Hours(1),
+                       .forget_sessions = [this] { checks_.ForgetAll(); }}};
   Services services_ = MakeServices(access_, sessions_, checks_);
 };
 

@@ -16,6 +16,7 @@
 #include "tests/base/fake_timer.h"
 #include "tests/crypto/fake_random.h"
 #include "tests/fakes/fake_identity_store.h"
+#include "tests/identity/authorized_for_test.h"
 #include "tests/session/fake_wechat_api.h"
 
 namespace wxident {
@@ -35,8 +36,8 @@ class CodeExchangeTest : public testing::Test {
                   absl::Duration left = absl::Seconds(3),
                   const std::string& caller = kCaller) {
     auto answer = std::make_shared<std::optional<Answer>>();
-    logins.Login(app, caller, Secret(code), absl::Hours(1),
-                 Deadline::After(left, clock_),
+    logins.Login(AuthorizedForTest::OfApp(app), caller, Secret(code),
+                 absl::Hours(1), Deadline::After(left, clock_),
                  [answer](Answer given) { *answer = std::move(given); });
     return answer;
   }
@@ -120,8 +121,8 @@ TEST_F(CodeExchangeTest, CallsAtOnceShareOneExchange) {
   std::vector<std::thread> callers;
   for (std::string& token : tokens)
     callers.emplace_back([&] {
-      logins_.Login(app_, kCaller, Secret("code"), absl::Hours(1),
-                    Deadline::After(absl::Seconds(3), clock_),
+      logins_.Login(AuthorizedForTest::OfApp(app_), kCaller, Secret("code"),
+                    absl::Hours(1), Deadline::After(absl::Seconds(3), clock_),
                     [&](Answer given) {
                       ASSERT_TRUE(given.ok());
                       token = given->session_token.Expose();
@@ -146,8 +147,9 @@ TEST_F(CodeExchangeTest, ManyRacersWithManyCodes) {
   for (int racer = 0; racer < 8; ++racer)
     racers.emplace_back([&] {
       for (int i = 0; i < kCodes; ++i)
-        logins_.Login(app_, kCaller, Secret(absl::StrCat("code", i)),
-                      absl::Hours(1), Deadline::After(absl::Seconds(3), clock_),
+        logins_.Login(AuthorizedForTest::OfApp(app_), kCaller,
+                      Secret(absl::StrCat("code", i)), absl::Hours(1),
+                      Deadline::After(absl::Seconds(3), clock_),
                       [&](Answer given) { failed += given.ok() ? 0 : 1; });
     });
   for (std::thread& racer : racers) racer.join();
@@ -207,11 +209,11 @@ TEST_F(CodeExchangeTest, TheLatestDeadlineOfAllWhoWaitCountsForTheStore) {
   wechat_.Hold();
   std::optional<Answer> impatient;
   std::optional<Answer> patient;
-  logins_.Login(app_, kCaller, Secret("code"), absl::Hours(1),
-                Deadline::After(absl::Seconds(1), clock_),
+  logins_.Login(AuthorizedForTest::OfApp(app_), kCaller, Secret("code"),
+                absl::Hours(1), Deadline::After(absl::Seconds(1), clock_),
                 [&](Answer given) { impatient = std::move(given); });
-  logins_.Login(app_, kCaller, Secret("code"), absl::Hours(1),
-                Deadline::After(absl::Seconds(9), clock_),
+  logins_.Login(AuthorizedForTest::OfApp(app_), kCaller, Secret("code"),
+                absl::Hours(1), Deadline::After(absl::Seconds(9), clock_),
                 [&](Answer given) { patient = std::move(given); });
   clock_.Advance(absl::Seconds(2));
   wechat_.Release();
@@ -463,8 +465,9 @@ TEST_F(CodeExchangeTest, RacersOverTwoReplicasGetOneAnswerForEachCode) {
     racers.emplace_back([&, racer] {
       for (int i = 0; i < kCodes; ++i)
         (racer % 2 == 0 ? logins_ : other_)
-            .Login(app_, kCaller, Secret(absl::StrCat("code", i)),
-                   absl::Hours(1), Deadline::After(absl::Seconds(3), clock_),
+            .Login(AuthorizedForTest::OfApp(app_), kCaller,
+                   Secret(absl::StrCat("code", i)), absl::Hours(1),
+                   Deadline::After(absl::Seconds(3), clock_),
                    [&, racer, i](Answer given) {
                      tokens[racer][i] = given.ok()
                                             ? given->session_token.Expose()
