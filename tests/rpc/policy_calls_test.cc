@@ -298,6 +298,9 @@ TEST_F(PolicyCallsTest, AStreamEndsWithTheRightToIt) {
 TEST_F(PolicyCallsTest, StreamsComeAndGoWhilePoliciesChange) {
   access_.Replace(ShopMay({kMini}));
   std::vector<std::unique_ptr<Stream>> streams;
+  // Connected, and counted, before the policies change.
+  streams.push_back(std::make_unique<Stream>(*stub_));
+  ASSERT_EQ(streams.front()->Read(), 1);
   for (int i = 0; i < 60; ++i) {
     streams.push_back(std::make_unique<Stream>(*stub_));
     if (i % 3 == 0) streams[i / 2]->Cancel();
