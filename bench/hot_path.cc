@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/access/access_control.h"
 #include "server/audit/audit_line.h"
 #include "server/audit/audit_log.h"
 #include "server/base/clock.h"
@@ -25,6 +24,7 @@
 #include "server/crypto/random.h"
 #include "server/edge/event_loop.h"
 #include "server/keeper/token_keeper.h"
+#include "server/policy/access_control.h"
 #include "server/session/session_checks.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_session_store.h"

@@ -6,10 +6,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/app/config.h"
-#include "server/app/gate.h"
 #include "server/app/listener.h"
+#include "server/app/security_wiring.h"
 #include "server/base/metrics.h"
+#include "server/config/config.h"
 #include "server/rpc/services.h"
 
 namespace wxident {

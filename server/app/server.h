@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/app/config.h"
+#include "server/config/config.h"
 
 namespace wxident {
 

@@ -9,9 +9,9 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/access/access_control.h"
 #include "server/base/metrics.h"
 #include "server/edge/call.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/audited.h"
 #include "server/rpc/services.h"
 

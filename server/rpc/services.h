@@ -2,7 +2,6 @@
 #define WXIDENT_SERVER_RPC_SERVICES_H_
 
 #include "absl/time/time.h"
-#include "server/access/access_control.h"
 #include "server/audit/audit_log.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
@@ -11,8 +10,9 @@
 #include "server/crypto/random.h"
 #include "server/identity/apps.h"
 #include "server/keeper/token_keeper.h"
-#include "server/keys/resealer.h"
-#include "server/keys/ring_reload.h"
+#include "server/keys/key_ring_reload.h"
+#include "server/keys/reencryptor.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/caller.h"
 #include "server/session/code_logins.h"
 #include "server/session/oauth_grants.h"

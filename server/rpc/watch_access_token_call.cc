@@ -3,7 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "server/access/access_control.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/call_record.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/fields.h"

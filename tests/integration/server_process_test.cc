@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/app/exit_codes.h"
+#include "server/cli/exit_codes.h"
 #include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 #include "tests/base/own_channel.h"
 #include "tests/integration/wxidentd.h"

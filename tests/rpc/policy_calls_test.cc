@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "server/access/access_control.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/unary_call.h"
 #include "tests/rpc/service_test.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/sql/sql_values.h"
 
 namespace wxident {
 namespace {

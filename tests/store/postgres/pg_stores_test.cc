@@ -7,8 +7,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "server/identity/error.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/sql/sql_values.h"
 #include "tests/store/postgres_harness.h"
 #include "tests/store/store_contract.h"
 
