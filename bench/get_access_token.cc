@@ -121,9 +121,9 @@ int Main() {
   keys.push_back({1, Secret(std::string(32, 'k'))});
   auto key_ring = *KeyRing::Create(keys, random);
   FakeKeyStore key_store(*key_ring);
-  RingReload ring_reload(
+  KeyRingReload ring_reload(
       *key_ring, [&] { return keys; }, key_store, random, clock, metrics);
-  Resealer resealer(key_store, *key_ring, timer, clock, metrics);
+  Reencryptor reencryptor(key_store, *key_ring, timer, clock, metrics);
   TokenKeeper tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
   WallClocks wall_clocks(clock, metrics);
@@ -135,7 +135,7 @@ int Main() {
       .key_ring = *key_ring,
       .keys = key_store,
       .ring_reload = ring_reload,
-      .resealer = resealer,
+      .reencryptor = reencryptor,
       .apps = apps,
       .logins = logins,
       .session_checks = checks,

@@ -1,10 +1,7 @@
 #include "server/app/security_wiring.h"
 
-#include <google/protobuf/descriptor.h>
-
 #include <chrono>
 #include <future>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -15,27 +12,19 @@
 #include "server/callers/tls_callers.h"
 #include "server/config/files/config_files.h"
 #include "server/config/policy_effect.h"
+#include "server/policy/method_names.h"
 #include "server/policy/policy_file.h"
 #include "server/tls/tls_files.h"
-#include "wxident/v1/admin_service.pb.h"
-#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
 namespace {
-
-void AddMethods(const google::protobuf::FileDescriptor& file,
-                std::set<std::string>& methods) {
-  for (int s = 0; s < file.service_count(); ++s)
-    for (int m = 0; m < file.service(s)->method_count(); ++m)
-      methods.insert(file.service(s)->method(m)->name());
-}
 
 // What holds with grpc.insecure_loopback and no policy. All callers are one, so
 // only its streams are limited.
 Policy EverythingForLoopback() {
   Policy::Row row{.caller = "loopback"};
-  AddMethods(*v1::LoginRequest::descriptor()->file(), row.methods);
-  AddMethods(*v1::ListAppsRequest::descriptor()->file(), row.methods);
+  for (const auto* names : {&IdentityMethodNames(), &AdminMethodNames()})
+    row.methods.insert(names->begin(), names->end());
   return Policy{.allow = {row}, .limits = {{.caller = row.caller}}};
 }
 
@@ -46,7 +35,7 @@ Policy PolicyOf(const Config& config) {
 
 }  // namespace
 
-struct Gate::Parts {
+struct SecurityWiring::Parts {
   Parts(const Config& config, Clock& clock, Metrics& metrics)
       : config(config),
         metrics(metrics),
@@ -79,8 +68,8 @@ struct Gate::Parts {
   void TellTls();
 };
 
-absl::Status Gate::Parts::OpenTls(Clock& clock) {
-  WX_ASSIGN_OR_RETURN(tls, TlsFiles::Open(config.grpc, clock));
+absl::Status SecurityWiring::Parts::OpenTls(Clock& clock) {
+  WX_ASSIGN_OR_RETURN(tls, TlsFiles::Open(config.grpc.tls, clock));
   tls_callers = std::make_unique<TlsCallers>(*tls, clock);
   forwarded_callers = std::make_unique<ForwardedCallers>(
       *tls_callers, config.grpc.forwarded_by);
@@ -88,7 +77,8 @@ absl::Status Gate::Parts::OpenTls(Clock& clock) {
   return absl::OkStatus();
 }
 
-void Gate::Parts::BeginLook(absl::StatusOr<bool> (TlsFiles::*look_at)()) {
+void SecurityWiring::Parts::BeginLook(
+    absl::StatusOr<bool> (TlsFiles::*look_at)()) {
   if (look.valid()) TakeTls(look.get());
   // Deferred, when no thread can be had.
   look =
@@ -97,12 +87,12 @@ void Gate::Parts::BeginLook(absl::StatusOr<bool> (TlsFiles::*look_at)()) {
   EndLook();
 }
 
-void Gate::Parts::EndLook() {
+void SecurityWiring::Parts::EndLook() {
   constexpr auto kQuick = std::chrono::milliseconds(100);
   if (look.wait_for(kQuick) != std::future_status::timeout) TakeTls(look.get());
 }
 
-void Gate::Parts::TakeTls(const absl::StatusOr<bool>& taken) {
+void SecurityWiring::Parts::TakeTls(const absl::StatusOr<bool>& taken) {
   if (!taken.ok()) return ReportReload("tls", taken.status(), metrics);
   if (!*taken) return;
   TellTls();
@@ -110,7 +100,7 @@ void Gate::Parts::TakeTls(const absl::StatusOr<bool>& taken) {
   access.Replace(policy);
 }
 
-void Gate::Parts::TellTls() {
+void SecurityWiring::Parts::TellTls() {
   const std::shared_ptr<const TlsSnapshot> now = tls->newest();
   Log(LogLevel::kInfo, "certificates taken",
       {{"serial", now->certificate.serial},
@@ -127,7 +117,7 @@ void Gate::Parts::TellTls() {
         static_cast<double>(absl::ToUnixSeconds(now->revoked.next_update())));
 }
 
-absl::Status Gate::Parts::ReloadPolicy() {
+absl::Status SecurityWiring::Parts::ReloadPolicy() {
   WX_ASSIGN_OR_RETURN(const std::string text,
                       ReadConfigFile(config.access.policy_file));
   WX_ASSIGN_OR_RETURN(policy, ParsePolicyFile(text, config.apps));
@@ -137,12 +127,12 @@ absl::Status Gate::Parts::ReloadPolicy() {
   return absl::OkStatus();
 }
 
-Gate::Gate(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Gate::~Gate() = default;
+SecurityWiring::SecurityWiring(std::unique_ptr<Parts> parts)
+    : parts_(std::move(parts)) {}
+SecurityWiring::~SecurityWiring() = default;
 
-absl::StatusOr<std::unique_ptr<Gate>> Gate::Open(const Config& config,
-                                                 Clock& clock,
-                                                 Metrics& metrics) {
+absl::StatusOr<std::unique_ptr<SecurityWiring>> SecurityWiring::Open(
+    const Config& config, Clock& clock, Metrics& metrics) {
   auto parts = std::make_unique<Parts>(config, clock, metrics);
   if (!config.grpc.insecure_loopback) WX_RETURN_IF_ERROR(parts->OpenTls(clock));
   if (!config.audit.file.empty()) {
@@ -151,18 +141,18 @@ absl::StatusOr<std::unique_ptr<Gate>> Gate::Open(const Config& config,
                                         .key = config.audit.key.front().bytes},
                                        clock, metrics));
   }
-  return std::unique_ptr<Gate>(new Gate(std::move(parts)));
+  return std::unique_ptr<SecurityWiring>(new SecurityWiring(std::move(parts)));
 }
 
-std::function<std::shared_ptr<const TlsServer>()> Gate::tls() const {
+std::function<std::shared_ptr<const TlsServer>()> SecurityWiring::tls() const {
   if (parts_->tls == nullptr) return nullptr;
   return [files = parts_->tls.get()] { return files->newest()->server; };
 }
-Callers& Gate::callers() const {
+Callers& SecurityWiring::callers() const {
   if (parts_->forwarded_callers != nullptr) return *parts_->forwarded_callers;
   return parts_->loopback_callers;
 }
-AdmitCall Gate::AdmitAnybody() const {
+AdmitCall SecurityWiring::AdmitAnybody() const {
   return
       [parts = parts_.get(), callers = &callers()](
           const Call& call,
@@ -174,10 +164,10 @@ AdmitCall Gate::AdmitAnybody() const {
         return std::make_shared<Admission>(std::move(admission));
       };
 }
-AccessControl& Gate::access() const { return parts_->access; }
-AuditLog* Gate::audit() const { return parts_->audit.get(); }
+AccessControl& SecurityWiring::access() const { return parts_->access; }
+AuditLog* SecurityWiring::audit() const { return parts_->audit.get(); }
 
-void Gate::Reload() {
+void SecurityWiring::Reload() {
   Parts& parts = *parts_;
   if (parts.tls != nullptr) parts.BeginLook(&TlsFiles::Reload);
   if (!parts.config.access.policy_file.empty())
@@ -186,7 +176,7 @@ void Gate::Reload() {
     ReportReload("audit", parts.audit->Reopen(), parts.metrics);
 }
 
-void Gate::LookAtFiles() {
+void SecurityWiring::LookAtFiles() {
   if (parts_->tls == nullptr) return;
   if (parts_->look.valid())
     parts_->EndLook();

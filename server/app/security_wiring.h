@@ -22,14 +22,13 @@ namespace wxident {
 // callers, policy and audit log, as the configuration wants them, and their
 // files read again while the server runs. Owned by the Server, which outlives
 // every call; the objects it gives are thread-safe and live as long as it does.
-class Gate {
+class SecurityWiring {
  public:
   // `config`, `clock` and `metrics` outlive it. Errors:
   // kInvalidArgument for files that cannot be used.
-  static absl::StatusOr<std::unique_ptr<Gate>> Open(const Config& config,
-                                                    Clock& clock,
-                                                    Metrics& metrics);
-  ~Gate();
+  static absl::StatusOr<std::unique_ptr<SecurityWiring>> Open(
+      const Config& config, Clock& clock, Metrics& metrics);
+  ~SecurityWiring();
 
   // For listeners: see EdgeServer::Options. nullptr: plain text.
   std::function<std::shared_ptr<const TlsServer>()> tls() const;
@@ -51,7 +50,7 @@ class Gate {
 
  private:
   struct Parts;
-  explicit Gate(std::unique_ptr<Parts> parts);
+  explicit SecurityWiring(std::unique_ptr<Parts> parts);
 
   std::unique_ptr<Parts> parts_;
 };

@@ -87,7 +87,7 @@ struct Server::Parts {
 
   std::unique_ptr<KeyRing> key_ring;
   std::optional<BlindIndex> phone_index;
-  std::unique_ptr<Gate> gate;
+  std::unique_ptr<SecurityWiring> security;
   // When the database last answered, on Clock::Monotonic(), in ns; the pool's
   // threads write it.
   std::atomic<int64_t> database_seen_ns{0};
@@ -99,7 +99,7 @@ struct Server::Parts {
   std::unique_ptr<PgGrantStore> grant_store;
   std::unique_ptr<PgCredentialStore> credential_store;
   std::unique_ptr<PgKeyStore> keys;
-  std::unique_ptr<RingReload> ring_reload;
+  std::unique_ptr<KeyRingReload> ring_reload;
 
   std::unique_ptr<CurlHttpClient> http;
   std::unique_ptr<WechatClient> wechat;
@@ -111,7 +111,7 @@ struct Server::Parts {
   std::unique_ptr<RefusalLimit> refusals;
   std::unique_ptr<OauthGrants> grants;
   std::unique_ptr<SessionSweeper> sweeper;
-  std::unique_ptr<Resealer> resealer;
+  std::unique_ptr<Reencryptor> reencryptor;
 
   std::unique_ptr<Listeners> listeners;
   std::unique_ptr<HttpServer> metrics_endpoint;
@@ -162,7 +162,7 @@ absl::Status Server::Parts::BuildStores() {
 absl::Status Server::Parts::CheckKeyRing() {
   std::vector<KeyRing::Key> others = config.keys.phone_index;
   others.insert(others.end(), config.audit.key.begin(), config.audit.key.end());
-  ring_reload = std::make_unique<RingReload>(
+  ring_reload = std::make_unique<KeyRingReload>(
       *key_ring,
       [path = config.keys.ring_file, others = std::move(others)] {
         return ReadKeyRingFile(path, others);
@@ -195,20 +195,20 @@ void Server::Parts::BuildFlows() {
   refusals = std::make_unique<RefusalLimit>(clock);
   grants = std::make_unique<OauthGrants>(apps, *wechat, *grant_store, clock);
   sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
-  resealer =
-      std::make_unique<Resealer>(*keys, *key_ring, *timer, clock, metrics);
+  reencryptor =
+      std::make_unique<Reencryptor>(*keys, *key_ring, *timer, clock, metrics);
 }
 
 Services Server::Parts::MakeServices() {
   return {
-      .callers = gate->callers(),
-      .access = gate->access(),
-      .audit = gate->audit(),
+      .callers = security->callers(),
+      .access = security->access(),
+      .audit = security->audit(),
       .audit_required = config.audit.required,
       .key_ring = *key_ring,
       .keys = *keys,
       .ring_reload = *ring_reload,
-      .resealer = *resealer,
+      .reencryptor = *reencryptor,
       .apps = apps,
       .logins = *logins,
       .session_checks = *session_checks,
@@ -232,8 +232,8 @@ Services Server::Parts::MakeServices() {
 }
 
 absl::Status Server::Parts::Listen() {
-  WX_ASSIGN_OR_RETURN(listeners,
-                      Listeners::Start(config, *gate, MakeServices(), metrics));
+  WX_ASSIGN_OR_RETURN(
+      listeners, Listeners::Start(config, *security, MakeServices(), metrics));
   if (!config.metrics_addr.empty()) {
     WX_ASSIGN_OR_RETURN(metrics_endpoint,
                         HttpServer::Start({.addr = config.metrics_addr,
@@ -261,8 +261,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
   auto parts = std::make_unique<Parts>(std::move(config));
   // Before the wait for the database: certificates are the operator's mistake
   // that is found soonest.
-  WX_ASSIGN_OR_RETURN(parts->gate,
-                      Gate::Open(parts->config, parts->clock, parts->metrics));
+  WX_ASSIGN_OR_RETURN(
+      parts->security,
+      SecurityWiring::Open(parts->config, parts->clock, parts->metrics));
   WX_RETURN_IF_ERROR(parts->BuildStores());
   WX_RETURN_IF_ERROR(parts->BuildWechat());
   parts->BuildFlows();
@@ -273,7 +274,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
 
 void Server::Housekeep() {
   Parts& parts = *parts_;
-  parts.gate->LookAtFiles();
+  parts.security->LookAtFiles();
   parts.sweeper->Sweep();
   parts.database_clock->Compare();
   parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
@@ -288,7 +289,7 @@ void Server::Housekeep() {
 
 void Server::Reload() {
   Parts& parts = *parts_;
-  parts.gate->Reload();
+  parts.security->Reload();
   parts.ring_reload->Reload([&parts](absl::Status reloaded) {
     ReportReload("key_ring", reloaded, parts.metrics);
   });
@@ -311,7 +312,7 @@ void Server::Stop() {
   parts_->tokens->Stop();
   parts_->sweeper->Stop();
   parts_->ring_reload->Stop();
-  parts_->resealer->Stop();
+  parts_->reencryptor->Stop();
   parts_->timer.reset();
 }
 

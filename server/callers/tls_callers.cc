@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "server/callers/caller_uri.h"
 #include "server/identity/error.h"
+#include "server/policy/caller_uri.h"
 
 namespace wxident {
 namespace {

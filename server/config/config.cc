@@ -111,16 +111,16 @@ bool IsAppSecret(const Secret& secret) {
 
 // Otherwise there is nothing to read, or a problem already.
 bool NamesTlsFiles(const Config::Grpc& grpc) {
-  return !grpc.insecure_loopback && !grpc.tls_cert_file.empty() &&
-         !grpc.tls_key_file.empty() && !grpc.tls_client_ca_file.empty();
+  return !grpc.insecure_loopback && !grpc.tls.cert_file.empty() &&
+         !grpc.tls.key_file.empty() && !grpc.tls.client_ca_file.empty();
 }
 
 void ReadFiles(ConfigDraft& draft, FileChecks& checks) {
   Config& config = draft.config;
   if (NamesTlsFiles(config.grpc)) {
     CrlFile crl_file;
-    const TlsReading tls =
-        CheckTlsTexts(ReadTlsTexts(config.grpc, crl_file), SystemClock().Now());
+    const TlsReading tls = CheckTlsTexts(
+        ReadTlsTexts(config.grpc.tls, crl_file), SystemClock().Now());
     for (const auto& [key, what] : tls.problems) checks.Add(key, what);
   }
   checks.Readable("wechat.ca_file", config.wechat.ca_file);

@@ -12,6 +12,7 @@
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
 #include "server/policy/policy.h"
+#include "server/tls/tls_paths.h"
 
 namespace wxident {
 
@@ -23,15 +24,11 @@ struct Config {
   struct Grpc {
     std::string addr;
     bool reflection;
-    // Plain text: both listeners are on loopback addresses, the files below are
-    // empty, and everybody is the caller "loopback". Otherwise the first three
-    // are set, and callers prove who they are.
+    // Plain text: both listeners are on loopback addresses, `tls` is empty, and
+    // everybody is the caller "loopback". Otherwise `tls` is set, and callers
+    // prove who they are.
     bool insecure_loopback;
-    std::string tls_cert_file;
-    std::string tls_key_file;
-    std::string tls_client_ca_file;
-    // CRLs. Empty: none.
-    std::string tls_revocation_file;
+    TlsPaths tls;
     // IP addresses and ranges that IpRanges takes: who tells a connection's
     // client's address by the PROXY protocol, to addr alone.
     std::vector<std::string> proxy_protocol_from;

@@ -1,30 +1,11 @@
 #include "server/config/config_keys.h"
 
-#include <algorithm>
-#include <numeric>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
 namespace wxident {
 namespace {
-
-// The number of characters to change, add or leave out.
-size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 std::string Value(const ConfigKey& key) {
   struct Namer {
@@ -90,21 +71,21 @@ const std::vector<ConfigKey>& ConfigKeys() {
       {"grpc.tls_cert_file", "", "",
        "The server's certificate and its chain, PEM. Required without "
        "grpc.insecure_loopback.",
-       +[](D& d) -> std::string& { return d.config.grpc.tls_cert_file; },
+       +[](D& d) -> std::string& { return d.config.grpc.tls.cert_file; },
        Form::kFile},
       {"grpc.tls_key_file", "", "",
        "The certificate's private key, PEM, for nobody else to read. "
        "Required without grpc.insecure_loopback.",
-       +[](D& d) -> std::string& { return d.config.grpc.tls_key_file; },
+       +[](D& d) -> std::string& { return d.config.grpc.tls.key_file; },
        Form::kSecretFile},
       {"grpc.tls_client_ca_file", "", "",
        "The CAs that vouch for callers, PEM. A caller is the one URI in its "
        "certificate. Required without grpc.insecure_loopback.",
-       +[](D& d) -> std::string& { return d.config.grpc.tls_client_ca_file; },
+       +[](D& d) -> std::string& { return d.config.grpc.tls.client_ca_file; },
        Form::kFile},
       {"grpc.tls_revocation_file", "", "",
        "The certificates that those CAs took back: CRLs, PEM or DER.",
-       +[](D& d) -> std::string& { return d.config.grpc.tls_revocation_file; },
+       +[](D& d) -> std::string& { return d.config.grpc.tls.revocation_file; },
        Form::kFile},
       {"grpc.proxy_protocol_from", "", "",
        "IP addresses and ranges of TCP balancers before grpc.addr, which must "
@@ -253,23 +234,6 @@ std::string FlagOf(absl::string_view key) {
 std::string VariableOf(absl::string_view key) {
   return absl::StrCat("WXIDENT_", absl::AsciiStrToUpper(
                                       absl::StrReplaceAll(key, {{".", "_"}})));
-}
-
-std::string DidYouMean(absl::string_view text,
-                       const std::vector<std::string>& known) {
-  if (text.size() > 64) return "";
-  const std::string* nearest = nullptr;
-  // More changes than a third of its length, and it is another word.
-  size_t least = text.size() / 3 + 2;
-  for (const std::string& candidate : known) {
-    const size_t distance = EditDistance(text, candidate);
-    if (distance < least) {
-      least = distance;
-      nearest = &candidate;
-    }
-  }
-  return nearest == nullptr ? ""
-                            : absl::StrCat("; did you mean ", *nearest, "?");
 }
 
 std::string ConfigHelp() {

@@ -72,11 +72,6 @@ const std::vector<AppKey>& AppKeys();
 std::string FlagOf(absl::string_view key);
 std::string VariableOf(absl::string_view key);
 
-// "; did you mean X?", X being the one of `known` nearest to `text`, or "" when
-// none is near.
-std::string DidYouMean(absl::string_view text,
-                       const std::vector<std::string>& known);
-
 }  // namespace wxident
 
 #endif  // WXIDENT_SERVER_CONFIG_CONFIG_KEYS_H_

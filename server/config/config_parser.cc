@@ -11,12 +11,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "server/callers/caller_uri.h"
 #include "server/config/config_apps.h"
 #include "server/config/config_together.h"
 #include "server/config/config_values.h"
 #include "server/config/files/config_yaml.h"
 #include "server/edge/ip_ranges.h"
+#include "server/policy/caller_uri.h"
 
 namespace wxident {
 namespace {

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "server/config/config.h"
 #include "server/config/config_keys.h"
+#include "server/config/files/config_problems.h"
 #include "server/config/service_variables.h"
 
 namespace wxident {

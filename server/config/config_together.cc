@@ -27,10 +27,10 @@ void CheckPlainText(const Config& config, AddProblem add) {
           "with grpc.insecure_loopback it must be a loopback address, like "
           "127.0.0.1:8443");
   for (const auto& [key, text] :
-       {std::pair("grpc.tls_cert_file", &grpc.tls_cert_file),
-        std::pair("grpc.tls_key_file", &grpc.tls_key_file),
-        std::pair("grpc.tls_client_ca_file", &grpc.tls_client_ca_file),
-        std::pair("grpc.tls_revocation_file", &grpc.tls_revocation_file)})
+       {std::pair("grpc.tls_cert_file", &grpc.tls.cert_file),
+        std::pair("grpc.tls_key_file", &grpc.tls.key_file),
+        std::pair("grpc.tls_client_ca_file", &grpc.tls.client_ca_file),
+        std::pair("grpc.tls_revocation_file", &grpc.tls.revocation_file)})
     if (!text->empty())
       add(key, "goes against grpc.insecure_loopback; remove one of them");
   for (const auto& [key, list] :
@@ -45,9 +45,9 @@ void CheckPlainText(const Config& config, AddProblem add) {
 void CheckTls(const ConfigDraft& draft, AddProblem add) {
   const Config& config = draft.config;
   for (const auto& [key, text] :
-       {std::pair("grpc.tls_cert_file", &config.grpc.tls_cert_file),
-        std::pair("grpc.tls_key_file", &config.grpc.tls_key_file),
-        std::pair("grpc.tls_client_ca_file", &config.grpc.tls_client_ca_file),
+       {std::pair("grpc.tls_cert_file", &config.grpc.tls.cert_file),
+        std::pair("grpc.tls_key_file", &config.grpc.tls.key_file),
+        std::pair("grpc.tls_client_ca_file", &config.grpc.tls.client_ca_file),
         std::pair("access.policy_file", &config.access.policy_file),
         std::pair("audit.file", &config.audit.file),
         std::pair("audit.key_file", &draft.audit_key_file)})

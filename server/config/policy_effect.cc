@@ -1,15 +1,12 @@
 #include "server/config/policy_effect.h"
 
-#include <google/protobuf/descriptor.h>
-
 #include <algorithm>
-#include <iterator>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
-#include "wxident/v1/admin_service.pb.h"
+#include "server/policy/method_names.h"
 
 namespace wxident {
 namespace {
@@ -17,26 +14,17 @@ namespace {
 using Methods = std::set<std::string>;
 
 // Those whose calls ask for CallRecord::AllowEveryApp whatever the request.
-const Methods& SpanningMethods() {
-  static const auto& methods = *new Methods{
+const std::vector<std::string>& SpanningMethodNames() {
+  static const auto& names = *new std::vector<std::string>{
       "EraseUser", "ExportUser", "GetKeyStatus", "ListApps", "RotateKeys"};
-  return methods;
+  return names;
 }
 
-Methods AdminMethods() {
-  const auto* service =
-      v1::ListAppsRequest::descriptor()->file()->FindServiceByName(
-          "AdminService");
+// Those of `methods` that are among `names`.
+Methods Among(const Methods& methods, const std::vector<std::string>& names) {
   Methods out;
-  for (int m = 0; m < service->method_count(); ++m)
-    out.insert(service->method(m)->name());
-  return out;
-}
-
-Methods Both(const Methods& a, const Methods& b) {
-  Methods out;
-  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(),
-                        std::inserter(out, out.end()));
+  for (const std::string& name : names)
+    if (methods.contains(name)) out.insert(name);
   return out;
 }
 
@@ -57,7 +45,6 @@ std::string WhyNobody(absl::string_view caller, const Config& config) {
 std::vector<std::string> WithoutEffect(const Policy& policy,
                                        const Config& config) {
   std::vector<std::string> out;
-  const Methods admin = AdminMethods();
   for (size_t i = 0; i < policy.allow.size(); ++i) {
     const Policy::Row& row = policy.allow[i];
     const auto add = [&](const Methods& methods, absl::string_view why) {
@@ -72,10 +59,10 @@ std::vector<std::string> WithoutEffect(const Policy& policy,
       continue;
     }
     if (config.admin_addr.empty())
-      add(Both(row.methods, admin),
+      add(Among(row.methods, AdminMethodNames()),
           "admin.addr is not set, so nobody can call AdminService");
     if (!row.apps.empty())
-      add(Both(row.methods, SpanningMethods()),
+      add(Among(row.methods, SpanningMethodNames()),
           "what spans all apps needs a row with apps: [\"*\"]");
   }
   for (size_t i = 0; i < policy.limits.size(); ++i) {

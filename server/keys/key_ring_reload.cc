@@ -27,8 +27,8 @@ absl::Status Stopped() {
 
 }  // namespace
 
-RingReload::RingReload(KeyRing& key_ring, ReadFn read, KeyStore& store,
-                       Random& random, Clock& clock, Metrics& metrics)
+KeyRingReload::KeyRingReload(KeyRing& key_ring, ReadFn read, KeyStore& store,
+                             Random& random, Clock& clock, Metrics& metrics)
     : key_ring_(key_ring),
       read_(std::move(read)),
       store_(store),
@@ -36,7 +36,7 @@ RingReload::RingReload(KeyRing& key_ring, ReadFn read, KeyStore& store,
       clock_(clock),
       metrics_(metrics) {}
 
-void RingReload::Reload(DoneStatus done) {
+void KeyRingReload::Reload(DoneStatus done) {
   {
     std::unique_lock<std::mutex> lock(mutex_);
     if (stopping_) {
@@ -49,7 +49,7 @@ void RingReload::Reload(DoneStatus done) {
   Run();
 }
 
-void RingReload::Run() {
+void KeyRingReload::Run() {
   absl::StatusOr<std::vector<KeyRing::Key>> keys = read_();
   if (!keys.ok()) return End(BadFile(keys.status().message()));
   absl::StatusOr<std::shared_ptr<KeyRing>> ring =
@@ -62,8 +62,8 @@ void RingReload::Run() {
       });
 }
 
-void RingReload::OnChecked(const KeyRing& ring,
-                           absl::StatusOr<std::vector<uint32_t>> missing) {
+void KeyRingReload::OnChecked(const KeyRing& ring,
+                              absl::StatusOr<std::vector<uint32_t>> missing) {
   if (!missing.ok()) return End(missing.status());
   key_ring_.Replace(ring);
   metrics_.Set("wxident_key_ring_missing", {},
@@ -79,7 +79,7 @@ void RingReload::OnChecked(const KeyRing& ring,
   End(absl::OkStatus());
 }
 
-void RingReload::End(const absl::Status& status) {
+void KeyRingReload::End(const absl::Status& status) {
   std::vector<DoneStatus> served;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -101,7 +101,7 @@ void RingReload::End(const absl::Status& status) {
   for (DoneStatus& done : refused) std::move(done)(Stopped());
 }
 
-void RingReload::Stop() {
+void KeyRingReload::Stop() {
   std::unique_lock<std::mutex> lock(mutex_);
   stopping_ = true;
   idle_.wait(lock, [this] { return !running_; });

@@ -22,7 +22,7 @@ namespace wxident {
 // Replaces the key ring by what its file says now, once the whole of it is
 // known to be good: it parses, and none of its keys is another than the one
 // that the database knows by its id. Thread-safe.
-class RingReload {
+class KeyRingReload {
  public:
   // Reads and parses the ring's file. It is small and local, so whoever asks
   // for a reload waits for it. Errors: kInvalidArgument, telling what is wrong.
@@ -30,10 +30,10 @@ class RingReload {
 
   // The references outlive it. To be asked for a first reload before anything
   // is sealed.
-  RingReload(KeyRing& key_ring, ReadFn read, KeyStore& store, Random& random,
-             Clock& clock, Metrics& metrics);
+  KeyRingReload(KeyRing& key_ring, ReadFn read, KeyStore& store, Random& random,
+                Clock& clock, Metrics& metrics);
   // Stops: who asked may be answered, and end this, before a reload has ended.
-  ~RingReload() { Stop(); }
+  ~KeyRingReload() { Stop(); }
 
   // Reloads run one after the other. Whoever asks while one runs is answered
   // by one that begins after it, so the file as it is now, or newer, is what

@@ -26,15 +26,15 @@ constexpr absl::Duration kLongestRest = absl::Seconds(10);
 
 }  // namespace
 
-Resealer::Resealer(KeyStore& store, const KeyRing& key_ring, Timer& timer,
-                   Clock& clock, Metrics& metrics)
+Reencryptor::Reencryptor(KeyStore& store, const KeyRing& key_ring, Timer& timer,
+                         Clock& clock, Metrics& metrics)
     : store_(store),
       key_ring_(key_ring),
       timer_(timer),
       clock_(clock),
       metrics_(metrics) {}
 
-void Resealer::Begin() {
+void Reencryptor::Begin() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_ || status_.state == State::kRunning) return;
@@ -50,22 +50,22 @@ void Resealer::Begin() {
   StartPass();
 }
 
-Resealer::Status Resealer::GetStatus() const {
+Reencryptor::Status Reencryptor::GetStatus() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return status_;
 }
 
-void Resealer::Stop() {
+void Reencryptor::Stop() {
   std::unique_lock<std::mutex> lock(mutex_);
   stopping_ = true;
   idle_.wait(lock, [this] { return !asking_; });
 }
 
-void Resealer::RunAfter(absl::Duration pause, void (Resealer::*step)()) {
+void Reencryptor::RunAfter(absl::Duration pause, void (Reencryptor::*step)()) {
   timer_.After(pause, [this, step] { (this->*step)(); });
 }
 
-void Resealer::StartPass() {
+void Reencryptor::StartPass() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const uint32_t key_id = key_ring_.sealing_key_id();
@@ -77,7 +77,7 @@ void Resealer::StartPass() {
   StartBatch();
 }
 
-void Resealer::StartBatch() {
+void Reencryptor::StartBatch() {
   KeyPosition from;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -86,15 +86,15 @@ void Resealer::StartBatch() {
     batch_began_ = clock_.Monotonic();
     from = *position_;
   }
-  store_.Reseal(std::move(from), Deadline::After(kBatchBudget, clock_),
-                [this](absl::StatusOr<ResealedBatch> batch) {
-                  OnBatch(std::move(batch));
-                });
+  store_.Reencrypt(std::move(from), Deadline::After(kBatchBudget, clock_),
+                   [this](absl::StatusOr<ReencryptedBatch> batch) {
+                     OnBatch(std::move(batch));
+                   });
 }
 
-void Resealer::OnBatch(absl::StatusOr<ResealedBatch> batch) {
+void Reencryptor::OnBatch(absl::StatusOr<ReencryptedBatch> batch) {
   absl::Duration pause;
-  void (Resealer::*step)() = &Resealer::StartBatch;
+  void (Reencryptor::*step)() = &Reencryptor::StartBatch;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (batch.ok()) {
@@ -103,11 +103,11 @@ void Resealer::OnBatch(absl::StatusOr<ResealedBatch> batch) {
       if (!position_.has_value()) {
         LogUnreadable();
         if (pass_.is_clean) {
-          step = &Resealer::OnEveryValueDone;
+          step = &Reencryptor::OnEveryValueDone;
         } else {
           pause =
               std::exchange(next_rest_, std::min(2 * next_rest_, kLongestRest));
-          step = &Resealer::StartPass;
+          step = &Reencryptor::StartPass;
         }
       }
     } else {
@@ -123,12 +123,12 @@ void Resealer::OnBatch(absl::StatusOr<ResealedBatch> batch) {
   RunAfter(pause, step);
 }
 
-void Resealer::Take(const ResealedBatch& batch) {
+void Reencryptor::Take(const ReencryptedBatch& batch) {
   failures_ = 0;
-  status_.resealed += batch.resealed;
+  status_.reencrypted += batch.reencrypted;
   metrics_.Count("wxident_resealed_values_total", {},
-                 static_cast<double>(batch.resealed));
-  if (batch.resealed > 0 || batch.missed > 0 ||
+                 static_cast<double>(batch.reencrypted));
+  if (batch.reencrypted > 0 || batch.missed > 0 ||
       batch.sealing_key_id != pass_.key_id)
     pass_.is_clean = false;
   int64_t unreadable = 0;
@@ -141,7 +141,7 @@ void Resealer::Take(const ResealedBatch& batch) {
                            : unreadable;
 }
 
-void Resealer::OnEveryValueDone() {
+void Reencryptor::OnEveryValueDone() {
   std::set<uint32_t> used;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -155,7 +155,7 @@ void Resealer::OnEveryValueDone() {
                     [this](absl::Status marked) { OnMarked(marked); });
 }
 
-void Resealer::OnMarked(const absl::Status& marked) {
+void Reencryptor::OnMarked(const absl::Status& marked) {
   bool again = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -166,10 +166,10 @@ void Resealer::OnMarked(const absl::Status& marked) {
       again = !stopping_ && !OutOfPatience(marked);
     if (!again) idle_.notify_all();
   }
-  if (again) RunAfter(kAfterFailure, &Resealer::OnEveryValueDone);
+  if (again) RunAfter(kAfterFailure, &Reencryptor::OnEveryValueDone);
 }
 
-bool Resealer::OutOfPatience(const absl::Status& error) {
+bool Reencryptor::OutOfPatience(const absl::Status& error) {
   if (++failures_ < kPatience) return false;
   Log(LogLevel::kError, "resealing fails",
       {{"reason", std::string(ReasonName(DetailsOf(error).reason))}});
@@ -177,17 +177,17 @@ bool Resealer::OutOfPatience(const absl::Status& error) {
   return true;
 }
 
-void Resealer::End(State state) {
+void Reencryptor::End(State state) {
   status_.state = state;
   status_.ended_at = clock_.Now();
   if (state == State::kDone)
     Log(LogLevel::kInfo, "resealing ends",
         {{"key_id", absl::StrCat(pass_.key_id)},
-         {"resealed", absl::StrCat(status_.resealed)},
+         {"resealed", absl::StrCat(status_.reencrypted)},
          {"unreadable", absl::StrCat(status_.unreadable)}});
 }
 
-void Resealer::LogUnreadable() {
+void Reencryptor::LogUnreadable() {
   // Only what the passes before have not told.
   if (pass_.unreadable == logged_) return;
   logged_ = pass_.unreadable;

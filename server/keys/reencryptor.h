@@ -28,13 +28,13 @@ namespace wxident {
 // Nothing about it is stored. Values that are done are passed over, so it may
 // be killed and begun again anywhere, and several replicas may do it at once.
 // Thread-safe.
-class Resealer {
+class Reencryptor {
  public:
   enum class State { kIdle, kRunning, kDone, kFailed };
   struct Status {
     State state = State::kIdle;
     // Since Begin.
-    int64_t resealed = 0;
+    int64_t reencrypted = 0;
     // Of the last whole pass, or of the one under way if that found more.
     int64_t unreadable = 0;
     absl::Time began_at = absl::InfinitePast();
@@ -44,8 +44,8 @@ class Resealer {
 
   // All of them outlive it. After Stop it does nothing when the timer calls,
   // which it must no longer do when this is destroyed.
-  Resealer(KeyStore& store, const KeyRing& key_ring, Timer& timer, Clock& clock,
-           Metrics& metrics);
+  Reencryptor(KeyStore& store, const KeyRing& key_ring, Timer& timer,
+              Clock& clock, Metrics& metrics);
 
   // Begins, unless it is under way.
   void Begin();
@@ -63,14 +63,14 @@ class Resealer {
     std::map<UnreadablePlace, int64_t> unreadable;
   };
 
-  void RunAfter(absl::Duration pause, void (Resealer::*step)());
+  void RunAfter(absl::Duration pause, void (Reencryptor::*step)());
   void StartPass();
   void StartBatch();
-  void OnBatch(absl::StatusOr<ResealedBatch> batch);
+  void OnBatch(absl::StatusOr<ReencryptedBatch> batch);
   void OnEveryValueDone();
   void OnMarked(const absl::Status& marked);
   // All of these are called with the lock held.
-  void Take(const ResealedBatch& batch);
+  void Take(const ReencryptedBatch& batch);
   bool OutOfPatience(const absl::Status& error);
   void End(State state);
   void LogUnreadable();

@@ -1,7 +1,5 @@
 #include "server/policy/policy_file.h"
 
-#include <google/protobuf/descriptor.h>
-
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -14,11 +12,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/config/config_keys.h"
 #include "server/config/files/config_problems.h"
 #include "server/config/files/config_yaml.h"
-#include "wxident/v1/admin_service.pb.h"
-#include "wxident/v1/identity_service.pb.h"
+#include "server/policy/method_names.h"
 
 namespace wxident {
 namespace {
@@ -30,12 +26,6 @@ constexpr double kMaxNumber = 1'000'000;
 constexpr char kAll[] = "*";
 
 using Names = std::vector<std::string>;
-
-void AddMethods(const google::protobuf::FileDescriptor& file, Names& methods) {
-  for (int s = 0; s < file.service_count(); ++s)
-    for (int m = 0; m < file.service(s)->method_count(); ++m)
-      methods.push_back(file.service(s)->method(m)->name());
-}
 
 bool Has(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -188,9 +178,8 @@ class PolicyReader {
   PolicyReader(const std::vector<App>& apps, ConfigProblems& problems)
       : problems_(problems) {
     for (const App& app : apps) apps_.push_back(app.app_id);
-    AddMethods(*v1::LoginRequest::descriptor()->file(), identity_methods_);
-    methods_ = identity_methods_;
-    AddMethods(*v1::ListAppsRequest::descriptor()->file(), methods_);
+    const Names& admin = AdminMethodNames();
+    methods_.insert(methods_.end(), admin.begin(), admin.end());
   }
 
   Policy Read(const YamlNode& root) {
@@ -288,9 +277,9 @@ class PolicyReader {
 
   ConfigProblems& problems_;
   Names apps_;
-  Names identity_methods_;
+  const Names& identity_methods_ = IdentityMethodNames();
   // Those of both services.
-  Names methods_;
+  Names methods_ = identity_methods_;
 };
 
 }  // namespace

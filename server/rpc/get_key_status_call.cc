@@ -11,27 +11,27 @@
 namespace wxident {
 namespace {
 
-v1::Resealing::State ToMessage(Resealer::State state) {
+v1::Resealing::State ToMessage(Reencryptor::State state) {
   switch (state) {
-    case Resealer::State::kIdle:
+    case Reencryptor::State::kIdle:
       return v1::Resealing::STATE_IDLE;
-    case Resealer::State::kRunning:
+    case Reencryptor::State::kRunning:
       return v1::Resealing::STATE_RUNNING;
-    case Resealer::State::kDone:
+    case Reencryptor::State::kDone:
       return v1::Resealing::STATE_DONE;
-    case Resealer::State::kFailed:
+    case Reencryptor::State::kFailed:
       return v1::Resealing::STATE_FAILED;
   }
   return v1::Resealing::STATE_UNSPECIFIED;
 }
 
-void FillResealing(const Resealer::Status& status, v1::Resealing& message) {
+void FillResealing(const Reencryptor::Status& status, v1::Resealing& message) {
   message.set_state(ToMessage(status.state));
-  message.set_resealed(status.resealed);
+  message.set_resealed(status.reencrypted);
   message.set_unreadable(status.unreadable);
-  if (status.state == Resealer::State::kIdle) return;
+  if (status.state == Reencryptor::State::kIdle) return;
   Fill(status.began_at, *message.mutable_start_time());
-  if (status.state != Resealer::State::kRunning)
+  if (status.state != Reencryptor::State::kRunning)
     Fill(status.ended_at, *message.mutable_end_time());
 }
 
@@ -66,7 +66,7 @@ class GetKeyStatusCall final
       key.set_key_id(id);
       key.set_stored_values(values);
     }
-    FillResealing(services_.resealer.GetStatus(),
+    FillResealing(services_.reencryptor.GetStatus(),
                   *response_.mutable_resealing());
     Succeed();
   }

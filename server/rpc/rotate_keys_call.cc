@@ -20,7 +20,7 @@ class RotateKeysCall final
   void OnReloaded(const absl::Status& reloaded) {
     if (!reloaded.ok()) return Fail(reloaded);
     response_.set_sealing_key_id(services_.key_ring.sealing_key_id());
-    services_.resealer.Begin();
+    services_.reencryptor.Begin();
     Succeed();
   }
 };

@@ -36,8 +36,8 @@ struct Services {
   bool audit_required;
   const KeyRing& key_ring;
   KeyStore& keys;
-  RingReload& ring_reload;
-  Resealer& resealer;
+  KeyRingReload& ring_reload;
+  Reencryptor& reencryptor;
 
   const Apps& apps;
   CodeLogins& logins;

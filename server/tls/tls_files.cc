@@ -118,18 +118,17 @@ std::string ReadText(const char* key, const std::string& path,
 
 }  // namespace
 
-TlsTexts ReadTlsTexts(const Config::Grpc& config, CrlFile& crl_file) {
+TlsTexts ReadTlsTexts(const TlsPaths& paths, CrlFile& crl_file) {
   TlsTexts out;
-  out.certificate_chain =
-      ReadText(kCertKey, config.tls_cert_file, out.problems);
-  absl::StatusOr<Secret> key = ReadSecretFile(config.tls_key_file);
+  out.certificate_chain = ReadText(kCertKey, paths.cert_file, out.problems);
+  absl::StatusOr<Secret> key = ReadSecretFile(paths.key_file);
   if (key.ok())
     out.private_key = *std::move(key);
   else
     out.problems.emplace_back(
         kKeyKey, absl::StrCat("the secret's file: ", key.status().message()));
-  out.client_cas = ReadText(kCaKey, config.tls_client_ca_file, out.problems);
-  if (const std::string& path = config.tls_revocation_file; !path.empty()) {
+  out.client_cas = ReadText(kCaKey, paths.client_ca_file, out.problems);
+  if (const std::string& path = paths.revocation_file; !path.empty()) {
     absl::StatusOr<std::shared_ptr<const std::string>> crls =
         crl_file.Read(path, SystemClock().Now());
     if (crls.ok())
@@ -144,10 +143,10 @@ TlsReading CheckTlsTexts(const TlsTexts& texts, absl::Time now) {
   return Checker(texts, now).Check();
 }
 
-absl::StatusOr<std::unique_ptr<TlsFiles>> TlsFiles::Open(
-    const Config::Grpc& config, Clock& clock) {
-  std::unique_ptr<TlsFiles> files(new TlsFiles(config, clock));
-  WX_RETURN_IF_ERROR(files->Take(ReadTlsTexts(config, files->crl_file_)));
+absl::StatusOr<std::unique_ptr<TlsFiles>> TlsFiles::Open(const TlsPaths& paths,
+                                                         Clock& clock) {
+  std::unique_ptr<TlsFiles> files(new TlsFiles(paths, clock));
+  WX_RETURN_IF_ERROR(files->Take(ReadTlsTexts(paths, files->crl_file_)));
   return files;
 }
 
@@ -169,14 +168,14 @@ absl::Status TlsFiles::Take(const TlsTexts& texts) {
 }
 
 absl::StatusOr<bool> TlsFiles::Reload() {
-  const TlsTexts texts = ReadTlsTexts(config_, crl_file_);
+  const TlsTexts texts = ReadTlsTexts(paths_, crl_file_);
   if (texts == taken_) return false;
   WX_RETURN_IF_ERROR(Take(texts));
   return true;
 }
 
 absl::StatusOr<bool> TlsFiles::Look() {
-  TlsTexts texts = ReadTlsTexts(config_, crl_file_);
+  TlsTexts texts = ReadTlsTexts(paths_, crl_file_);
   const bool settled = texts == seen_;
   seen_ = std::move(texts);
   if (!settled || seen_ == taken_) return false;

@@ -11,10 +11,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
-#include "server/config/config.h"
 #include "server/crypto/secret.h"
 #include "server/tls/certificates.h"
 #include "server/tls/crl_file.h"
+#include "server/tls/tls_paths.h"
 #include "server/tls/tls_server.h"
 
 namespace wxident {
@@ -53,8 +53,8 @@ struct TlsReading {
   TlsProblems problems;
 };
 
-// Reads the files that `config` names; `crl_file` is the same each time.
-TlsTexts ReadTlsTexts(const Config::Grpc& config, CrlFile& crl_file);
+// Reads the files that `paths` names; `crl_file` is the same each time.
+TlsTexts ReadTlsTexts(const TlsPaths& paths, CrlFile& crl_file);
 
 // Checks that the key is the certificate's, that the certificate holds `now`,
 // that CAs are CAs, and that one of them has signed each CRL.
@@ -66,10 +66,10 @@ TlsReading CheckTlsTexts(const TlsTexts& texts, absl::Time now);
 // thread-safe; the rest is for one thread.
 class TlsFiles {
  public:
-  // `config` and `clock` outlive it. Errors: kInvalidArgument, a line for each
+  // `paths` and `clock` outlive it. Errors: kInvalidArgument, a line for each
   // problem.
-  static absl::StatusOr<std::unique_ptr<TlsFiles>> Open(
-      const Config::Grpc& config, Clock& clock);
+  static absl::StatusOr<std::unique_ptr<TlsFiles>> Open(const TlsPaths& paths,
+                                                        Clock& clock);
 
   // Never nullptr.
   std::shared_ptr<const TlsSnapshot> newest() const;
@@ -85,11 +85,11 @@ class TlsFiles {
   absl::StatusOr<bool> Look();
 
  private:
-  TlsFiles(const Config::Grpc& config, Clock& clock)
-      : config_(config), clock_(clock) {}
+  TlsFiles(const TlsPaths& paths, Clock& clock)
+      : paths_(paths), clock_(clock) {}
   absl::Status Take(const TlsTexts& texts);
 
-  const Config::Grpc& config_;
+  const TlsPaths& paths_;
   Clock& clock_;
   CrlFile crl_file_;
   TlsTexts taken_;

@@ -29,12 +29,12 @@ class ForwardedCallersTest : public testing::Test {
  protected:
   void SetUp() override {
     const TestCertificate server = MakeTestCertificate({}, &ca_, clock_.Now());
-    config_.tls_cert_file = folder_.Write("server.pem", server.pem);
-    config_.tls_key_file = folder_.Write("server.key", server.key);
-    config_.tls_client_ca_file = folder_.Write("callers.pem", ca_.pem);
-    config_.tls_revocation_file =
+    paths_.cert_file = folder_.Write("server.pem", server.pem);
+    paths_.key_file = folder_.Write("server.key", server.key);
+    paths_.client_ca_file = folder_.Write("callers.pem", ca_.pem);
+    paths_.revocation_file =
         folder_.Write("callers.crl", MakeTestCrl(ca_, {}, {}, clock_.Now()));
-    files_ = TlsFiles::Open(config_, clock_).value();
+    files_ = TlsFiles::Open(paths_, clock_).value();
     tls_ = std::make_unique<TlsCallers>(*files_, clock_);
     callers_ = std::make_unique<ForwardedCallers>(
         *tls_, std::vector<std::string>{kGateway, "spiffe://corp/inner"});
@@ -80,7 +80,7 @@ class ForwardedCallersTest : public testing::Test {
   const TestCertificate gateway_ = Of(kGateway, absl::Hours(24 * 300));
   const TestCertificate orders_ = Of(kOrders, absl::Minutes(5));
   const TempFolder folder_;
-  Config::Grpc config_;
+  TlsPaths paths_;
   std::unique_ptr<TlsFiles> files_;
   std::unique_ptr<TlsCallers> tls_;
   std::unique_ptr<ForwardedCallers> callers_;

@@ -25,12 +25,12 @@ class TlsCallersTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const TestCertificate server = MakeTestCertificate({}, &ca_, clock_.Now());
-    config_.tls_cert_file = folder_.Write("server.pem", server.pem);
-    config_.tls_key_file = folder_.Write("server.key", server.key);
-    config_.tls_client_ca_file = folder_.Write("callers.pem", ca_.pem);
-    config_.tls_revocation_file =
+    paths_.cert_file = folder_.Write("server.pem", server.pem);
+    paths_.key_file = folder_.Write("server.key", server.key);
+    paths_.client_ca_file = folder_.Write("callers.pem", ca_.pem);
+    paths_.revocation_file =
         folder_.Write("callers.crl", MakeTestCrl(ca_, {}, {}, clock_.Now()));
-    files_ = TlsFiles::Open(config_, clock_).value();
+    files_ = TlsFiles::Open(paths_, clock_).value();
     callers_ = std::make_unique<TlsCallers>(*files_, clock_);
   }
 
@@ -69,7 +69,7 @@ class TlsCallersTest : public ::testing::Test {
       {.name = "CA", .ca = true, .ends = absl::Hours(24 * 365)}, nullptr,
       clock_.Now());
   const TempFolder folder_;
-  Config::Grpc config_;
+  TlsPaths paths_;
   std::unique_ptr<TlsFiles> files_;
   std::unique_ptr<TlsCallers> callers_;
 };

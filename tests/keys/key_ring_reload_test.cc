@@ -21,7 +21,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class RingReloadTest : public ::testing::Test {
+class KeyRingReloadTest : public ::testing::Test {
  protected:
   static KeyRing::Key Key(uint32_t id) {
     return {id, Secret(std::string(32, static_cast<char>('a' + id)))};
@@ -45,24 +45,24 @@ class RingReloadTest : public ::testing::Test {
   FakeKeyStore store_{*ring_};
   absl::StatusOr<std::vector<KeyRing::Key>> file_ = Keys({1});
   int reads_ = 0;
-  RingReload reload_{*ring_,
-                     [this] {
-                       ++reads_;
-                       return file_;
-                     },
-                     store_,
-                     random_,
-                     clock_,
-                     metrics_};
+  KeyRingReload reload_{*ring_,
+                        [this] {
+                          ++reads_;
+                          return file_;
+                        },
+                        store_,
+                        random_,
+                        clock_,
+                        metrics_};
 };
 
-TEST_F(RingReloadTest, TakesAGoodRing) {
+TEST_F(KeyRingReloadTest, TakesAGoodRing) {
   EXPECT_TRUE(Reload(Keys({2, 1})).ok());
   EXPECT_THAT(ring_->key_ids(), ElementsAre(2, 1));
   EXPECT_THAT(metrics_.Text(), HasSubstr("wxident_key_ring_missing 0"));
 }
 
-TEST_F(RingReloadTest, ABadFileLeavesTheOldRing) {
+TEST_F(KeyRingReloadTest, ABadFileLeavesTheOldRing) {
   const std::vector<absl::StatusOr<std::vector<KeyRing::Key>>> bad = {
       absl::InvalidArgumentError("line 3 is bad"),
       std::vector<KeyRing::Key>{},
@@ -79,7 +79,7 @@ TEST_F(RingReloadTest, ABadFileLeavesTheOldRing) {
               HasSubstr("line 3 is bad"));
 }
 
-TEST_F(RingReloadTest, AnotherKeyUnderAKnownIdIsRefused) {
+TEST_F(KeyRingReloadTest, AnotherKeyUnderAKnownIdIsRefused) {
   ASSERT_TRUE(Reload(Keys({2, 1})).ok());
   const absl::Status status =
       Reload(std::vector<KeyRing::Key>{Key(2), {1, Key(7).bytes}});
@@ -89,14 +89,14 @@ TEST_F(RingReloadTest, AnotherKeyUnderAKnownIdIsRefused) {
   EXPECT_THAT(store_.Texts(), ElementsAre("x"));
 }
 
-TEST_F(RingReloadTest, WithoutADatabaseTheOldRingStays) {
+TEST_F(KeyRingReloadTest, WithoutADatabaseTheOldRingStays) {
   store_.Fail(1);
   EXPECT_EQ(DetailsOf(Reload(Keys({2, 1}))).reason, Reason::kStoreUnavailable);
   EXPECT_THAT(ring_->key_ids(), ElementsAre(1));
   EXPECT_TRUE(Reload(Keys({2, 1})).ok());
 }
 
-TEST_F(RingReloadTest, AMissingKeyIsShown) {
+TEST_F(KeyRingReloadTest, AMissingKeyIsShown) {
   ASSERT_TRUE(Reload(Keys({2, 1})).ok());
   ASSERT_TRUE(Reload(Keys({2})).ok());
   EXPECT_THAT(metrics_.Text(), HasSubstr("wxident_key_ring_missing 1"));
@@ -104,7 +104,7 @@ TEST_F(RingReloadTest, AMissingKeyIsShown) {
   EXPECT_THAT(metrics_.Text(), HasSubstr("wxident_key_ring_missing 0"));
 }
 
-TEST_F(RingReloadTest, WhoAsksMeanwhileIsAnsweredByALaterRead) {
+TEST_F(KeyRingReloadTest, WhoAsksMeanwhileIsAnsweredByALaterRead) {
   store_.Hold();
   std::vector<int> answered;
   file_ = Keys({2, 1});
@@ -128,7 +128,7 @@ TEST_F(RingReloadTest, WhoAsksMeanwhileIsAnsweredByALaterRead) {
   EXPECT_EQ(reads_, 2);
 }
 
-TEST_F(RingReloadTest, ManyAtOnceAreAllAnswered) {
+TEST_F(KeyRingReloadTest, ManyAtOnceAreAllAnswered) {
   std::vector<std::thread> threads;
   std::atomic<int> answered{0};
   file_ = Keys({2, 1});
@@ -145,15 +145,15 @@ TEST_F(RingReloadTest, ManyAtOnceAreAllAnswered) {
   EXPECT_EQ(answered, 800);
 }
 
-TEST_F(RingReloadTest, StoppedItRefuses) {
+TEST_F(KeyRingReloadTest, StoppedItRefuses) {
   reload_.Stop();
   EXPECT_EQ(DetailsOf(Reload(Keys({2, 1}))).reason, Reason::kStoreUnavailable);
   EXPECT_THAT(ring_->key_ids(), Not(ElementsAre(2, 1)));
 }
 
 // As a server does that will not start with this ring.
-TEST_F(RingReloadTest, MayBeEndedByWhoWasAnswered) {
-  auto reload = std::make_unique<RingReload>(
+TEST_F(KeyRingReloadTest, MayBeEndedByWhoWasAnswered) {
+  auto reload = std::make_unique<KeyRingReload>(
       *ring_, [this] { return file_; }, store_, random_, clock_, metrics_);
   store_.Hold();
   std::promise<void> answered;

@@ -19,12 +19,12 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-using State = Resealer::State;
+using State = Reencryptor::State;
 
-class ResealerTest : public ::testing::Test {
+class ReencryptorTest : public ::testing::Test {
  protected:
-  ~ResealerTest() override {
-    resealer_.Stop();
+  ~ReencryptorTest() override {
+    reencryptor_.Stop();
     timer_.RunAll();
   }
 
@@ -40,9 +40,9 @@ class ResealerTest : public ::testing::Test {
   void AddValues(int count) {
     for (int i = 0; i < count; ++i) store_.Add(absl::StrCat("value", i));
   }
-  // Runs the timer until the resealer has ended.
+  // Runs the timer until the reencryptor has ended.
   void RunToTheEnd() {
-    while (resealer_.GetStatus().state == State::kRunning) {
+    while (reencryptor_.GetStatus().state == State::kRunning) {
       ASSERT_TRUE(timer_.RunNext());
     }
   }
@@ -53,26 +53,26 @@ class ResealerTest : public ::testing::Test {
   Metrics metrics_;
   std::unique_ptr<KeyRing> ring_ = Ring({1});
   FakeKeyStore store_{*ring_};
-  Resealer resealer_{store_, *ring_, timer_, clock_, metrics_};
+  Reencryptor reencryptor_{store_, *ring_, timer_, clock_, metrics_};
 };
 
-TEST_F(ResealerTest, IsIdleUntilBegun) {
-  EXPECT_EQ(resealer_.GetStatus().state, State::kIdle);
+TEST_F(ReencryptorTest, IsIdleUntilBegun) {
+  EXPECT_EQ(reencryptor_.GetStatus().state, State::kIdle);
   EXPECT_EQ(timer_.waiting(), 0u);
 }
 
-TEST_F(ResealerTest, PutsEveryValueUnderTheFirstKey) {
+TEST_F(ReencryptorTest, PutsEveryValueUnderTheFirstKey) {
   AddValues(10);
   const std::vector<std::string> texts = store_.Texts();
   Rotate({2, 1});
   const absl::Time began = clock_.Now();
-  resealer_.Begin();
-  EXPECT_EQ(resealer_.GetStatus().state, State::kRunning);
-  EXPECT_EQ(resealer_.GetStatus().ended_at, absl::InfiniteFuture());
+  reencryptor_.Begin();
+  EXPECT_EQ(reencryptor_.GetStatus().state, State::kRunning);
+  EXPECT_EQ(reencryptor_.GetStatus().ended_at, absl::InfiniteFuture());
   RunToTheEnd();
-  const Resealer::Status status = resealer_.GetStatus();
+  const Reencryptor::Status status = reencryptor_.GetStatus();
   EXPECT_EQ(status.state, State::kDone);
-  EXPECT_EQ(status.resealed, 10);
+  EXPECT_EQ(status.reencrypted, 10);
   EXPECT_EQ(status.unreadable, 0);
   EXPECT_EQ(status.began_at, began);
   EXPECT_EQ(status.ended_at, clock_.Now());
@@ -82,41 +82,41 @@ TEST_F(ResealerTest, PutsEveryValueUnderTheFirstKey) {
   EXPECT_EQ(store_.Texts(), texts);
 }
 
-TEST_F(ResealerTest, RestsAfterEachBatch) {
+TEST_F(ReencryptorTest, RestsAfterEachBatch) {
   AddValues(10);
   Rotate({2, 1});
   store_.Hold();
-  resealer_.Begin();
+  reencryptor_.Begin();
   clock_.Advance(absl::Milliseconds(20));
   ASSERT_EQ(store_.Answer(), 1);
   EXPECT_THAT(timer_.delays(), ElementsAre(absl::Milliseconds(40)));
   EXPECT_EQ(store_.Answer(), 0);
 }
 
-TEST_F(ResealerTest, BegunTwiceItRunsOnce) {
+TEST_F(ReencryptorTest, BegunTwiceItRunsOnce) {
   AddValues(10);
   Rotate({2, 1});
   store_.Hold();
-  resealer_.Begin();
-  resealer_.Begin();
+  reencryptor_.Begin();
+  reencryptor_.Begin();
   EXPECT_EQ(store_.Answer(), 1);
   EXPECT_EQ(store_.batches(), 1);
 }
 
-TEST_F(ResealerTest, ARotationMeanwhileIsFollowed) {
+TEST_F(ReencryptorTest, ARotationMeanwhileIsFollowed) {
   AddValues(10);
   Rotate({2, 1});
-  resealer_.Begin();
+  reencryptor_.Begin();
   ASSERT_TRUE(timer_.RunNext());
   Rotate({3, 2, 1});
   RunToTheEnd();
   EXPECT_THAT(store_.Counts(), ElementsAre(Pair(3, 10)));
 }
 
-TEST_F(ResealerTest, WhatIsSealedBehindItsBackIsFound) {
+TEST_F(ReencryptorTest, WhatIsSealedBehindItsBackIsFound) {
   AddValues(4);
   Rotate({2, 1});
-  resealer_.Begin();
+  reencryptor_.Begin();
   while (store_.Counts().count(1) > 0) ASSERT_TRUE(timer_.RunNext());
   // As a statement does that began before the rotation.
   Rotate({1, 2});
@@ -126,10 +126,10 @@ TEST_F(ResealerTest, WhatIsSealedBehindItsBackIsFound) {
   EXPECT_THAT(store_.Counts(), ElementsAre(Pair(2, 5)));
 }
 
-TEST_F(ResealerTest, PassesComeEverLessOften) {
+TEST_F(ReencryptorTest, PassesComeEverLessOften) {
   AddValues(1);
   Rotate({2, 1});
-  resealer_.Begin();
+  reencryptor_.Begin();
   for (int i = 0; i < 30; ++i) {
     // Another replica has the old ring.
     Rotate({1, 2});
@@ -137,7 +137,7 @@ TEST_F(ResealerTest, PassesComeEverLessOften) {
     Rotate({2, 1});
     ASSERT_TRUE(timer_.RunNext());
   }
-  EXPECT_EQ(resealer_.GetStatus().state, State::kRunning);
+  EXPECT_EQ(reencryptor_.GetStatus().state, State::kRunning);
   absl::Duration longest;
   for (absl::Duration delay : timer_.delays())
     longest = std::max(longest, delay);
@@ -146,10 +146,10 @@ TEST_F(ResealerTest, PassesComeEverLessOften) {
   EXPECT_THAT(store_.Counts(), ElementsAre(Pair(2, 31)));
 }
 
-TEST_F(ResealerTest, ARotationMakesThemComeAtOnceAgain) {
+TEST_F(ReencryptorTest, ARotationMakesThemComeAtOnceAgain) {
   AddValues(1);
   Rotate({2, 1});
-  resealer_.Begin();
+  reencryptor_.Begin();
   for (uint32_t id = 3; id < 30; ++id) {
     Rotate({id, id - 1});
     ASSERT_TRUE(timer_.RunNext());
@@ -158,24 +158,24 @@ TEST_F(ResealerTest, ARotationMakesThemComeAtOnceAgain) {
     EXPECT_LE(delay, absl::Milliseconds(200));
 }
 
-TEST_F(ResealerTest, WhatDoesNotOpenStaysAndIsCounted) {
+TEST_F(ReencryptorTest, WhatDoesNotOpenStaysAndIsCounted) {
   AddValues(3);
   store_.Tamper(1);
   Rotate({2});
   AddValues(3);
   Rotate({3, 1});
-  resealer_.Begin();
+  reencryptor_.Begin();
   RunToTheEnd();
-  const Resealer::Status status = resealer_.GetStatus();
+  const Reencryptor::Status status = reencryptor_.GetStatus();
   EXPECT_EQ(status.state, State::kDone);
-  EXPECT_EQ(status.resealed, 2);
+  EXPECT_EQ(status.reencrypted, 2);
   // One was changed, three are under a key that is lost.
   EXPECT_EQ(status.unreadable, 4);
   EXPECT_THAT(store_.Counts(),
               UnorderedElementsAre(Pair(1, 1), Pair(2, 3), Pair(3, 2)));
 }
 
-TEST_F(ResealerTest, KeysWithoutValuesAreMarked) {
+TEST_F(ReencryptorTest, KeysWithoutValuesAreMarked) {
   AddValues(3);
   for (const auto& ids : {std::vector<uint32_t>{1}, {2, 1}, {3, 2, 1}})
     store_.CheckCanaries(Ring(ids), true, Deadline::After({}, clock_),
@@ -184,52 +184,52 @@ TEST_F(ResealerTest, KeysWithoutValuesAreMarked) {
                          });
   store_.Tamper(0);
   Rotate({3, 2, 1});
-  resealer_.Begin();
+  reencryptor_.Begin();
   RunToTheEnd();
   // What does not open is still under key 1.
   EXPECT_THAT(store_.unused(), ElementsAre(2));
 }
 
-TEST_F(ResealerTest, ADatabaseThatComesBackIsWaitedFor) {
+TEST_F(ReencryptorTest, ADatabaseThatComesBackIsWaitedFor) {
   AddValues(10);
   Rotate({2, 1});
   store_.Fail(29);
-  resealer_.Begin();
+  reencryptor_.Begin();
   RunToTheEnd();
-  EXPECT_EQ(resealer_.GetStatus().state, State::kDone);
+  EXPECT_EQ(reencryptor_.GetStatus().state, State::kDone);
   EXPECT_THAT(store_.Counts(), ElementsAre(Pair(2, 10)));
 }
 
-TEST_F(ResealerTest, OneThatStaysAwayEndsIt) {
+TEST_F(ReencryptorTest, OneThatStaysAwayEndsIt) {
   AddValues(10);
   Rotate({2, 1});
-  resealer_.Begin();
+  reencryptor_.Begin();
   store_.Fail(1000);
   RunToTheEnd();
-  const Resealer::Status status = resealer_.GetStatus();
+  const Reencryptor::Status status = reencryptor_.GetStatus();
   EXPECT_EQ(status.state, State::kFailed);
-  EXPECT_EQ(status.resealed, 3);
+  EXPECT_EQ(status.reencrypted, 3);
   EXPECT_EQ(status.ended_at, clock_.Now());
   // Begun again it goes on.
   store_.Fail(0);
-  resealer_.Begin();
+  reencryptor_.Begin();
   RunToTheEnd();
-  EXPECT_EQ(resealer_.GetStatus().state, State::kDone);
-  EXPECT_EQ(resealer_.GetStatus().resealed, 7);
+  EXPECT_EQ(reencryptor_.GetStatus().state, State::kDone);
+  EXPECT_EQ(reencryptor_.GetStatus().reencrypted, 7);
 }
 
-TEST_F(ResealerTest, StoppedItAsksNoMore) {
+TEST_F(ReencryptorTest, StoppedItAsksNoMore) {
   AddValues(10);
   Rotate({2, 1});
-  resealer_.Begin();
-  resealer_.Stop();
+  reencryptor_.Begin();
+  reencryptor_.Stop();
   timer_.RunAll();
   EXPECT_EQ(store_.batches(), 1);
-  resealer_.Begin();
+  reencryptor_.Begin();
   EXPECT_EQ(store_.batches(), 1);
 }
 
-TEST_F(ResealerTest, KeysAreCountedOverAllPages) {
+TEST_F(ReencryptorTest, KeysAreCountedOverAllPages) {
   AddValues(7);
   Rotate({2, 1});
   AddValues(4);

@@ -100,7 +100,7 @@ class ServicesFixture : public testing::Test {
             .key_ring = *key_ring_,
             .keys = keys_,
             .ring_reload = ring_reload_,
-            .resealer = resealer_,
+            .reencryptor = reencryptor_,
             .apps = apps_,
             .logins = logins_,
             .session_checks = checks,
@@ -126,7 +126,7 @@ class ServicesFixture : public testing::Test {
   void StopFlows() {
     tokens_.Stop();
     ring_reload_.Stop();
-    resealer_.Stop();
+    reencryptor_.Stop();
     timer_.RunAll();
   }
 
@@ -163,10 +163,10 @@ class ServicesFixture : public testing::Test {
   FakeKeyStore keys_{*key_ring_};
   // What the ring's file holds.
   absl::StatusOr<std::vector<KeyRing::Key>> ring_file_ = KeysOfTests();
-  RingReload ring_reload_{*key_ring_, [this] { return ring_file_; },
-                          keys_,      random_,
-                          clock_,     metrics_};
-  Resealer resealer_{keys_, *key_ring_, timer_, clock_, metrics_};
+  KeyRingReload ring_reload_{*key_ring_, [this] { return ring_file_; },
+                             keys_,      random_,
+                             clock_,     metrics_};
+  Reencryptor reencryptor_{keys_, *key_ring_, timer_, clock_, metrics_};
   TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
                       clock_, random_, metrics_};
   CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};

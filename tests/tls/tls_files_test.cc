@@ -26,10 +26,10 @@ using ::testing::StartsWith;
 class TlsFilesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    config_.tls_cert_file = folder_.Path("server.pem");
-    config_.tls_key_file = folder_.Path("server.key");
+    paths_.cert_file = folder_.Path("server.pem");
+    paths_.key_file = folder_.Path("server.key");
     WriteServer(NewServer());
-    config_.tls_client_ca_file = folder_.Write("callers.pem", ca_.pem);
+    paths_.client_ca_file = folder_.Write("callers.pem", ca_.pem);
   }
 
   TestCertificate NewServer(TestCertificateOptions options = {}) {
@@ -42,19 +42,19 @@ class TlsFilesTest : public ::testing::Test {
   }
 
   void NameCrl(const std::string& text) {
-    config_.tls_revocation_file = folder_.Write("callers.crl", text);
+    paths_.revocation_file = folder_.Write("callers.crl", text);
   }
 
   void Open() {
     absl::StatusOr<std::unique_ptr<TlsFiles>> opened =
-        TlsFiles::Open(config_, clock_);
+        TlsFiles::Open(paths_, clock_);
     ASSERT_TRUE(opened.ok()) << opened.status();
     files_ = *std::move(opened);
   }
 
   // What Open says, a line each.
   std::vector<std::string> Problems() {
-    const absl::Status status = TlsFiles::Open(config_, clock_).status();
+    const absl::Status status = TlsFiles::Open(paths_, clock_).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     return absl::StrSplit(status.message(), '\n');
   }
@@ -89,7 +89,7 @@ class TlsFilesTest : public ::testing::Test {
       {.name = "CA", .ca = true, .ends = absl::Hours(24 * 365)}, nullptr,
       clock_.Now());
   const TempFolder folder_;
-  Config::Grpc config_;
+  TlsPaths paths_;
   std::unique_ptr<TlsFiles> files_;
 };
 
@@ -114,7 +114,7 @@ TEST_F(TlsFilesTest, NamesTheFileThatIsBad) {
   folder_.Write("server.key", other.key);
   EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_key_file: "),
                                             HasSubstr("another key"))));
-  chmod(config_.tls_key_file.c_str(), 0644);
+  chmod(paths_.key_file.c_str(), 0644);
   EXPECT_THAT(Problems(), ElementsAre(AllOf(StartsWith("grpc.tls_key_file: "),
                                             HasSubstr("chmod 600"))));
   WriteServer(NewServer({.ends = -absl::Seconds(1)}));
@@ -136,7 +136,7 @@ TEST_F(TlsFilesTest, NamesTheFileThatIsBad) {
 }
 
 TEST_F(TlsFilesTest, NamesAllThatAreBad) {
-  config_.tls_cert_file = folder_.Path("absent.pem");
+  paths_.cert_file = folder_.Path("absent.pem");
   folder_.Write("server.key", "");
   folder_.Write("callers.pem", "text");
   NameCrl("");
@@ -221,7 +221,7 @@ TEST_F(TlsFilesTest, ALookTellsOfBadFilesOnceAndKeepsTheOldOnes) {
   EXPECT_THAT(LookRefused(), StartsWith("grpc.tls_key_file: "));
   EXPECT_FALSE(Look());
   EXPECT_FALSE(Look());
-  ASSERT_EQ(unlink(config_.tls_cert_file.c_str()), 0);
+  ASSERT_EQ(unlink(paths_.cert_file.c_str()), 0);
   EXPECT_FALSE(Look());
   EXPECT_THAT(LookRefused(), HasSubstr("cannot open"));
   EXPECT_TRUE(Serves(first));
@@ -233,9 +233,9 @@ TEST_F(TlsFilesTest, WhatEverybodyMayChangeIsNotTaken) {
   WriteServer(first);
   Open();
   for (const auto& [path, key] :
-       {std::pair(config_.tls_cert_file, "grpc.tls_cert_file: "),
-        std::pair(config_.tls_client_ca_file, "grpc.tls_client_ca_file: "),
-        std::pair(config_.tls_revocation_file, "grpc.tls_revocation_file: ")}) {
+       {std::pair(paths_.cert_file, "grpc.tls_cert_file: "),
+        std::pair(paths_.client_ca_file, "grpc.tls_client_ca_file: "),
+        std::pair(paths_.revocation_file, "grpc.tls_revocation_file: ")}) {
     WriteServer(NewServer());
     chmod(path.c_str(), 0666);
     EXPECT_THAT(std::string(files_->Reload().status().message()),

@@ -31,6 +31,11 @@ using ConfigPlaces = std::map<std::string, std::string>;
 // A key of the file, which may hold anything, fit to be shown.
 std::string ShownKey(absl::string_view key);
 
+// "; did you mean X?", X being the one of `known` nearest to `text`, or "" when
+// none is near.
+std::string DidYouMean(absl::string_view text,
+                       const std::vector<std::string>& known);
+
 }  // namespace wxident
 
 #endif  // WXIDENT_SERVER_CONFIG_FILES_CONFIG_PROBLEMS_H_

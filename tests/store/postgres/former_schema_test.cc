@@ -93,8 +93,8 @@ class FormerSchemaTest : public testing::Test {
   static std::string Bytes(const std::string& bytes) {
     return absl::StrCat("'", BytesParameter(bytes), "'::bytea");
   }
-  std::string Sealed(const std::string& text, const Place& place) {
-    return Bytes(ring_->Seal(Secret(text), place));
+  std::string Sealed(const std::string& text, const AssociatedData& data) {
+    return Bytes(ring_->Seal(Secret(text), data));
   }
 
   // A token as the former release made them: of random bytes alone.
@@ -292,17 +292,17 @@ TEST_F(FormerSchemaTest, EverythingIsThereAfterTheMigration) {
                                   random_)
                       .value());
   std::optional<KeyPosition> position = KeyPosition();
-  int64_t resealed = 0;
+  int64_t reencrypted = 0;
   while (position.has_value()) {
-    const auto batch = Must<ResealedBatch>([&](auto done) {
-      stores_->keys.Reseal(*position, Soon(), std::move(done));
+    const auto batch = Must<ReencryptedBatch>([&](auto done) {
+      stores_->keys.Reencrypt(*position, Soon(), std::move(done));
     });
     EXPECT_TRUE(batch.unreadable.empty());
-    resealed += batch.resealed;
+    reencrypted += batch.reencrypted;
     position = batch.next;
   }
   // Two session_keys, a phone's three parts, a grant's two, the app's token.
-  EXPECT_EQ(resealed, 8);
+  EXPECT_EQ(reencrypted, 8);
   EXPECT_EQ(Must<std::optional<Erased>>([&](auto done) {
               stores_->identities.EraseUser(ByUserId{kUser}, Soon(),
                                             std::move(done));

@@ -17,7 +17,7 @@ CredentialState CredentialAt(const SqlRow& row, size_t first,
   state.day_left = TimeOf(column(1)) - now;
   state.generation = NumberOf(column(2));
   if (column(3).has_value())
-    state.value = OpenSealed(aead, column(3), PlaceOf(key));
+    state.value = OpenSealed(aead, column(3), AssociatedDataOf(key));
   if (state.generation > 0) {
     state.fetched_at = TimeOf(column(4));
     state.expires_at = TimeOf(column(5));
@@ -41,7 +41,7 @@ CredentialState CredentialAt(const SqlRow& row, size_t first,
   return state;
 }
 
-Place PlaceOf(const CredentialKey& key) {
+AssociatedData AssociatedDataOf(const CredentialKey& key) {
   return {"app_credentials", "value", {key.app_id, NameOf(key.kind)}};
 }
 

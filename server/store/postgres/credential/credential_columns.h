@@ -59,7 +59,7 @@ CredentialState CredentialAt(const SqlRow& row, size_t first,
                              const CredentialKey& key, Aead& aead);
 
 // The place of a value.
-Place PlaceOf(const CredentialKey& key);
+AssociatedData AssociatedDataOf(const CredentialKey& key);
 
 // A statement changes a row once, so of the requests of a batch that name the
 // same row each goes into a statement of its own. `run` gets items of different

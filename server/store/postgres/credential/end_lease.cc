@@ -107,7 +107,7 @@ absl::Status SaveApart(SqlSession& session,
     fences.AddNumber(in.fence);
     known.AddNumber(in.known_generation);
     if (in.fetched.value.has_value())
-      values.AddBytes(aead.Seal(*in.fetched.value, PlaceOf(in.key)));
+      values.AddBytes(aead.Seal(*in.fetched.value, AssociatedDataOf(in.key)));
     else
       values.AddNull();
     lives.AddNumber(ToMicros(in.fetched.life));

@@ -52,15 +52,15 @@ absl::StatusOr<Canaries> Read(SqlSession& session) {
   return canaries;
 }
 
-struct CanaryPlace {
-  explicit CanaryPlace(uint32_t key_id) : row(absl::StrCat(key_id)) {}
-  Place place() const { return {"key_canaries", "canary", {row}}; }
+struct CanaryData {
+  explicit CanaryData(uint32_t key_id) : row(absl::StrCat(key_id)) {}
+  AssociatedData data() const { return {"key_canaries", "canary", {row}}; }
   const std::string row;
 };
 
 bool Opens(KeyRing& ring, uint32_t key_id, const std::string& sealed) {
   const absl::StatusOr<Secret> text =
-      ring.Open(sealed, CanaryPlace(key_id).place());
+      ring.Open(sealed, CanaryData(key_id).data());
   return SealedKeyId(sealed) == key_id && text.ok() &&
          text->Expose() == kKnownText;
 }
@@ -94,7 +94,7 @@ absl::Status Remember(SqlSession& session, KeyRing& ring,
     if (canaries.count(id) > 0) continue;
     WX_ASSIGN_OR_RETURN(
         const std::string canary,
-        ring.SealUnder(id, Secret(kKnownText), CanaryPlace(id).place()));
+        ring.SealUnder(id, Secret(kKnownText), CanaryData(id).data()));
     ids.AddNumber(id);
     sealed.AddBytes(canary);
     any = true;

@@ -15,10 +15,10 @@ PgKeyStore::PgKeyStore(PgPool& pool, KeyRing& key_ring)
           })),
       count_(AddPgOperation<KeyPosition, KeyCounts>(pool, PgPool::Access::kRead,
                                                     "count_keys", CountKeys)),
-      reseal_(AddPgOperation<KeyPosition, ResealedBatch>(
+      reencrypt_(AddPgOperation<KeyPosition, ReencryptedBatch>(
           pool, PgPool::Access::kWrite, "reseal",
           [&key_ring](SqlSession& session, const auto& items) {
-            return ResealValues(session, items, key_ring);
+            return ReencryptValues(session, items, key_ring);
           })),
       mark_unused_(AddPgOperation<std::set<uint32_t>, Nothing>(
           pool, PgPool::Access::kWrite, "mark_keys_unused",
@@ -38,9 +38,9 @@ void PgKeyStore::Count(KeyPosition from, Deadline deadline,
   count_.Submit(std::move(from), deadline, std::move(done));
 }
 
-void PgKeyStore::Reseal(KeyPosition from, Deadline deadline,
-                        Done<ResealedBatch> done) {
-  reseal_.Submit(std::move(from), deadline, std::move(done));
+void PgKeyStore::Reencrypt(KeyPosition from, Deadline deadline,
+                           Done<ReencryptedBatch> done) {
+  reencrypt_.Submit(std::move(from), deadline, std::move(done));
 }
 
 void PgKeyStore::MarkUnused(std::set<uint32_t> used, Deadline deadline,

@@ -25,15 +25,15 @@ class PgKeyStore final : public KeyStore {
                      Done<std::vector<uint32_t>> done) override;
   void Count(KeyPosition from, Deadline deadline,
              Done<KeyCounts> done) override;
-  void Reseal(KeyPosition from, Deadline deadline,
-              Done<ResealedBatch> done) override;
+  void Reencrypt(KeyPosition from, Deadline deadline,
+                 Done<ReencryptedBatch> done) override;
   void MarkUnused(std::set<uint32_t> used, Deadline deadline,
                   DoneStatus done) override;
 
  private:
   PgOperation<CanaryCheck, std::vector<uint32_t>>& check_canaries_;
   PgOperation<KeyPosition, KeyCounts>& count_;
-  PgOperation<KeyPosition, ResealedBatch>& reseal_;
+  PgOperation<KeyPosition, ReencryptedBatch>& reencrypt_;
   PgOperation<std::set<uint32_t>, Nothing>& mark_unused_;
 };
 

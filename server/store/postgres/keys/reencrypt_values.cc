@@ -85,10 +85,10 @@ absl::StatusOr<int64_t> Write(SqlSession& session, const SealedColumn& column,
   return NumberOf(rows[0][0]);
 }
 
-absl::StatusOr<ResealedBatch> Reseal(SqlSession& session,
-                                     const KeyPosition& from,
-                                     KeyRing& key_ring) {
-  ResealedBatch batch;
+absl::StatusOr<ReencryptedBatch> Reencrypt(SqlSession& session,
+                                           const KeyPosition& from,
+                                           KeyRing& key_ring) {
+  ReencryptedBatch batch;
   batch.sealing_key_id = key_ring.sealing_key_id();
   const SealedPage page(from, kRows);
   const SealedColumn& column = page.column();
@@ -100,20 +100,20 @@ absl::StatusOr<ResealedBatch> Reseal(SqlSession& session,
   for (const SqlRow& row : rows) {
     if (!row[0].has_value()) continue;
     Change change{page.KeyAt(row, 2), BytesOf(row[0]), ""};
-    const Place place = column.PlaceOf(change.key);
-    const absl::StatusOr<Secret> value = key_ring.Open(change.old_value, place);
+    const AssociatedData data = column.AssociatedDataOf(change.key);
+    const absl::StatusOr<Secret> value = key_ring.Open(change.old_value, data);
     if (!value.ok()) {
       ++batch.unreadable[{column.table, column.column, TextOf(row[1]),
                           SealedKeyId(change.old_value),
                           !absl::IsNotFound(value.status())}];
       continue;
     }
-    change.new_value = key_ring.Seal(*value, place);
+    change.new_value = key_ring.Seal(*value, data);
     changes.push_back(std::move(change));
   }
   if (!changes.empty()) {
-    WX_ASSIGN_OR_RETURN(batch.resealed, Write(session, column, changes));
-    batch.missed = static_cast<int64_t>(changes.size()) - batch.resealed;
+    WX_ASSIGN_OR_RETURN(batch.reencrypted, Write(session, column, changes));
+    batch.missed = static_cast<int64_t>(changes.size()) - batch.reencrypted;
   }
   batch.next = page.Next(
       static_cast<int>(rows.size()),
@@ -123,11 +123,11 @@ absl::StatusOr<ResealedBatch> Reseal(SqlSession& session,
 
 }  // namespace
 
-absl::Status ResealValues(SqlSession& session,
-                          const PgItems<KeyPosition, ResealedBatch>& items,
-                          KeyRing& key_ring) {
+absl::Status ReencryptValues(
+    SqlSession& session, const PgItems<KeyPosition, ReencryptedBatch>& items,
+    KeyRing& key_ring) {
   for (auto* item : items) {
-    WX_ASSIGN_OR_RETURN(item->out, Reseal(session, item->in, key_ring));
+    WX_ASSIGN_OR_RETURN(item->out, Reencrypt(session, item->in, key_ring));
   }
   return absl::OkStatus();
 }

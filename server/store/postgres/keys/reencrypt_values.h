@@ -8,10 +8,10 @@
 
 namespace wxident {
 
-// KeyStore::Reseal, each by itself.
-absl::Status ResealValues(SqlSession& session,
-                          const PgItems<KeyPosition, ResealedBatch>& items,
-                          KeyRing& key_ring);
+// KeyStore::Reencrypt, each by itself.
+absl::Status ReencryptValues(
+    SqlSession& session, const PgItems<KeyPosition, ReencryptedBatch>& items,
+    KeyRing& key_ring);
 
 }  // namespace wxident
 

@@ -10,7 +10,7 @@ namespace wxident {
 
 // One column of the schema that holds sealed values. Its table has an app_id.
 struct SealedColumn {
-  // A part of the table's primary key, which is the row in a value's place.
+  // A part of the table's primary key, which is AssociatedData::row.
   struct KeyPart {
     const char* column;
     // bytea; otherwise text.
@@ -20,12 +20,12 @@ struct SealedColumn {
   const char* table;
   const char* column;
   std::vector<KeyPart> key;
-  // The column in a value's place.
-  const char* place_column;
+  // AssociatedData::column: a value keeps it when it moves to another column.
+  const char* sealed_as;
 
   // `row` is the primary key, each part as it is.
-  Place PlaceOf(const std::vector<std::string>& row) const {
-    return {table, place_column, {row.begin(), row.end()}};
+  AssociatedData AssociatedDataOf(const std::vector<std::string>& row) const {
+    return {table, sealed_as, {row.begin(), row.end()}};
   }
 };
 

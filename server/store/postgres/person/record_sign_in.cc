@@ -313,7 +313,7 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
     own_proposed_ids.AddText(in.new_user_id);
     code_hashes.AddBytes(in.code_hash);
     token_salts.AddBytes(aead.Seal(
-        in.token_salt, LoginAnswerPlace(in.identity.app_id, in.code_hash)));
+        in.token_salt, LoginAnswerData(in.identity.app_id, in.code_hash)));
   }
   return session.Execute(
       kSignIn,

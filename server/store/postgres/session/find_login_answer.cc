@@ -34,7 +34,7 @@ absl::StatusOr<Found> Answer(const LoginCode& code, const SqlRow& row,
                              Aead& aead) {
   WX_ASSIGN_OR_RETURN(
       Secret salt,
-      OpenSealed(aead, row[1], LoginAnswerPlace(code.app_id, code.code_hash)));
+      OpenSealed(aead, row[1], LoginAnswerData(code.app_id, code.code_hash)));
   return StoredAnswer{std::move(salt), {SessionAt(row, 3), IsTrue(row[2])}};
 }
 

@@ -18,8 +18,8 @@ struct LoginCode {
 };
 
 // Where the salt of a login answer's token is sealed.
-inline Place LoginAnswerPlace(absl::string_view app_id,
-                              absl::string_view code_hash) {
+inline AssociatedData LoginAnswerData(absl::string_view app_id,
+                                      absl::string_view code_hash) {
   return {"login_answers", "token_salt", {app_id, code_hash}};
 }
 

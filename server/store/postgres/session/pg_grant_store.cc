@@ -79,7 +79,7 @@ ON CONFLICT (app_id, openid) DO UPDATE SET
   WHERE (excluded.refresh_expires_at, excluded.access_expires_at)
     >= (g.refresh_expires_at, g.access_expires_at))sql";
 
-Place PlaceOf(const char* column, const Identity& identity) {
+AssociatedData AssociatedDataOf(const char* column, const Identity& identity) {
   return {"oauth_grants", column, {identity.app_id, identity.openid}};
 }
 
@@ -91,11 +91,13 @@ absl::StatusOr<Found> FoundAt(const SqlRow& row, Aead& aead) {
   OauthGrant grant;
   WX_ASSIGN_OR_RETURN(
       grant.access_token,
-      OpenSealed(aead, row[7], PlaceOf("access_token", found.identity)));
+      OpenSealed(aead, row[7],
+                 AssociatedDataOf("access_token", found.identity)));
   grant.access_expires_at = TimeOf(row[8]);
   WX_ASSIGN_OR_RETURN(
       grant.refresh_token,
-      OpenSealed(aead, row[9], PlaceOf("refresh_token", found.identity)));
+      OpenSealed(aead, row[9],
+                 AssociatedDataOf("refresh_token", found.identity)));
   grant.refresh_expires_at = TimeOf(row[10]);
   grant.scope = TextOf(row[11]);
   found.grant = std::move(grant);
@@ -161,11 +163,11 @@ absl::Status PgGrantStore::Save(SqlSession& session,
     const OauthGrant& grant = row->grant;
     app_ids.AddText(key.first);
     openids.AddText(key.second);
-    access_tokens.AddBytes(
-        aead.Seal(grant.access_token, PlaceOf("access_token", row->identity)));
+    access_tokens.AddBytes(aead.Seal(
+        grant.access_token, AssociatedDataOf("access_token", row->identity)));
     access_expiries.AddNumber(ToMicros(grant.access_expires_at));
-    refresh_tokens.AddBytes(aead.Seal(grant.refresh_token,
-                                      PlaceOf("refresh_token", row->identity)));
+    refresh_tokens.AddBytes(aead.Seal(
+        grant.refresh_token, AssociatedDataOf("refresh_token", row->identity)));
     refresh_expiries.AddNumber(ToMicros(grant.refresh_expires_at));
     scopes.AddText(grant.scope);
   }

@@ -119,14 +119,14 @@ absl::StatusOr<std::optional<SessionWithKeys>> WithKeys(const SqlRow& row,
   SessionWithKeys found{SessionAt(row, 1), {}, IsTrue(row[11])};
   const Identity& identity = found.session.identity;
   // A replaced key stands in another column, but sealed as it was.
-  const Place place{
+  const AssociatedData data{
       "session_keys", "session_key", {identity.app_id, identity.openid}};
   if (row[9].has_value()) {
-    WX_ASSIGN_OR_RETURN(Secret key, OpenSealed(aead, row[9], place));
+    WX_ASSIGN_OR_RETURN(Secret key, OpenSealed(aead, row[9], data));
     found.session_keys.push_back(std::move(key));
   }
   if (row[10].has_value()) {
-    absl::StatusOr<Secret> key = OpenSealed(aead, row[10], place);
+    absl::StatusOr<Secret> key = OpenSealed(aead, row[10], data);
     if (key.ok())
       found.session_keys.push_back(*std::move(key));
     else if (HasReason(key.status(), Reason::kKeyUnavailable))

@@ -15,7 +15,8 @@ namespace {
 using Refreshed = std::optional<RefreshedSession>;
 using Items = PgItems<SessionRefresh, Refreshed>;
 
-Place PlaceOf(const char* column, const SessionRefresh& refresh) {
+AssociatedData AssociatedDataOf(const char* column,
+                                const SessionRefresh& refresh) {
   return {"sessions", column, {refresh.token_hash}};
 }
 
@@ -114,11 +115,12 @@ absl::StatusOr<Refreshed> Answer(const SessionRefresh& refresh,
   if (row[2].has_value()) {
     WX_ASSIGN_OR_RETURN(
         const Secret salt,
-        OpenSealed(aead, row[2], PlaceOf("next_salt", refresh)));
+        OpenSealed(aead, row[2], AssociatedDataOf("next_salt", refresh)));
     return RefreshedSession{RefreshedToken(salt, refresh.token), expires_at};
   }
-  WX_ASSIGN_OR_RETURN(Secret token,
-                      OpenSealed(aead, row[3], PlaceOf("next_token", refresh)));
+  WX_ASSIGN_OR_RETURN(
+      Secret token,
+      OpenSealed(aead, row[3], AssociatedDataOf("next_token", refresh)));
   return RefreshedSession{std::move(token), expires_at};
 }
 
@@ -137,7 +139,7 @@ absl::Status RefreshSessions(SqlSession& session, const Items& items,
     hashes.AddBytes(in.token_hash);
     new_hashes.AddBytes(
         *SessionTokenHash(RefreshedToken(in.salt, in.token).Expose()));
-    new_salts.AddBytes(aead.Seal(in.salt, PlaceOf("next_salt", in)));
+    new_salts.AddBytes(aead.Seal(in.salt, AssociatedDataOf("next_salt", in)));
     overlaps.AddNumber(ToMicros(in.overlap));
     max_ages.AddNumber(ToMicros(in.max_age));
   }

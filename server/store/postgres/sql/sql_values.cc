@@ -32,9 +32,9 @@ int64_t ToMicros(absl::Duration duration) {
 }
 
 absl::StatusOr<Secret> OpenSealed(Aead& aead, const SqlValue& hex,
-                                  const Place& place) {
+                                  const AssociatedData& data) {
   const std::string sealed = BytesOf(hex);
-  absl::StatusOr<Secret> opened = aead.Open(sealed, place);
+  absl::StatusOr<Secret> opened = aead.Open(sealed, data);
   if (opened.ok()) return opened;
   if (absl::IsNotFound(opened.status())) {
     return Error(Reason::kKeyUnavailable,

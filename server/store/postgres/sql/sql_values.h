@@ -33,7 +33,7 @@ int64_t ToMicros(absl::Duration duration);
 
 // Opens a sealed value. Errors: KEY_UNAVAILABLE with the key_id, TAMPERED.
 absl::StatusOr<Secret> OpenSealed(Aead& aead, const SqlValue& hex,
-                                  const Place& place);
+                                  const AssociatedData& data);
 
 }  // namespace wxident
 

@@ -93,20 +93,20 @@ class PgKeyStoreTest : public SealedFixture {
 INSTANTIATE_TEST_SUITE_P(Postgres, PgKeyStoreTest,
                          ::testing::Values(&NewPostgresHarness));
 
-TEST_P(PgKeyStoreTest, ResealsEveryColumnAndChangesNoText) {
+TEST_P(PgKeyStoreTest, ReencryptsEveryColumnAndChangesNoText) {
   Fill();
   const std::map<std::string, std::string> texts = Texts();
   const int64_t count = static_cast<int64_t>(texts.size());
   EXPECT_THAT(Counts(), ElementsAre(Pair(1, count)));
   Rotate({2, 1});
-  const ResealedBatch all = ResealAll();
-  EXPECT_EQ(all.resealed, count);
+  const ReencryptedBatch all = ReencryptAll();
+  EXPECT_EQ(all.reencrypted, count);
   EXPECT_EQ(all.missed, 0);
   EXPECT_THAT(all.unreadable, IsEmpty());
   EXPECT_THAT(Counts(), ElementsAre(Pair(2, count)));
   Rotate({2});
   EXPECT_EQ(Texts(), texts);
-  EXPECT_EQ(ResealAll().resealed, 0);
+  EXPECT_EQ(ReencryptAll().reencrypted, 0);
 }
 
 TEST_P(PgKeyStoreTest, TheStoresReadOnThroughARotation) {
@@ -114,7 +114,7 @@ TEST_P(PgKeyStoreTest, TheStoresReadOnThroughARotation) {
   MustRecord(in);
   Rotate({2, 1});
   EXPECT_THAT(KeysOf(in.session_token_hash), ElementsAre("key of o1"));
-  ResealAll();
+  ReencryptAll();
   Rotate({2});
   EXPECT_THAT(KeysOf(in.session_token_hash), ElementsAre("key of o1"));
   EXPECT_EQ(FindAnswer(in)->token_salt, in.token_salt);
@@ -123,19 +123,19 @@ TEST_P(PgKeyStoreTest, TheStoresReadOnThroughARotation) {
 TEST_P(PgKeyStoreTest, GoesPageByPage) {
   FillPages();
   Rotate({2, 1});
-  const ResealedBatch first = ResealFrom({});
+  const ReencryptedBatch first = ReencryptFrom({});
   EXPECT_EQ(first.sealing_key_id, 2u);
-  EXPECT_EQ(first.resealed, 500);
+  EXPECT_EQ(first.reencrypted, 500);
   ASSERT_TRUE(first.next.has_value());
   EXPECT_EQ(first.next->column, 0u);
   // The rest of 701, from where the first page ended.
-  const ResealedBatch second = ResealFrom(*first.next);
-  EXPECT_EQ(second.resealed, 201);
+  const ReencryptedBatch second = ReencryptFrom(*first.next);
+  EXPECT_EQ(second.reencrypted, 201);
   ASSERT_TRUE(second.next.has_value());
   EXPECT_EQ(second.next->column, 1u);
   EXPECT_THAT(second.next->after, IsEmpty());
   // What is done is passed over.
-  EXPECT_EQ(ResealFrom({}).resealed, 0);
+  EXPECT_EQ(ReencryptFrom({}).reencrypted, 0);
   // The login's answer is left.
   EXPECT_THAT(Counts(), ElementsAre(Pair(1, 1), Pair(2, 701)));
 }
@@ -145,20 +145,20 @@ TEST_P(PgKeyStoreTest, SeveralReplicasAtOnceAreOne) {
   Fill();
   const std::map<std::string, std::string> texts = Texts();
   Rotate({2, 1});
-  std::atomic<int64_t> resealed{0};
+  std::atomic<int64_t> reencrypted{0};
   std::vector<std::unique_ptr<SqlSession>> sessions;
   for (int i = 0; i < 4; ++i) sessions.push_back(NewSession());
   OnThreads(4, [&](int i) {
     std::optional<KeyPosition> position = KeyPosition();
     while (position.has_value()) {
-      PgItem<KeyPosition, ResealedBatch> item(*position, Soon(), nullptr);
-      ASSERT_TRUE(ResealValues(*sessions[i], {&item}, ring()).ok());
-      resealed += item.out->resealed;
+      PgItem<KeyPosition, ReencryptedBatch> item(*position, Soon(), nullptr);
+      ASSERT_TRUE(ReencryptValues(*sessions[i], {&item}, ring()).ok());
+      reencrypted += item.out->reencrypted;
       position = item.out->next;
     }
   });
-  const ResealedBatch rest = ResealAll();
-  EXPECT_EQ(resealed + rest.resealed, static_cast<int64_t>(texts.size()));
+  const ReencryptedBatch rest = ReencryptAll();
+  EXPECT_EQ(reencrypted + rest.reencrypted, static_cast<int64_t>(texts.size()));
   EXPECT_EQ(Counts().count(1), 0u);
   EXPECT_EQ(Texts(), texts);
 }
@@ -175,9 +175,9 @@ TEST_P(PgKeyStoreTest, WhatIsWrittenMeanwhileStands) {
   }();
   const std::unique_ptr<SqlSession> session = NewSession();
   Interrupted interrupted(*session, 2, [&] { MustRecord(again); });
-  PgItem<KeyPosition, ResealedBatch> item({}, Soon(), nullptr);
-  ASSERT_TRUE(ResealValues(interrupted, {&item}, ring()).ok());
-  EXPECT_EQ(item.out->resealed, 0);
+  PgItem<KeyPosition, ReencryptedBatch> item({}, Soon(), nullptr);
+  ASSERT_TRUE(ReencryptValues(interrupted, {&item}, ring()).ok());
+  EXPECT_EQ(item.out->reencrypted, 0);
   EXPECT_EQ(item.out->missed, 1);
   EXPECT_THAT(KeysOf(again.session_token_hash),
               ElementsAre("a newer key", "key of o1"));
@@ -194,13 +194,13 @@ TEST_P(PgKeyStoreTest, WhatSomebodyWorksOnIsNotWaitedFor) {
                               " FOR UPDATE",
                               {})
                     .ok());
-    const ResealedBatch batch = ResealFrom({});
-    EXPECT_EQ(batch.resealed, 1);
+    const ReencryptedBatch batch = ReencryptFrom({});
+    EXPECT_EQ(batch.reencrypted, 1);
     EXPECT_EQ(batch.missed, 1);
     return absl::OkStatus();
   });
   ASSERT_TRUE(worked.ok());
-  EXPECT_EQ(ResealFrom({}).resealed, 1);
+  EXPECT_EQ(ReencryptFrom({}).reencrypted, 1);
 }
 
 TEST_P(PgKeyStoreTest, ALostKeyLosesItsOwnValuesAlone) {
@@ -220,7 +220,7 @@ TEST_P(PgKeyStoreTest, ALostKeyLosesItsOwnValuesAlone) {
   // The session itself is not sealed.
   EXPECT_TRUE(FindSession(lost.session_token_hash).has_value());
 
-  const ResealedBatch all = ResealAll();
+  const ReencryptedBatch all = ReencryptAll();
   EXPECT_THAT(
       all.unreadable,
       ElementsAre(

@@ -141,7 +141,7 @@ TEST_P(SealedColumnsTest, AMovedValueIsFoundAndLeft) {
     const SqlRows count =
         pg().Sql(absl::StrCat("SELECT count(", name, ") FROM ", table));
     Rotate({2, 1});
-    const ResealedBatch moved = ResealAll();
+    const ReencryptedBatch moved = ReencryptAll();
     int64_t found = 0;
     for (const auto& [place, count] : moved.unreadable) {
       EXPECT_EQ(place.table, table);
@@ -157,9 +157,9 @@ TEST_P(SealedColumnsTest, AMovedValueIsFoundAndLeft) {
                           " FROM before b WHERE ",
                           absl::StrJoin(same, " AND ")));
     pg().Sql("DROP TABLE before");
-    EXPECT_TRUE(ResealAll().unreadable.empty());
+    EXPECT_TRUE(ReencryptAll().unreadable.empty());
     Rotate({1, 2});
-    ResealAll();
+    ReencryptAll();
     Rotate({1});
   }
 }

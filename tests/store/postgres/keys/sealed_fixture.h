@@ -97,7 +97,7 @@ class SealedFixture : public CredentialStoreContract {
     return values;
   }
   absl::StatusOr<Secret> Open(const std::string& sealed, const Value& place) {
-    return ring().Open(sealed, place.column->PlaceOf(place.row));
+    return ring().Open(sealed, place.column->AssociatedDataOf(place.row));
   }
   // The texts of all values, by where they stand; "?" for what does not open.
   std::map<std::string, std::string> Texts() {
@@ -122,18 +122,18 @@ class SealedFixture : public CredentialStoreContract {
     }
     return counts;
   }
-  ResealedBatch ResealFrom(KeyPosition position) {
-    return Must<ResealedBatch>([&](auto done) {
-      keys().Reseal(std::move(position), Soon(), std::move(done));
+  ReencryptedBatch ReencryptFrom(KeyPosition position) {
+    return Must<ReencryptedBatch>([&](auto done) {
+      keys().Reencrypt(std::move(position), Soon(), std::move(done));
     });
   }
   // A whole pass; the batches as one.
-  ResealedBatch ResealAll() {
-    ResealedBatch all;
+  ReencryptedBatch ReencryptAll() {
+    ReencryptedBatch all;
     std::optional<KeyPosition> position = KeyPosition();
     while (position.has_value()) {
-      const ResealedBatch batch = ResealFrom(*position);
-      all.resealed += batch.resealed;
+      const ReencryptedBatch batch = ReencryptFrom(*position);
+      all.reencrypted += batch.reencrypted;
       all.missed += batch.missed;
       for (const auto& [place, count] : batch.unreadable)
         all.unreadable[place] += count;

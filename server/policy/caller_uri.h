@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_CALLERS_CALLER_URI_H_
-#define WXIDENT_SERVER_CALLERS_CALLER_URI_H_
+#ifndef WXIDENT_SERVER_POLICY_CALLER_URI_H_
+#define WXIDENT_SERVER_POLICY_CALLER_URI_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -22,4 +22,4 @@ inline bool IsCallerUri(absl::string_view text) {
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_CALLERS_CALLER_URI_H_
+#endif  // WXIDENT_SERVER_POLICY_CALLER_URI_H_
