@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "server/app/server.h"
 #include "server/base/log.h"
+#include "server/base/version.h"
 #include "server/cli/audit_command.h"
 #include "server/cli/exit_codes.h"
 #include "server/cli/flag_arguments.h"
@@ -29,8 +30,6 @@
 
 namespace wxident {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 // The shell's code for an end by SIGTERM.
 constexpr int kExitTerminated = 128 + SIGTERM;
@@ -48,7 +47,7 @@ constexpr char kUsage[] =
   wxidentd keys new|list|rotate --ring-file F  add a key, name the keys, let the newest seal
   wxidentd keys verify --ring-file F [--config FILE [flags]]
                                                whether the ring can be used, and fits the database
-  wxidentd version
+  wxidentd version                             the version and its commit
   wxidentd --help
 
 Exit codes: 0 done; 64 wrong arguments; 69 the database or an address cannot be
@@ -215,7 +214,8 @@ int Serve(const std::vector<std::string>& arguments) {
       {{"grpc", (*server)->grpc_addr()},
        {"admin", (*server)->admin_addr()},
        {"metrics_port", absl::StrCat((*server)->metrics_port())},
-       {"version", kVersion},
+       {"version", std::string(Version())},
+       {"commit", std::string(Commit())},
        {"start_ms",
         absl::StrCat(absl::ToInt64Milliseconds(absl::Now() - began))}});
 
@@ -232,6 +232,11 @@ int Serve(const std::vector<std::string>& arguments) {
   return 0;
 }
 
+int PrintVersion() {
+  std::cout << "wxidentd " << Version() << " (commit " << Commit() << ")\n";
+  return 0;
+}
+
 int Main(const std::vector<std::string>& arguments) {
   const bool named = !arguments.empty() && !absl::StartsWith(arguments[0], "-");
   const std::string command = named ? arguments[0] : "serve";
@@ -242,6 +247,7 @@ int Main(const std::vector<std::string>& arguments) {
       std::cout << kUsage << ConfigHelp();
       return 0;
     }
+    if (argument == "--version") return PrintVersion();
   }
   if (command == "serve") return Serve(rest);
   if (command == "check-config") return CheckConfig(rest);
@@ -249,10 +255,7 @@ int Main(const std::vector<std::string>& arguments) {
   if (command == "audit") return AuditCommand(rest, std::cout, std::cerr);
   if (command == "keys")
     return KeysCommand(rest, Environment(), std::cout, std::cerr);
-  if (command == "version") {
-    std::cout << "wxidentd " << kVersion << "\n";
-    return 0;
-  }
+  if (command == "version") return PrintVersion();
   std::cerr << "wxidentd: there is no command " << command
             << "; see wxidentd --help\n";
   return kExitUsage;

@@ -17,6 +17,7 @@
 #include "server/base/metrics.h"
 #include "server/base/status_macros.h"
 #include "server/base/timer.h"
+#include "server/base/version.h"
 #include "server/base/wall_clocks.h"
 #include "server/crypto/blind_index.h"
 #include "server/crypto/key_ring.h"
@@ -234,6 +235,10 @@ Services Server::Parts::MakeServices() {
 absl::Status Server::Parts::Listen() {
   WX_ASSIGN_OR_RETURN(
       listeners, Listeners::Start(config, *security, MakeServices(), metrics));
+  metrics.Set(
+      "wxident_build_info",
+      {{"version", std::string(Version())}, {"commit", std::string(Commit())}},
+      1);
   if (!config.metrics_addr.empty()) {
     WX_ASSIGN_OR_RETURN(metrics_endpoint,
                         HttpServer::Start({.addr = config.metrics_addr,
