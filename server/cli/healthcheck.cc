@@ -12,10 +12,24 @@
 #include <memory>
 #include <optional>
 
+#include "absl/time/time.h"
+#include "server/cli/flag_arguments.h"
 #include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 
 namespace wxident {
 namespace {
+
+struct Options {
+  std::string addr = "127.0.0.1:8443";
+  // Empty: the whole server.
+  std::string service;
+  absl::Duration timeout = absl::Seconds(2);
+  // Empty: plain text.
+  std::string tls_ca_file;
+  // For servers that ask for a client certificate.
+  std::string tls_cert_file;
+  std::string tls_key_file;
+};
 
 std::optional<std::string> ReadFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -26,8 +40,7 @@ std::optional<std::string> ReadFile(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-std::shared_ptr<grpc::ChannelCredentials> Credentials(
-    const HealthcheckOptions& options) {
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const Options& options) {
   if (options.tls_ca_file.empty()) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions ssl;
   const std::optional<std::string> ca = ReadFile(options.tls_ca_file);
@@ -43,9 +56,7 @@ std::shared_ptr<grpc::ChannelCredentials> Credentials(
   return grpc::SslCredentials(ssl);
 }
 
-}  // namespace
-
-int Healthcheck(const HealthcheckOptions& options) {
+int Healthcheck(const Options& options) {
   const std::shared_ptr<grpc::ChannelCredentials> credentials =
       Credentials(options);
   if (credentials == nullptr) return 1;
@@ -74,6 +85,36 @@ int Healthcheck(const HealthcheckOptions& options) {
       response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
   std::cout << (serving ? "SERVING" : "NOT_SERVING") << "\n";
   return serving ? 0 : 4;
+}
+
+}  // namespace
+
+int HealthcheckCommand(const std::vector<std::string>& arguments) {
+  Options options;
+  for (const auto& [name, value] : ReadFlagArguments(arguments)) {
+    bool known = true;
+    if (name == "--addr")
+      options.addr = value;
+    else if (name == "--service")
+      options.service = value;
+    else if (name == "--timeout")
+      known = absl::ParseDuration(value, &options.timeout) &&
+              options.timeout > absl::ZeroDuration();
+    else if (name == "--tls-ca-file")
+      options.tls_ca_file = value;
+    else if (name == "--tls-cert-file")
+      options.tls_cert_file = value;
+    else if (name == "--tls-key-file")
+      options.tls_key_file = value;
+    else
+      known = false;
+    if (!known) {
+      std::cerr << "healthcheck: cannot use the argument " << name
+                << "; see wxidentd --help\n";
+      return 1;
+    }
+  }
+  return Healthcheck(options);
 }
 
 }  // namespace wxident
