@@ -11,18 +11,14 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "server/base/clock.h"
-#include "server/base/deadline.h"
 #include "server/base/metrics.h"
-#include "server/base/status_macros.h"
 #include "server/cli/exit_codes.h"
 #include "server/config/config.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/identity/error.h"
-#include "server/keys/key_count.h"
-#include "server/keys/key_ring_edit.h"
+#include "server/keys/key_ring_check.h"
 #include "server/keys/key_ring_file.h"
 #include "server/store/postgres/keys/pg_key_store.h"
 #include "server/store/postgres/pool/checked_connector.h"
@@ -33,10 +29,6 @@
 
 namespace wxident {
 namespace {
-
-// A count reads every sealed value: some million a second.
-constexpr absl::Duration kCountBudget = absl::Hours(1);
-constexpr absl::Duration kCheckBudget = absl::Seconds(10);
 
 using Keys = std::vector<KeyRing::Key>;
 
@@ -73,30 +65,17 @@ int Unusable(const std::string& file, const absl::Status& status,
 }
 
 int New(const std::string& file, std::ostream& out, std::ostream& err) {
-  uint32_t id = 0;
-  const absl::Status edited = EditKeyRingFile(
-      file, /*create=*/true, [&](const Secret& text) -> absl::StatusOr<Secret> {
-        WX_ASSIGN_OR_RETURN(EditedRing ring, WithNewKey(text, SystemRandom()));
-        id = ring.key_id;
-        return std::move(ring.text);
-      });
-  if (!edited.ok()) return Unusable(file, edited, err);
-  out << "added key " << id
+  const absl::StatusOr<uint32_t> id = AddKeyToRingFile(file, SystemRandom());
+  if (!id.ok()) return Unusable(file, id.status(), err);
+  out << "added key " << *id
       << "; reload every server (SIGHUP) before it seals\n";
   return 0;
 }
 
 int Rotate(const std::string& file, std::ostream& out, std::ostream& err) {
-  uint32_t id = 0;
-  const absl::Status edited = EditKeyRingFile(
-      file, /*create=*/false,
-      [&](const Secret& text) -> absl::StatusOr<Secret> {
-        WX_ASSIGN_OR_RETURN(EditedRing ring, WithNewestFirst(text));
-        id = ring.key_id;
-        return std::move(ring.text);
-      });
-  if (!edited.ok()) return Unusable(file, edited, err);
-  out << "key " << id
+  const absl::StatusOr<uint32_t> id = RotateRingFile(file);
+  if (!id.ok()) return Unusable(file, id.status(), err);
+  out << "key " << *id
       << " seals once servers have reloaded (SIGHUP); then call RotateKeys\n";
   return 0;
 }
@@ -109,21 +88,6 @@ int List(const std::string& file, std::ostream& out, std::ostream& err) {
         << "\n";
   return 0;
 }
-
-// What a blocking caller waits for.
-template <typename T>
-class Answer {
- public:
-  Done<T> done() {
-    return [this](absl::StatusOr<T> result) {
-      promise_.set_value(std::move(result));
-    };
-  }
-  absl::StatusOr<T> Get() { return promise_.get_future().get(); }
-
- private:
-  std::promise<absl::StatusOr<T>> promise_;
-};
 
 // Tells of each key; whether one is missing.
 bool Tell(const KeyRing& ring, std::map<uint32_t, int64_t> counts,
@@ -159,25 +123,17 @@ int VerifyWithDatabase(const Config& config, Keys keys, std::ostream& out,
   const std::shared_ptr<KeyRing> ring =
       *KeyRing::Create(std::move(keys), SystemRandom());
   Metrics metrics;
-  Answer<std::vector<uint32_t>> checked;
-  Answer<std::map<uint32_t, int64_t>> counted;
+  std::promise<absl::StatusOr<std::map<uint32_t, int64_t>>> answer;
   PgPool pool(*std::move(connector), {.workers = 1}, SystemClock(), metrics);
   PgKeyStore store(pool, *ring);
-  store.CheckCanaries(ring, /*remember=*/false,
-                      Deadline::After(kCheckBudget, SystemClock()),
-                      checked.done());
-  if (const auto missing = checked.Get(); !missing.ok()) {
-    err << missing.status().message() << "\n";
-    return HasReason(missing.status(), Reason::kRequestInvalid)
-               ? kExitVerdict
-               : kExitUnavailable;
-  }
-  CountKeys(store, Deadline::After(kCountBudget, SystemClock()),
-            counted.done());
-  auto counts = counted.Get();
+  CheckKeyRing(store, ring, SystemClock(),
+               [&answer](auto counts) { answer.set_value(std::move(counts)); });
+  auto counts = answer.get_future().get();
   if (!counts.ok()) {
     err << counts.status().message() << "\n";
-    return kExitUnavailable;
+    return HasReason(counts.status(), Reason::kRequestInvalid)
+               ? kExitVerdict
+               : kExitUnavailable;
   }
   return Tell(*ring, *std::move(counts), out) ? kExitVerdict : 0;
 }

@@ -10,12 +10,14 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/config/files/config_files.h"
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
+#include "server/keys/key_ring_edit.h"
 
 namespace wxident {
 namespace {
@@ -86,6 +88,32 @@ absl::Status WriteAnew(const std::string& path, const Secret& text,
   return fsync(folder) == 0 ? absl::OkStatus() : CannotWrite();
 }
 
+// Replaces a ring's file by what `edit` makes of its text. With `create`, a
+// missing file is like an empty one.
+absl::StatusOr<uint32_t> Edit(
+    const std::string& path, bool create,
+    absl::FunctionRef<absl::StatusOr<EditedRing>(const Secret&)> edit) {
+  const std::string target = Resolved(path);
+  const Fd folder(
+      open(FolderOf(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || flock(folder.get(), LOCK_EX) != 0)
+    return CannotWrite();
+  struct stat old {};
+  const bool exists = lstat(target.c_str(), &old) == 0;
+  Secret text;
+  if (exists || !create) {
+    WX_RETURN_IF_ERROR(ReadKeyRingFile(target).status());
+    WX_ASSIGN_OR_RETURN(text, ReadSecretFile(target));
+  }
+  WX_ASSIGN_OR_RETURN(const EditedRing edited, edit(text));
+  WX_ASSIGN_OR_RETURN(std::vector<KeyRing::Key> keys,
+                      KeyRing::Parse(edited.text.Expose()));
+  WX_RETURN_IF_ERROR(KeyRing::Create(std::move(keys), SystemRandom()).status());
+  WX_RETURN_IF_ERROR(
+      WriteAnew(target, edited.text, exists ? &old : nullptr, folder.get()));
+  return edited.key_id;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<KeyRing::Key>> ReadKeyRingFile(
@@ -102,26 +130,14 @@ absl::StatusOr<std::vector<KeyRing::Key>> ReadKeyRingFile(
   return keys;
 }
 
-absl::Status EditKeyRingFile(
-    const std::string& path, bool create,
-    const std::function<absl::StatusOr<Secret>(const Secret&)>& edit) {
-  const std::string target = Resolved(path);
-  const Fd folder(
-      open(FolderOf(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0 || flock(folder.get(), LOCK_EX) != 0)
-    return CannotWrite();
-  struct stat old {};
-  const bool exists = lstat(target.c_str(), &old) == 0;
-  Secret text;
-  if (exists || !create) {
-    WX_RETURN_IF_ERROR(ReadKeyRingFile(target).status());
-    WX_ASSIGN_OR_RETURN(text, ReadSecretFile(target));
-  }
-  WX_ASSIGN_OR_RETURN(const Secret edited, edit(text));
-  WX_ASSIGN_OR_RETURN(std::vector<KeyRing::Key> keys,
-                      KeyRing::Parse(edited.Expose()));
-  WX_RETURN_IF_ERROR(KeyRing::Create(std::move(keys), SystemRandom()).status());
-  return WriteAnew(target, edited, exists ? &old : nullptr, folder.get());
+absl::StatusOr<uint32_t> AddKeyToRingFile(const std::string& path,
+                                          Random& random) {
+  return Edit(path, /*create=*/true,
+              [&](const Secret& text) { return WithNewKey(text, random); });
+}
+
+absl::StatusOr<uint32_t> RotateRingFile(const std::string& path) {
+  return Edit(path, /*create=*/false, WithNewestFirst);
 }
 
 }  // namespace wxident

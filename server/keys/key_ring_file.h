@@ -1,14 +1,13 @@
 #ifndef WXIDENT_SERVER_KEYS_KEY_RING_FILE_H_
 #define WXIDENT_SERVER_KEYS_KEY_RING_FILE_H_
 
-#include <functional>
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/crypto/key_ring.h"
-#include "server/crypto/secret.h"
+#include "server/crypto/random.h"
 
 namespace wxident {
 
@@ -18,15 +17,19 @@ namespace wxident {
 absl::StatusOr<std::vector<KeyRing::Key>> ReadKeyRingFile(
     const std::string& path, const std::vector<KeyRing::Key>& others = {});
 
-// Replaces a ring's file by what `edit` makes of its text. A reader finds the
-// old file or the new one whole, whenever this process or the machine stops;
-// the new one is its owner's alone, and that of the old one's owner. Editors
-// wait for each other. A link is followed. With `create`, a missing file is
-// like an empty one. Errors: kInvalidArgument, also for what is no ring before
-// or after; then the file is as it was.
-absl::Status EditKeyRingFile(
-    const std::string& path, bool create,
-    const std::function<absl::StatusOr<Secret>(const Secret&)>& edit);
+// The changes of a ring's file. A reader finds the old file or the new one
+// whole, whenever this process or the machine stops; the new one is its owner's
+// alone, and that of the old one's owner. Editors wait for each other. A link
+// is followed. Each returns the id of the key that the change is about. Fails
+// with kInvalidArgument, also for what is no ring before or after; then the
+// file is as it was.
+
+// Adds a new key at the end, see WithNewKey; makes the file if there is none.
+absl::StatusOr<uint32_t> AddKeyToRingFile(const std::string& path,
+                                          Random& random);
+
+// Moves the newest key to the top, see WithNewestFirst.
+absl::StatusOr<uint32_t> RotateRingFile(const std::string& path);
 
 }  // namespace wxident
 
