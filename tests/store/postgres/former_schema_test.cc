@@ -227,6 +227,32 @@ class FormerSchemaTest : public testing::Test {
         });
     return refreshed.has_value() ? refreshed->token.Expose() : "";
   }
+  // The session_keys of wx1's o1, after a login that brought this one.
+  std::vector<std::string> KeysAfterLogin(const std::string& session_key) {
+    SignIn in;
+    in.identity = {"wx1", "o1", "u1"};
+    in.open_platform_account = "account";
+    in.new_user_id = kMergedUser;
+    in.token_salt = NewTokenSalt(random_);
+    const Secret token = LoginToken(in.token_salt, Secret("a code"));
+    in.session_token_hash = HashOf(token);
+    in.code_hash = random_.Bytes(32);
+    in.session_ttl = absl::Hours(1);
+    in.session_key = Secret(session_key);
+    in.exchanged_at = SystemClock().Now() + absl::Minutes(1);
+    Must<SignedIn>([&](auto done) {
+      stores_->identities.RecordSignIn(in, Soon(), std::move(done));
+    });
+    const auto found = Must<std::optional<SessionWithKeys>>([&](auto done) {
+      stores_->sessions.FindSessionWithKeys(HashOf(token), Soon(),
+                                            std::move(done));
+    });
+    std::vector<std::string> keys;
+    if (found.has_value())
+      for (const Secret& key : found->session_keys)
+        keys.push_back(key.Expose());
+    return keys;
+  }
   int Sweep() {
     return Must<int>([&](auto done) {
       stores_->sessions.Sweep(200, Soon(), std::move(done));
@@ -308,6 +334,30 @@ TEST_F(FormerSchemaTest, EverythingIsThereAfterTheMigration) {
                                             std::move(done));
             })->sessions,
             1);
+}
+
+// session_keys were digested under the phone index's own key. A login that
+// brings the same key as before must not take the place of the one before it.
+TEST_F(FormerSchemaTest, ASessionKeyIsKnownByItsFormerDigest) {
+  Fill();
+  const std::string former =
+      Bytes(index_.Mac({"session_keys", "wx1", "o1", "key"}));
+  EXPECT_EQ(
+      Count("SELECT count(*) FROM session_keys WHERE key_digest = " + former),
+      1);
+  Migrate();
+  EXPECT_EQ(KeysAfterLogin("key"),
+            std::vector<std::string>({"key", "former key"}));
+  // From here on it is known by the present digest.
+  EXPECT_EQ(
+      Count("SELECT count(*) FROM session_keys WHERE key_digest = " + former),
+      0);
+  EXPECT_EQ(KeysAfterLogin("key"),
+            std::vector<std::string>({"key", "former key"}));
+  EXPECT_EQ(Count("SELECT count(*) FROM session_keys WHERE older_dropped"), 0);
+  EXPECT_EQ(KeysAfterLogin("new key"),
+            std::vector<std::string>({"new key", "key"}));
+  EXPECT_EQ(Count("SELECT count(*) FROM session_keys WHERE older_dropped"), 1);
 }
 
 TEST_F(FormerSchemaTest, FamiliesGoOn) {

@@ -7,37 +7,36 @@
 
 namespace wxident {
 
-CredentialState CredentialAt(const SqlRow& row, size_t first,
-                             const CredentialKey& key, Aead& aead) {
-  const auto column = [&](size_t i) -> const SqlValue& {
-    return row[first + i];
-  };
-  const absl::Time now = TimeOf(column(0));
+CredentialState CredentialAt(const SqlRow& row, const CredentialKey& key,
+                             Aead& aead) {
+  const absl::Time now = TimeOf(row["now_us"]);
   CredentialState state;
-  state.day_left = TimeOf(column(1)) - now;
-  state.generation = NumberOf(column(2));
-  if (column(3).has_value())
-    state.value = OpenSealed(aead, column(3), AssociatedDataOf(key));
+  state.day_left = TimeOf(row["day_ends_us"]) - now;
+  state.generation = NumberOf(row["generation"]);
+  if (row["value"].has_value())
+    state.value = OpenSealed(aead, row["value"], AssociatedDataOf(key));
   if (state.generation > 0) {
-    state.fetched_at = TimeOf(column(4));
-    state.expires_at = TimeOf(column(5));
-    state.refresh_at = TimeOf(column(6));
+    state.fetched_at = TimeOf(row["fetched_us"]);
+    state.expires_at = TimeOf(row["expires_us"]);
+    state.refresh_at = TimeOf(row["refresh_us"]);
     state.life = state.expires_at - now;
     state.until_refresh = state.refresh_at - now;
   }
-  if (column(7).has_value()) {
-    const absl::Duration left = TimeOf(column(7)) - now;
+  if (row["lease_until_us"].has_value()) {
+    const absl::Duration left = TimeOf(row["lease_until_us"]) - now;
     state.lease_left = std::max(left, absl::ZeroDuration());
     state.abandoned = left <= absl::ZeroDuration();
   }
-  state.failures = static_cast<int>(NumberOf(column(8)));
-  if (column(9).has_value())
-    state.pause_left = std::max(TimeOf(column(9)) - now, absl::ZeroDuration());
-  state.failure_reason = TextOf(column(10));
-  state.failure_errcode = TextOf(column(11));
-  state.fetches_today = static_cast<int>(NumberOf(column(12)));
-  state.forced_today = static_cast<int>(NumberOf(column(13)));
-  if (column(14).has_value()) state.since_forced = now - TimeOf(column(14));
+  state.failures = static_cast<int>(NumberOf(row["failures"]));
+  if (row["pause_until_us"].has_value())
+    state.pause_left =
+        std::max(TimeOf(row["pause_until_us"]) - now, absl::ZeroDuration());
+  state.failure_reason = TextOf(row["failure_reason"]);
+  state.failure_errcode = TextOf(row["failure_errcode"]);
+  state.fetches_today = static_cast<int>(NumberOf(row["fetches_today"]));
+  state.forced_today = static_cast<int>(NumberOf(row["forced_today"]));
+  if (row["forced_us"].has_value())
+    state.since_forced = now - TimeOf(row["forced_us"]);
   return state;
 }
 

@@ -1,7 +1,6 @@
 #ifndef WXIDENT_SERVER_STORE_POSTGRES_CREDENTIAL_CREDENTIAL_COLUMNS_H_
 #define WXIDENT_SERVER_STORE_POSTGRES_CREDENTIAL_CREDENTIAL_COLUMNS_H_
 
-#include <cstddef>
 #include <set>
 #include <utility>
 
@@ -37,28 +36,30 @@ locked AS (
 // be missing, and of moment m. The value comes only if its generation is not
 // input.known.
 inline constexpr char kCredentialColumns[] = R"sql(
-  (extract(epoch FROM m.at) * 1000000)::bigint,
+  (extract(epoch FROM m.at) * 1000000)::bigint AS now_us,
   (extract(epoch FROM (m.today + 1)::timestamp AT TIME ZONE interval '8 hours')
-    * 1000000)::bigint,
+    * 1000000)::bigint AS day_ends_us,
   c.generation,
-  CASE WHEN c.generation <> input.known THEN encode(c.value, 'hex') END,
-  (extract(epoch FROM c.fetched_at) * 1000000)::bigint,
-  (extract(epoch FROM c.expires_at) * 1000000)::bigint,
-  (extract(epoch FROM c.refresh_at) * 1000000)::bigint,
+  CASE WHEN c.generation <> input.known THEN encode(c.value, 'hex') END
+    AS value,
+  (extract(epoch FROM c.fetched_at) * 1000000)::bigint AS fetched_us,
+  (extract(epoch FROM c.expires_at) * 1000000)::bigint AS expires_us,
+  (extract(epoch FROM c.refresh_at) * 1000000)::bigint AS refresh_us,
   CASE WHEN c.fence <> c.finished_fence
-    THEN (extract(epoch FROM c.lease_until) * 1000000)::bigint END,
-  c.failures, (extract(epoch FROM c.pause_until) * 1000000)::bigint,
+    THEN (extract(epoch FROM c.lease_until) * 1000000)::bigint END
+    AS lease_until_us,
+  c.failures,
+  (extract(epoch FROM c.pause_until) * 1000000)::bigint AS pause_until_us,
   c.failure_reason, c.failure_errcode,
-  CASE WHEN c.day = m.today THEN c.fetches END,
-  CASE WHEN c.day = m.today THEN c.forced END,
-  (extract(epoch FROM c.forced_at) * 1000000)::bigint
+  CASE WHEN c.day = m.today THEN c.fetches END AS fetches_today,
+  CASE WHEN c.day = m.today THEN c.forced END AS forced_today,
+  (extract(epoch FROM c.forced_at) * 1000000)::bigint AS forced_us
 )sql";
 
-// The state of `key` whose columns begin at `first`.
-CredentialState CredentialAt(const SqlRow& row, size_t first,
-                             const CredentialKey& key, Aead& aead);
+// The state of `key`, of those columns.
+CredentialState CredentialAt(const SqlRow& row, const CredentialKey& key,
+                             Aead& aead);
 
-// The place of a value.
 AssociatedData AssociatedDataOf(const CredentialKey& key);
 
 // A statement changes a row once, so of the requests of a batch that name the

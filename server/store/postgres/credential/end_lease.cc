@@ -13,15 +13,16 @@ namespace wxident {
 namespace {
 
 // A repetition finds its lease ended, and without a failure since.
-const char* SaveSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& SaveSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       R"sql(
 WITH input AS (
   SELECT app_id, kind, fence, known, value, n,
     life_us * interval '1 microsecond' AS life,
     until_refresh_us * interval '1 microsecond' AS until_refresh
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[],
-              $6::bigint[], $7::bigint[])
+  FROM unnest(:app_ids::text[], :kinds::text[], :fences::bigint[],
+              :known::bigint[], :values::bytea[], :lives::bigint[],
+              :refreshes::bigint[])
     WITH ORDINALITY AS t (app_id, kind, fence, known, value, life_us,
                           until_refresh_us, n)
 ),)sql",
@@ -47,22 +48,23 @@ WITH input AS (
     SELECT FROM saved d WHERE d.app_id = l.app_id AND d.kind = l.kind)
 )
 SELECT input.n, c.fence = input.fence AND c.finished_fence = c.fence
-    AND c.failures = 0,)sql",
+    AND c.failures = 0 AS saved,)sql",
       kCredentialColumns, R"sql(
 FROM input CROSS JOIN moment m
 LEFT JOIN present c ON c.app_id = input.app_id AND c.kind = input.kind)sql"));
-  return sql.c_str();
+  return sql;
 }
 
-const char* FailSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& FailSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       R"sql(
 WITH input AS (
   SELECT app_id, kind, fence, reason, errcode,
     pause_us * interval '1 microsecond' AS pause,
     kind = 'ordinary_token' AND unknown <> 0 AS doubtful
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[],
-              $6::bigint[], $7::bigint[])
+  FROM unnest(:app_ids::text[], :kinds::text[], :fences::bigint[],
+              :reasons::text[], :errcodes::text[], :pauses::bigint[],
+              :unknown::bigint[])
     AS t (app_id, kind, fence, reason, errcode, pause_us, unknown)
 ),)sql",
       kLockThenLook, R"sql(, doubted AS (
@@ -93,7 +95,7 @@ JOIN locked l ON l.app_id = input.app_id AND l.kind = input.kind
 CROSS JOIN moment m
 WHERE c.app_id = l.app_id AND c.kind = l.kind
   AND l.fence = input.fence AND l.finished_fence <> l.fence)sql"));
-  return sql.c_str();
+  return sql;
 }
 
 absl::Status SaveApart(SqlSession& session,
@@ -113,17 +115,19 @@ absl::Status SaveApart(SqlSession& session,
     lives.AddNumber(ToMicros(in.fetched.life));
     refreshes.AddNumber(ToMicros(in.fetched.until_refresh));
   }
-  WX_ASSIGN_OR_RETURN(
-      const SqlRows rows,
-      session.Execute(SaveSql(),
-                      {app_ids.Literal(), kinds.Literal(), fences.Literal(),
-                       known.Literal(), values.Literal(), lives.Literal(),
-                       refreshes.Literal()}));
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(SaveSql(), {{"app_ids", app_ids},
+                                                  {"kinds", kinds},
+                                                  {"fences", fences},
+                                                  {"known", known},
+                                                  {"values", values},
+                                                  {"lives", lives},
+                                                  {"refreshes", refreshes}}));
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
     item->out =
-        SaveAnswer{IsTrue(row[1]), CredentialAt(row, 2, item->in.key, aead)};
+        SaveAnswer{IsTrue(row["saved"]), CredentialAt(row, item->in.key, aead)};
   }
   return absl::OkStatus();
 }
@@ -141,13 +145,15 @@ absl::Status FailApart(SqlSession& session,
     pauses.AddNumber(ToMicros(in.failure.pause));
     unknown.AddNumber(in.failure.outcome_unknown);
   }
-  WX_RETURN_IF_ERROR(
-      session
-          .Execute(FailSql(),
-                   {app_ids.Literal(), kinds.Literal(), fences.Literal(),
-                    reasons.Literal(), errcodes.Literal(), pauses.Literal(),
-                    unknown.Literal()})
-          .status());
+  WX_RETURN_IF_ERROR(session
+                         .Execute(FailSql(), {{"app_ids", app_ids},
+                                              {"kinds", kinds},
+                                              {"fences", fences},
+                                              {"reasons", reasons},
+                                              {"errcodes", errcodes},
+                                              {"pauses", pauses},
+                                              {"unknown", unknown}})
+                         .status());
   for (auto* item : items) item->out = Nothing();
   return absl::OkStatus();
 }

@@ -15,20 +15,20 @@ namespace wxident {
 namespace {
 
 // Waits for no lock, so that the statement's start is the moment.
-const char* ReadSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& ReadSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       R"sql(
 WITH moment AS (
   SELECT now() AS at, (now() AT TIME ZONE interval '8 hours')::date AS today
 )
 SELECT input.n,)sql",
       kCredentialColumns, R"sql(
-FROM unnest($1::text[], $2::text[], $3::bigint[])
+FROM unnest(:app_ids::text[], :kinds::text[], :known::bigint[])
   WITH ORDINALITY AS input (app_id, kind, known, n)
 CROSS JOIN moment m
 LEFT JOIN app_credentials c ON c.app_id = input.app_id AND c.kind = input.kind
 ORDER BY input.n)sql"));
-  return sql.c_str();
+  return sql;
 }
 
 absl::Status CheckKey(const CredentialKey& key) {
@@ -47,16 +47,16 @@ absl::Status PgCredentialStore::ReadStates(SqlSession& session,
       kinds.AddText(NameOf(of.key.kind));
       known.AddNumber(of.generation);
     }
-  WX_ASSIGN_OR_RETURN(
-      const SqlRows rows,
-      session.Execute(ReadSql(),
-                      {app_ids.Literal(), kinds.Literal(), known.Literal()}));
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(ReadSql(), {{"app_ids", app_ids},
+                                                  {"kinds", kinds},
+                                                  {"known", known}}));
   size_t at = 0;
   for (auto* item : items) {
     States states;
     for (const KnownCredential& of : item->in) {
       if (at == rows.size()) return NoSuchItem();
-      states.push_back(CredentialAt(rows[at++], 1, of.key, aead));
+      states.push_back(CredentialAt(rows[at++], of.key, aead));
     }
     item->out = std::move(states);
   }

@@ -37,14 +37,15 @@ std::string ForcedInBudget() {
 // succeeds, and the others, whose snapshots do not show it, are told of
 // nothing. Whose attempt a running lease has holds it, whether it was given
 // just now or to the same statement before its answer was lost.
-const char* AcquireSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& AcquireSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       R"sql(
 WITH input AS (
   SELECT app_id, kind, known, replaces <> 0 AS replaces, forced <> 0 AS forced,
     term_us * interval '1 microsecond' AS term, attempt, n
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],
-              $6::bigint[], $7::bytea[])
+  FROM unnest(:app_ids::text[], :kinds::text[], :known::bigint[],
+              :replaces::bigint[], :forced::bigint[], :terms::bigint[],
+              :attempts::bytea[])
     WITH ORDINALITY AS t (app_id, kind, known, replaces, forced, term_us,
                           attempt, n)
 ),)sql",
@@ -104,21 +105,22 @@ WITH input AS (
 )
 SELECT input.n,
   CASE WHEN c.lease_attempt = input.attempt AND c.fence <> c.finished_fence
-    AND c.lease_until > m.at THEN c.fence END,)sql",
+    AND c.lease_until > m.at THEN c.fence END AS granted_fence,)sql",
       kCredentialColumns, R"sql(
 FROM input CROSS JOIN moment m
 LEFT JOIN present c ON c.app_id = input.app_id AND c.kind = input.kind)sql"));
-  return sql.c_str();
+  return sql;
 }
 
 // A repetition finds its fence in forced_fence and changes nothing.
-const char* CountForcedSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& CountForcedSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       R"sql(
 WITH input AS (
   SELECT app_id, kind, fence, 0 AS known, n,
     term_us * interval '1 microsecond' AS term
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+  FROM unnest(:app_ids::text[], :kinds::text[], :fences::bigint[],
+              :terms::bigint[])
     WITH ORDINALITY AS t (app_id, kind, fence, term_us, n)
 ),)sql",
       kLockThenLook, R"sql(, counted AS (
@@ -144,11 +146,11 @@ WITH input AS (
     SELECT FROM counted d WHERE d.app_id = l.app_id AND d.kind = l.kind)
 )
 SELECT input.n, c.fence = input.fence AND c.finished_fence <> c.fence
-    AND c.forced_fence = c.fence,)sql",
+    AND c.forced_fence = c.fence AS counted,)sql",
       kCredentialColumns, R"sql(
 FROM input CROSS JOIN moment m
 LEFT JOIN present c ON c.app_id = input.app_id AND c.kind = input.kind)sql"));
-  return sql.c_str();
+  return sql;
 }
 
 absl::Status AcquireApart(SqlSession& session,
@@ -165,18 +167,21 @@ absl::Status AcquireApart(SqlSession& session,
     terms.AddNumber(ToMicros(in.term));
     attempts.AddBytes(in.attempt);
   }
-  WX_ASSIGN_OR_RETURN(
-      const SqlRows rows,
-      session.Execute(AcquireSql(),
-                      {app_ids.Literal(), kinds.Literal(), known.Literal(),
-                       replaces.Literal(), forced.Literal(), terms.Literal(),
-                       attempts.Literal()}));
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(AcquireSql(), {{"app_ids", app_ids},
+                                                     {"kinds", kinds},
+                                                     {"known", known},
+                                                     {"replaces", replaces},
+                                                     {"forced", forced},
+                                                     {"terms", terms},
+                                                     {"attempts", attempts}}));
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
     LeaseAnswer answer;
-    if (row[1].has_value()) answer.fence = NumberOf(row[1]);
-    answer.state = CredentialAt(row, 2, item->in.key, aead);
+    if (row["granted_fence"].has_value())
+      answer.fence = NumberOf(row["granted_fence"]);
+    answer.state = CredentialAt(row, item->in.key, aead);
     item->out = std::move(answer);
   }
   return absl::OkStatus();
@@ -192,15 +197,16 @@ absl::Status CountApart(SqlSession& session,
     fences.AddNumber(item->in.fence);
     terms.AddNumber(ToMicros(item->in.term));
   }
-  WX_ASSIGN_OR_RETURN(
-      const SqlRows rows,
-      session.Execute(CountForcedSql(), {app_ids.Literal(), kinds.Literal(),
-                                         fences.Literal(), terms.Literal()}));
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(CountForcedSql(), {{"app_ids", app_ids},
+                                                         {"kinds", kinds},
+                                                         {"fences", fences},
+                                                         {"terms", terms}}));
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
-    item->out =
-        ForcedAnswer{IsTrue(row[1]), CredentialAt(row, 2, item->in.key, aead)};
+    item->out = ForcedAnswer{IsTrue(row["counted"]),
+                             CredentialAt(row, item->in.key, aead)};
   }
   return absl::OkStatus();
 }

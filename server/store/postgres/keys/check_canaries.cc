@@ -19,23 +19,32 @@ namespace {
 constexpr char kKnownText[] = "wxident key canary";
 
 constexpr char kRead[] =
-    "SELECT key_id, encode(canary, 'hex'), unused_since IS NULL "
-    "FROM key_canaries ORDER BY key_id";
+    "SELECT key_id, encode(canary, 'hex') AS canary,"
+    " unused_since IS NULL AS in_use FROM key_canaries ORDER BY key_id";
 
 // Of racing servers one is first, and the others open what it wrote.
-constexpr char kRemember[] = R"sql(
+const SqlStatement& RememberSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 INSERT INTO key_canaries (key_id, canary)
-SELECT * FROM unnest($1::bigint[], $2::bytea[])
-ON CONFLICT (key_id) DO NOTHING)sql";
+SELECT * FROM unnest(:ids::bigint[], :canaries::bytea[])
+ON CONFLICT (key_id) DO NOTHING)sql");
+  return sql;
+}
 
 // The key seals from now on.
-constexpr char kUse[] = R"sql(
+const SqlStatement& UseSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 UPDATE key_canaries SET unused_since = NULL
-WHERE key_id = $1::bigint AND unused_since IS NOT NULL)sql";
+WHERE key_id = :key_id::bigint AND unused_since IS NOT NULL)sql");
+  return sql;
+}
 
-constexpr char kMarkUnused[] = R"sql(
+const SqlStatement& MarkUnusedSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 UPDATE key_canaries SET unused_since = now()
-WHERE key_id <> ALL ($1::bigint[]) AND unused_since IS NULL)sql";
+WHERE key_id <> ALL (:used::bigint[]) AND unused_since IS NULL)sql");
+  return sql;
+}
 
 struct Canary {
   std::string sealed;
@@ -47,8 +56,8 @@ absl::StatusOr<Canaries> Read(SqlSession& session) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows, session.Execute(kRead, {}));
   Canaries canaries;
   for (const SqlRow& row : rows)
-    canaries.emplace(static_cast<uint32_t>(NumberOf(row[0])),
-                     Canary{BytesOf(row[1]), IsTrue(row[2])});
+    canaries.emplace(static_cast<uint32_t>(NumberOf(row["key_id"])),
+                     Canary{BytesOf(row["canary"]), IsTrue(row["in_use"])});
   return canaries;
 }
 
@@ -100,7 +109,8 @@ absl::Status Remember(SqlSession& session, KeyRing& ring,
     any = true;
   }
   if (!any) return absl::OkStatus();
-  return session.Execute(kRemember, {ids.Literal(), sealed.Literal()}).status();
+  return session.Execute(RememberSql(), {{"ids", ids}, {"canaries", sealed}})
+      .status();
 }
 
 absl::Status Check(SqlSession& session,
@@ -111,7 +121,10 @@ absl::Status Check(SqlSession& session,
   if (foreign.empty() && item.in.remember) {
     WX_RETURN_IF_ERROR(Remember(session, ring, canaries));
     WX_RETURN_IF_ERROR(
-        session.Execute(kUse, {absl::StrCat(ring.sealing_key_id())}).status());
+        session
+            .Execute(UseSql(),
+                     {{"key_id", absl::StrCat(ring.sealing_key_id())}})
+            .status());
     WX_ASSIGN_OR_RETURN(canaries, Read(session));
     foreign = Foreign(ring, canaries);
   }
@@ -142,7 +155,8 @@ absl::Status MarkUnused(SqlSession& session,
   for (auto* item : items) {
     PgArray used;
     for (uint32_t id : item->in) used.AddNumber(id);
-    WX_RETURN_IF_ERROR(session.Execute(kMarkUnused, {used.Literal()}).status());
+    WX_RETURN_IF_ERROR(
+        session.Execute(MarkUnusedSql(), {{"used", used}}).status());
     item->out = Nothing();
   }
   return absl::OkStatus();

@@ -24,13 +24,14 @@ std::string CountSql(const SealedPage& page) {
   std::vector<std::string> names, nulls, descending;
   for (const SealedColumn::KeyPart& part : column.key) {
     names.emplace_back(part.column);
-    nulls.emplace_back("NULL");
+    nulls.push_back(absl::StrCat("NULL AS ", SealedPage::ShownName(part)));
     descending.push_back(absl::StrCat(part.column, " DESC"));
   }
   return absl::StrCat(
       "WITH page AS MATERIALIZED (SELECT ", absl::StrJoin(names, ", "),
       ", substring(", column.column, " FROM 1 FOR 5) AS prefix", page.sql(),
-      ") SELECT encode(prefix, 'hex'), count(*), ", absl::StrJoin(nulls, ", "),
+      ") SELECT encode(prefix, 'hex') AS key_prefix, count(*) AS rows, ",
+      absl::StrJoin(nulls, ", "),
       " FROM page WHERE prefix IS NOT NULL GROUP BY prefix UNION ALL (SELECT "
       "NULL, count(*) OVER (), ",
       page.key_sql(), " FROM page ORDER BY ", absl::StrJoin(descending, ", "),
@@ -41,16 +42,17 @@ absl::StatusOr<KeyCounts> Count(SqlSession& session, const KeyPosition& from) {
   const SealedPage page(from, kRows);
   WX_ASSIGN_OR_RETURN(
       const SqlRows rows,
-      session.Execute(CountSql(page).c_str(), page.parameters()));
+      session.Execute(SqlStatement(CountSql(page)), page.arguments()));
   KeyCounts counts;
   int size = 0;
   std::vector<std::string> last;
   for (const SqlRow& row : rows) {
-    if (row[0].has_value()) {
-      counts.values[SealedKeyId(BytesOf(row[0]))] += NumberOf(row[1]);
+    const int64_t rows_counted = NumberOf(row["rows"]);
+    if (row["key_prefix"].has_value()) {
+      counts.values[SealedKeyId(BytesOf(row["key_prefix"]))] += rows_counted;
     } else {
-      size = static_cast<int>(NumberOf(row[1]));
-      last = page.KeyAt(row, 2);
+      size = static_cast<int>(rows_counted);
+      last = page.KeyAt(row);
     }
   }
   counts.next = page.Next(size, std::move(last));

@@ -28,12 +28,11 @@ struct Change {
 
 // Rows of which the value is left out when it is under the key already.
 std::string ReadSql(const SealedPage& page) {
-  const std::string prefix =
-      absl::StrCat("$", page.parameters().size() + 1, "::bytea");
   const char* column = page.column().column;
   return absl::StrCat("SELECT CASE WHEN substring(", column,
-                      " FROM 1 FOR 5) <> ", prefix, " THEN encode(", column,
-                      ", 'hex') END, app_id, ", page.key_sql(), page.sql());
+                      " FROM 1 FOR 5) <> :prefix::bytea THEN encode(", column,
+                      ", 'hex') END AS sealed, app_id AS owner, ",
+                      page.key_sql(), page.sql());
 }
 
 // Only what still is as it was read is written. SKIP LOCKED: this statement
@@ -41,48 +40,50 @@ std::string ReadSql(const SealedPage& page) {
 // what somebody works on stays for the next time.
 std::string WriteSql(const SealedColumn& column) {
   std::vector<std::string> arrays, names, in_free;
-  int parameter = 0;
   for (const SealedColumn::KeyPart& part : column.key) {
-    arrays.push_back(absl::StrCat("$", ++parameter,
+    arrays.push_back(absl::StrCat(":", part.column,
                                   part.is_bytes ? "::bytea[]" : "::text[]"));
-    names.push_back(absl::StrCat("key", parameter));
-    in_free.push_back(absl::StrCat("t.", part.column, " = i.key", parameter));
+    names.emplace_back(part.column);
+    in_free.push_back(absl::StrCat("t.", part.column, " = i.", part.column));
   }
-  arrays.push_back(absl::StrCat("$", ++parameter, "::bytea[]"));
-  arrays.push_back(absl::StrCat("$", ++parameter, "::bytea[]"));
   const std::string is_it =
       absl::StrCat(absl::StrJoin(in_free, " AND "), " AND t.", column.column,
                    " = i.old_value");
   return absl::StrCat(
       "WITH input AS (SELECT * FROM unnest(", absl::StrJoin(arrays, ", "),
-      ") AS u (", absl::StrJoin(names, ", "),
+      ", :old_values::bytea[], :new_values::bytea[]) AS u (",
+      absl::StrJoin(names, ", "),
       ", old_value, new_value)), free AS (SELECT i.* FROM input i JOIN ",
       column.table, " t ON ", is_it,
       " FOR NO KEY UPDATE OF t SKIP LOCKED), written AS (UPDATE ", column.table,
       " t SET ", column.column, " = i.new_value FROM free i ", "WHERE ", is_it,
-      " RETURNING 1) SELECT count(*) FROM written");
+      " RETURNING 1) SELECT count(*) AS written FROM written");
 }
 
 absl::StatusOr<int64_t> Write(SqlSession& session, const SealedColumn& column,
                               const std::vector<Change>& changes) {
-  std::vector<PgArray> arrays(column.key.size() + 2);
+  PgArray old_values, new_values;
+  std::vector<PgArray> keys(column.key.size());
   for (const Change& change : changes) {
     for (size_t i = 0; i < column.key.size(); ++i) {
       if (column.key[i].is_bytes)
-        arrays[i].AddBytes(change.key[i]);
+        keys[i].AddBytes(change.key[i]);
       else
-        arrays[i].AddText(change.key[i]);
+        keys[i].AddText(change.key[i]);
     }
-    arrays[column.key.size()].AddBytes(change.old_value);
-    arrays[column.key.size() + 1].AddBytes(change.new_value);
+    old_values.AddBytes(change.old_value);
+    new_values.AddBytes(change.new_value);
   }
-  std::vector<std::string> parameters;
-  for (const PgArray& array : arrays) parameters.push_back(array.Literal());
-  WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(WriteSql(column).c_str(), parameters));
+  std::vector<SqlArgument> arguments = {{"old_values", old_values},
+                                        {"new_values", new_values}};
+  for (size_t i = 0; i < column.key.size(); ++i)
+    arguments.emplace_back(column.key[i].column, keys[i]);
+  WX_ASSIGN_OR_RETURN(
+      const SqlRows rows,
+      session.Execute(SqlStatement(WriteSql(column)), std::move(arguments)));
   if (rows.size() != 1)
     return absl::InternalError("no count of what was resealed");
-  return NumberOf(rows[0][0]);
+  return NumberOf(rows[0]["written"]);
 }
 
 absl::StatusOr<ReencryptedBatch> Reencrypt(SqlSession& session,
@@ -92,18 +93,20 @@ absl::StatusOr<ReencryptedBatch> Reencrypt(SqlSession& session,
   batch.sealing_key_id = key_ring.sealing_key_id();
   const SealedPage page(from, kRows);
   const SealedColumn& column = page.column();
-  std::vector<std::string> parameters = page.parameters();
-  parameters.push_back(BytesParameter(SealedPrefix(batch.sealing_key_id)));
-  WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(ReadSql(page).c_str(), parameters));
+  std::vector<SqlArgument> arguments = page.arguments();
+  arguments.emplace_back("prefix",
+                         BytesParameter(SealedPrefix(batch.sealing_key_id)));
+  WX_ASSIGN_OR_RETURN(
+      const SqlRows rows,
+      session.Execute(SqlStatement(ReadSql(page)), std::move(arguments)));
   std::vector<Change> changes;
   for (const SqlRow& row : rows) {
-    if (!row[0].has_value()) continue;
-    Change change{page.KeyAt(row, 2), BytesOf(row[0]), ""};
+    if (!row["sealed"].has_value()) continue;
+    Change change{page.KeyAt(row), BytesOf(row["sealed"]), ""};
     const AssociatedData data = column.AssociatedDataOf(change.key);
     const absl::StatusOr<Secret> value = key_ring.Open(change.old_value, data);
     if (!value.ok()) {
-      ++batch.unreadable[{column.table, column.column, TextOf(row[1]),
+      ++batch.unreadable[{column.table, column.column, TextOf(row["owner"]),
                           SealedKeyId(change.old_value),
                           !absl::IsNotFound(value.status())}];
       continue;
@@ -117,7 +120,7 @@ absl::StatusOr<ReencryptedBatch> Reencrypt(SqlSession& session,
   }
   batch.next = page.Next(
       static_cast<int>(rows.size()),
-      rows.empty() ? std::vector<std::string>() : page.KeyAt(rows.back(), 2));
+      rows.empty() ? std::vector<std::string>() : page.KeyAt(rows.back()));
   return batch;
 }
 

@@ -9,6 +9,11 @@
 
 namespace wxident {
 
+// Not the column's own name for what is not the column: ORDER BY would take it.
+std::string SealedPage::ShownName(const SealedColumn::KeyPart& part) {
+  return part.is_bytes ? absl::StrCat(part.column, "_hex") : part.column;
+}
+
 SealedPage::SealedPage(const KeyPosition& from, int rows)
     : number_(from.column),
       column_(SealedColumns().at(from.column)),
@@ -17,14 +22,17 @@ SealedPage::SealedPage(const KeyPosition& from, int rows)
   for (const SealedColumn::KeyPart& part : column_.key) {
     names.emplace_back(part.column);
     shown.push_back(part.is_bytes
-                        ? absl::StrCat("encode(", part.column, ", 'hex')")
-                        : part.column);
+                        ? absl::StrCat("encode(", part.column, ", 'hex') AS ",
+                                       ShownName(part))
+                        : ShownName(part));
   }
   for (size_t i = 0; i < from.after.size() && i < column_.key.size(); ++i) {
-    const bool is_bytes = column_.key[i].is_bytes;
-    parameters_.push_back(is_bytes ? BytesParameter(from.after[i])
-                                   : from.after[i]);
-    values.push_back(absl::StrCat("$", i + 1, is_bytes ? "::bytea" : "::text"));
+    const SealedColumn::KeyPart& part = column_.key[i];
+    arguments_.emplace_back(part.column, part.is_bytes
+                                             ? BytesParameter(from.after[i])
+                                             : from.after[i]);
+    values.push_back(
+        absl::StrCat(":", part.column, part.is_bytes ? "::bytea" : "::text"));
   }
   const std::string order = absl::StrJoin(names, ", ");
   key_sql_ = absl::StrJoin(shown, ", ");
@@ -36,12 +44,12 @@ SealedPage::SealedPage(const KeyPosition& from, int rows)
                       " ORDER BY ", order, " LIMIT ", rows);
 }
 
-std::vector<std::string> SealedPage::KeyAt(const SqlRow& row,
-                                           size_t first) const {
+std::vector<std::string> SealedPage::KeyAt(const SqlRow& row) const {
   std::vector<std::string> key;
-  for (size_t i = 0; i < column_.key.size(); ++i)
-    key.push_back(column_.key[i].is_bytes ? BytesOf(row[first + i])
-                                          : TextOf(row[first + i]));
+  for (const SealedColumn::KeyPart& part : column_.key) {
+    const SqlValue& value = row[ShownName(part)];
+    key.push_back(part.is_bytes ? BytesOf(value) : TextOf(value));
+  }
   return key;
 }
 

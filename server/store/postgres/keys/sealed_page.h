@@ -20,15 +20,16 @@ class SealedPage {
 
   const SealedColumn& column() const { return column_; }
 
-  // "FROM table WHERE ... ORDER BY ... LIMIT ...". Takes the parameters from $1
-  // on.
+  // "FROM table WHERE ... ORDER BY ... LIMIT ...", and what its parameters
+  // hold.
   const std::string& sql() const { return sql_; }
-  const std::vector<std::string>& parameters() const { return parameters_; }
-  // "encode(key1, 'hex'), key2": a row's primary key, for KeyAt.
+  const std::vector<SqlArgument>& arguments() const { return arguments_; }
+  // "encode(key1, 'hex') AS key1_hex, key2": a row's primary key, for KeyAt.
   const std::string& key_sql() const { return key_sql_; }
-  // The primary key from the columns that key_sql gives, `first` being the
-  // number of the first.
-  std::vector<std::string> KeyAt(const SqlRow& row, size_t first) const;
+  // What key_sql names a part.
+  static std::string ShownName(const SealedColumn::KeyPart& part);
+  // The primary key from the columns that key_sql names.
+  std::vector<std::string> KeyAt(const SqlRow& row) const;
 
   // Where to go on after a page of `rows` rows, of which the last has the
   // primary key `last`.
@@ -40,7 +41,7 @@ class SealedPage {
   const SealedColumn& column_;
   const int most_;
   std::string sql_;
-  std::vector<std::string> parameters_;
+  std::vector<SqlArgument> arguments_;
   std::string key_sql_;
 };
 

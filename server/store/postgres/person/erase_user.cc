@@ -27,24 +27,30 @@ constexpr char kGiveWay[] = "SET LOCAL lock_timeout = '30ms'";
 // As in merge_users.cc, FOR UPDATE makes whoever would add something wait, or
 // fail its foreign key after us and look again: an identity or unionid waits
 // for the user; a session, key, profile, phone or grant for the identity.
-constexpr char kLockUser[] = R"sql(
-SELECT user_id FROM users WHERE user_id = $1::uuid FOR UPDATE)sql";
+const SqlStatement& LockUserSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
+SELECT user_id FROM users WHERE user_id = :user_id::uuid FOR UPDATE)sql");
+  return sql;
+}
 
-constexpr char kLockIdentities[] = R"sql(
-SELECT app_id FROM identities WHERE user_id = $1::uuid
+const SqlStatement& LockIdentitiesSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
+SELECT app_id FROM identities WHERE user_id = :user_id::uuid
 ORDER BY app_id, openid
-FOR UPDATE)sql";
+FOR UPDATE)sql");
+  return sql;
+}
 
 // Foreign keys are checked when all of it is done. Login answers go with their
 // sessions.
-const char* EraseSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(R"sql(
+const SqlStatement& EraseSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(R"sql(
 WITH mine AS (
-  SELECT app_id, openid FROM identities WHERE user_id = $1::uuid
+  SELECT app_id, openid FROM identities WHERE user_id = :user_id::uuid
 ), my_sessions AS (
   SELECT s.token_hash, )sql",
-                                                                kLoginIsActive,
-                                                                R"sql( AS active
+                                                          kLoginIsActive,
+                                                          R"sql( AS active
   FROM sessions s JOIN mine USING (app_id, openid)
 ), no_sessions AS (
   DELETE FROM sessions s USING mine
@@ -62,19 +68,19 @@ WITH mine AS (
   DELETE FROM phones p USING mine
   WHERE p.app_id = mine.app_id AND p.openid = mine.openid
 ), no_identities AS (
-  DELETE FROM identities WHERE user_id = $1::uuid
+  DELETE FROM identities WHERE user_id = :user_id::uuid
 ), no_union_ids AS (
-  DELETE FROM union_ids WHERE user_id = $1::uuid
+  DELETE FROM union_ids WHERE user_id = :user_id::uuid
 ), no_forwards AS (
-  DELETE FROM user_forwards WHERE merged_into = $1::uuid
+  DELETE FROM user_forwards WHERE merged_into = :user_id::uuid
 ), no_user AS (
-  DELETE FROM users WHERE user_id = $1::uuid
+  DELETE FROM users WHERE user_id = :user_id::uuid
 ), told AS (
-  INSERT INTO user_events (user_id, kind) VALUES ($1::uuid, 'erased')
+  INSERT INTO user_events (user_id, kind) VALUES (:user_id::uuid, 'erased')
 )
-SELECT (SELECT count(*) FROM mine),
-  (SELECT count(*) FROM my_sessions WHERE active))sql"));
-  return sql.c_str();
+SELECT (SELECT count(*) FROM mine) AS identities,
+  (SELECT count(*) FROM my_sessions WHERE active) AS sessions)sql"));
+  return sql;
 }
 
 absl::Status Erase(SqlSession& session, const UserQuery& query,
@@ -86,14 +92,17 @@ absl::Status Erase(SqlSession& session, const UserQuery& query,
                         FindUsers(session, {query}));
     if (!found.front().has_value()) return absl::OkStatus();
     const std::string& user_id = found.front()->user.user_id;
-    WX_ASSIGN_OR_RETURN(SqlRows rows, session.Execute(kLockUser, {user_id}));
+    WX_ASSIGN_OR_RETURN(SqlRows rows,
+                        session.Execute(LockUserSql(), {{"user_id", user_id}}));
     if (rows.empty()) return absl::AbortedError("the user was merged");
-    WX_RETURN_IF_ERROR(session.Execute(kLockIdentities, {user_id}).status());
-    WX_ASSIGN_OR_RETURN(rows, session.Execute(EraseSql(), {user_id}));
+    WX_RETURN_IF_ERROR(
+        session.Execute(LockIdentitiesSql(), {{"user_id", user_id}}).status());
+    WX_ASSIGN_OR_RETURN(rows,
+                        session.Execute(EraseSql(), {{"user_id", user_id}}));
     if (rows.size() != 1)
       return absl::InternalError("no count of what was erased");
-    erased = Erased{user_id, static_cast<int>(NumberOf(rows[0][0])),
-                    static_cast<int>(NumberOf(rows[0][1]))};
+    erased = Erased{user_id, static_cast<int>(NumberOf(rows[0]["identities"])),
+                    static_cast<int>(NumberOf(rows[0]["sessions"]))};
     return absl::OkStatus();
   });
 }

@@ -9,6 +9,7 @@
 
 #include "server/base/status_macros.h"
 #include "server/identity/ids.h"
+#include "server/store/postgres/session/session_columns.h"
 #include "server/store/postgres/sql/pg_array.h"
 #include "server/store/postgres/sql/sql_values.h"
 
@@ -17,10 +18,12 @@ namespace {
 
 // One row per identity of each user that was found; of the four values of a
 // query, those that it does not have are NULL.
-constexpr char kFind[] = R"sql(
+const SqlStatement& FindSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 WITH input AS (
   SELECT *
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+  FROM unnest(:user_ids::uuid[], :owners::text[], :openids::text[],
+              :unionids::text[])
     WITH ORDINALITY AS t (user_id, owner, openid, unionid, n)
 ), wanted AS (
   SELECT input.n, coalesce(f.merged_into, input.user_id) AS user_id
@@ -37,13 +40,16 @@ WITH input AS (
   JOIN union_ids u ON u.open_platform_account = input.owner
     AND u.unionid = input.unionid
 )
-SELECT w.n, u.user_id, (extract(epoch FROM u.created_at) * 1000000)::bigint,
-  i.app_id, i.openid, i.unionid, p.app_id IS NOT NULL
+SELECT w.n, u.user_id,
+  (extract(epoch FROM u.created_at) * 1000000)::bigint AS user_created_us,
+  i.app_id, i.openid, i.unionid, p.app_id IS NOT NULL AS has_phone
 FROM wanted w
 JOIN users u ON u.user_id = w.user_id
 LEFT JOIN identities i ON i.user_id = u.user_id
 LEFT JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
-ORDER BY w.n, i.created_at, i.app_id, i.openid)sql";
+ORDER BY w.n, i.created_at, i.app_id, i.openid)sql");
+  return sql;
+}
 
 }  // namespace
 
@@ -77,25 +83,27 @@ absl::StatusOr<std::vector<FoundUser>> FindUsers(
     add(openids, openid);
     add(unionids, unionid);
   }
-  WX_ASSIGN_OR_RETURN(
-      const SqlRows rows,
-      session.Execute(kFind, {user_ids.Literal(), owners.Literal(),
-                              openids.Literal(), unionids.Literal()}));
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(FindSql(), {{"user_ids", user_ids},
+                                                  {"owners", owners},
+                                                  {"openids", openids},
+                                                  {"unionids", unionids}}));
   std::vector<FoundUser> answers(queries.size());
   for (const SqlRow& row : rows) {
-    const int64_t number = NumberOf(row[0]);
+    const int64_t number = NumberOf(row["n"]);
     if (number < 1 || number > static_cast<int64_t>(answers.size()))
       return NoSuchItem();
     FoundUser& found = answers[number - 1];
     if (!found.has_value())
       found = UserWithIdentities{
-          User{TextOf(row[1]), TimeOf(row[2]), false}, {}, {}};
-    if (!row[3].has_value()) continue;
-    found->identities.push_back(
-        Identity{TextOf(row[3]), TextOf(row[4]), TextOf(row[5])});
-    if (IsTrue(row[6])) {
+          User{TextOf(row["user_id"]), TimeOf(row["user_created_us"]), false},
+          {},
+          {}};
+    if (!row["app_id"].has_value()) continue;
+    found->identities.push_back(IdentityAt(row));
+    if (IsTrue(row["has_phone"])) {
       found->user.phone_linked = true;
-      found->apps_with_phone.insert(TextOf(row[3]));
+      found->apps_with_phone.insert(TextOf(row["app_id"]));
     }
   }
   return answers;

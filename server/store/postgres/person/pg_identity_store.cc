@@ -12,6 +12,7 @@
 #include "server/store/postgres/person/erase_user.h"
 #include "server/store/postgres/person/export_user.h"
 #include "server/store/postgres/person/record_sign_in.h"
+#include "server/store/postgres/person/session_key_digest.h"
 #include "server/store/postgres/session/end_sessions.h"
 #include "server/store/postgres/sql/storable_text.h"
 
@@ -76,12 +77,12 @@ void EraseParts(PgOperation<UserQuery, EndedPart>& erase_sessions,
 }  // namespace
 
 PgIdentityStore::PgIdentityStore(PgPool& pool, Aead& aead,
-                                 const BlindIndex& key_digest)
+                                 const BlindIndex& index)
     : record_(AddPgOperation<SignIn, SignedIn>(
           pool, PgPool::Access::kWrite, "record_sign_in",
-          [&aead, &key_digest](SqlSession& session,
-                               const PgItems<SignIn, SignedIn>& items) {
-            return RecordSignIns(session, items, aead, key_digest);
+          [&aead, digest = SessionKeyDigest(index)](
+              SqlSession& session, const PgItems<SignIn, SignedIn>& items) {
+            return RecordSignIns(session, items, aead, digest);
           })),
       find_answer_(AddPgOperation<LoginCode, std::optional<StoredAnswer>>(
           pool, PgPool::Access::kRead, "find_login_answer",

@@ -20,9 +20,9 @@ namespace wxident {
 // one per pool.
 class PgIdentityStore final : public IdentityStore {
  public:
-  // `aead` seals keys, grants and salts; `key_digest` tells whether one is
-  // new.
-  PgIdentityStore(PgPool& pool, Aead& aead, const BlindIndex& key_digest);
+  // `aead` seals keys, grants and salts; of `index` the key is derived that
+  // tells whether a session_key is new.
+  PgIdentityStore(PgPool& pool, Aead& aead, const BlindIndex& index);
 
   void RecordSignIn(SignIn sign_in, Deadline deadline,
                     Done<SignedIn> done) override;

@@ -24,35 +24,38 @@ JOIN users u ON u.user_id = i.user_id
 LEFT JOIN profiles f ON f.app_id = i.app_id AND f.openid = i.openid
 )sql";
 
-const char* BySessionSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& BySessionSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       "SELECT input.n,", kOwnerColumns, ",", kProfileColumns, R"sql(
-FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
+FROM unnest(:token_hashes::bytea[]) WITH ORDINALITY AS input (token_hash, n)
 JOIN sessions s ON s.token_hash = input.token_hash AND)sql",
       kTokenIsActive, R"sql(
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 )sql",
       kOfIdentities));
-  return sql.c_str();
+  return sql;
 }
 
-const char* ByOpenidSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& ByOpenidSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       "SELECT input.n,", kOwnerColumns, ",", kProfileColumns, R"sql(
-FROM unnest($1::text[], $2::text[])
+FROM unnest(:app_ids::text[], :openids::text[])
   WITH ORDINALITY AS input (app_id, openid, n)
 JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
 )sql",
       kOfIdentities));
-  return sql.c_str();
+  return sql;
 }
 
 // Gives back the numbers of the rows whose identity is known.
-constexpr char kSavePhone[] = R"sql(
+const SqlStatement& SavePhoneSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 WITH known AS (
   SELECT input.*
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[],
-              $6::bytea[], $7::bytea[], $8::bigint[], $9::bigint[])
+  FROM unnest(:app_ids::text[], :openids::text[], :accounts::text[],
+              :numbers::bytea[], :pure_numbers::bytea[],
+              :country_codes::bytea[], :indexes::bytea[],
+              :index_keys::bigint[], :watermarks::bigint[])
     WITH ORDINALITY AS input (app_id, openid, account, phone_number,
                               pure_phone_number, country_code, phone_index,
                               phone_index_key_id, watermark_us, n)
@@ -76,19 +79,22 @@ WITH known AS (
     watermark_at = excluded.watermark_at
     WHERE excluded.watermark_at >= p.watermark_at
 )
-SELECT n FROM known)sql";
+SELECT n FROM known)sql");
+  return sql;
+}
 
 template <typename Query>
 absl::Status Find(SqlSession& session, const PgItems<Query, Found>& items,
-                  const char* sql, const std::vector<std::string>& parameters) {
-  WX_ASSIGN_OR_RETURN(const SqlRows rows, session.Execute(sql, parameters));
+                  const SqlStatement& sql, std::vector<SqlArgument> arguments) {
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(sql, std::move(arguments)));
   for (auto* item : items) item->out = Found();
   for (const SqlRow& row : rows) {
     StoredProfile found;
-    found.user = User{TextOf(row[1]), TimeOf(row[2]), IsTrue(row[3])};
-    found.identity = Identity{TextOf(row[4]), TextOf(row[5]), TextOf(row[6])};
-    found.profile = ProfileAt(row, 7);
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    found.user = UserAt(row);
+    found.identity = IdentityAt(row);
+    found.profile = ProfileAt(row);
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
     item->out = Found(std::move(found));
   }
@@ -99,7 +105,7 @@ absl::Status FindBySession(SqlSession& session,
                            const PgItems<BySession, Found>& items) {
   PgArray hashes;
   for (const auto* item : items) hashes.AddBytes(item->in.token_hash);
-  return Find(session, items, BySessionSql(), {hashes.Literal()});
+  return Find(session, items, BySessionSql(), {{"token_hashes", hashes}});
 }
 
 absl::Status FindByOpenid(SqlSession& session,
@@ -110,7 +116,7 @@ absl::Status FindByOpenid(SqlSession& session,
     openids.AddText(item->in.openid);
   }
   return Find(session, items, ByOpenidSql(),
-              {app_ids.Literal(), openids.Literal()});
+              {{"app_ids", app_ids}, {"openids", openids}});
 }
 
 }  // namespace
@@ -159,14 +165,18 @@ absl::Status PgProfileStore::SavePhones(
   }
   WX_ASSIGN_OR_RETURN(
       const SqlRows rows,
-      session.Execute(
-          kSavePhone,
-          {app_ids.Literal(), openids.Literal(), accounts.Literal(),
-           numbers.Literal(), pure_numbers.Literal(), country_codes.Literal(),
-           indexes.Literal(), index_keys.Literal(), watermarks.Literal()}));
+      session.Execute(SavePhoneSql(), {{"app_ids", app_ids},
+                                       {"openids", openids},
+                                       {"accounts", accounts},
+                                       {"numbers", numbers},
+                                       {"pure_numbers", pure_numbers},
+                                       {"country_codes", country_codes},
+                                       {"indexes", indexes},
+                                       {"index_keys", index_keys},
+                                       {"watermarks", watermarks}}));
   std::map<std::pair<std::string, std::string>, bool> known;
   for (const SqlRow& row : rows) {
-    const int64_t number = NumberOf(row[0]);
+    const int64_t number = NumberOf(row["n"]);
     if (number < 1 || number > static_cast<int64_t>(order.size()))
       return NoSuchItem();
     known[order[number - 1]] = true;

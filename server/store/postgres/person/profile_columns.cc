@@ -9,29 +9,29 @@
 
 namespace wxident {
 
-std::optional<Profile> ProfileAt(const SqlRow& row, size_t first) {
-  if (!row[first].has_value()) return std::nullopt;
-  const SqlValue* column = &row[first];
+std::optional<Profile> ProfileAt(const SqlRow& row) {
+  if (!row["nickname"].has_value()) return std::nullopt;
   Profile profile;
-  profile.nickname = TextOf(column[0]);
-  profile.avatar_url = TextOf(column[1]);
-  profile.gender = static_cast<Gender>(NumberOf(column[2]));
-  profile.language = TextOf(column[3]);
-  profile.country = TextOf(column[4]);
-  profile.province = TextOf(column[5]);
-  profile.city = TextOf(column[6]);
-  profile.privileges = PgArrayElements(TextOf(column[7]));
-  profile.subscribe = IsTrue(column[8]);
-  if (column[9].has_value()) profile.subscribed_at = TimeOf(column[9]);
-  profile.subscribe_scene = TextOf(column[10]);
-  profile.qr_scene = NumberOf(column[11]);
-  profile.qr_scene_str = TextOf(column[12]);
-  profile.remark = TextOf(column[13]);
-  profile.group_id = NumberOf(column[14]);
-  for (const std::string& tag_id : PgArrayElements(TextOf(column[15])))
+  profile.nickname = TextOf(row["nickname"]);
+  profile.avatar_url = TextOf(row["avatar_url"]);
+  profile.gender = static_cast<Gender>(NumberOf(row["gender"]));
+  profile.language = TextOf(row["language"]);
+  profile.country = TextOf(row["country"]);
+  profile.province = TextOf(row["province"]);
+  profile.city = TextOf(row["city"]);
+  profile.privileges = PgArrayElements(TextOf(row["privileges"]));
+  profile.subscribe = IsTrue(row["subscribe"]);
+  if (row["subscribed_us"].has_value())
+    profile.subscribed_at = TimeOf(row["subscribed_us"]);
+  profile.subscribe_scene = TextOf(row["subscribe_scene"]);
+  profile.qr_scene = NumberOf(row["qr_scene"]);
+  profile.qr_scene_str = TextOf(row["qr_scene_str"]);
+  profile.remark = TextOf(row["remark"]);
+  profile.group_id = NumberOf(row["group_id"]);
+  for (const std::string& tag_id : PgArrayElements(TextOf(row["tag_ids"])))
     profile.tag_ids.push_back(NumberOf(tag_id));
-  profile.source = static_cast<ProfileSource>(NumberOf(column[16]));
-  profile.fetched_at = TimeOf(column[17]);
+  profile.source = static_cast<ProfileSource>(NumberOf(row["source"]));
+  profile.fetched_at = TimeOf(row["fetched_us"]);
   return profile;
 }
 

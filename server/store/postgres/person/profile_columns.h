@@ -1,7 +1,6 @@
 #ifndef WXIDENT_SERVER_STORE_POSTGRES_PERSON_PROFILE_COLUMNS_H_
 #define WXIDENT_SERVER_STORE_POSTGRES_PERSON_PROFILE_COLUMNS_H_
 
-#include <cstddef>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -15,14 +14,14 @@ namespace wxident {
 inline constexpr char kProfileColumns[] = R"sql(
   f.nickname, f.avatar_url, f.gender, f.language, f.country, f.province, f.city,
   f.privileges, f.subscribe,
-  (extract(epoch FROM f.subscribed_at) * 1000000)::bigint,
+  (extract(epoch FROM f.subscribed_at) * 1000000)::bigint AS subscribed_us,
   f.subscribe_scene, f.qr_scene, f.qr_scene_str, f.remark, f.group_id,
-  f.tag_ids, f.source, (extract(epoch FROM f.fetched_at) * 1000000)::bigint
+  f.tag_ids, f.source,
+  (extract(epoch FROM f.fetched_at) * 1000000)::bigint AS fetched_us
 )sql";
-inline constexpr size_t kProfileColumnCount = 18;
 
-// The profile whose columns begin at `first`; nullopt when there is none.
-std::optional<Profile> ProfileAt(const SqlRow& row, size_t first);
+// The profile of those columns; nullopt when there is none.
+std::optional<Profile> ProfileAt(const SqlRow& row);
 
 // CheckStorable of all its texts.
 absl::Status CheckProfile(const Profile& profile);

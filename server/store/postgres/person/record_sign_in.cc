@@ -1,8 +1,7 @@
 #include "server/store/postgres/person/record_sign_in.h"
 
-#include <algorithm>
+#include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
-#include "server/store/postgres/person/merge_users.h"
+#include "server/store/postgres/person/link_persons.h"
+#include "server/store/postgres/person/sign_in_waves.h"
 #include "server/store/postgres/session/find_login_answer.h"
 #include "server/store/postgres/sql/pg_array.h"
 #include "server/store/postgres/sql/sql_values.h"
@@ -18,83 +18,43 @@
 namespace wxident {
 namespace {
 
-using Item = PgItem<SignIn, SignedIn>;
-using Items = PgItems<SignIn, SignedIn>;
-
-// How often a row that met a racing merge is looked at anew.
-constexpr int kLooks = 5;
-
 // One statement finds or makes users and identities, links unionids, keeps
-// keys and grants, stores sessions and what was answered. $1 to $13 hold each
-// identity once, $14 to $19 the logins, which name their identity by number.
+// keys and grants, stores sessions and what was answered. `input` holds each
+// identity once; the logins name theirs by its number.
 //
-// What the snapshot shows (known) is left as it is; only what is missing is
-// written, so that a returning user costs one session and one key. Whatever is
-// inserted goes through ON CONFLICT DO UPDATE, which also finds a row that a
-// racing transaction committed after our snapshot: the racers agree on the
-// user of whoever was first, and a proposed user that nobody came to need is
-// not made. Inserts are sorted, so that batches lock in one order.
+// A returning user costs one session and one key. A proposed user that nobody
+// came to need is not made. Where identity and unionid turn out to belong to
+// two users (agreed is false), no session is opened: the caller merges them.
 //
-// Where identity and unionid turn out to belong to two users (agreed is
-// false), nothing is linked and no session is opened: the caller merges them.
+// Keys: a row that was written under the former digest is the same key too.
 //
 // Grants: in whatever order they come, a wider one that lives stands before
 // one of snsapi_base, and otherwise the newest wins.
-constexpr char kSignIn[] = R"sql(
+constexpr char kInput[] = R"sql(
 WITH input AS (
-  SELECT *
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[],
-              $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[],
-              $10::bytea[], $11::bigint[], $12::text[], $13::bigint[])
+  SELECT *,
+    timestamptz 'epoch' + exchanged_us * interval '1 microsecond'
+      AS exchanged_at
+  FROM unnest(:app_ids::text[], :openids::text[], :accounts::text[],
+              :unionids::text[], :proposed_ids::uuid[], :keys::bytea[],
+              :digests::bytea[], :former_digests::bytea[],
+              :access_tokens::bytea[], :access_expiries::bigint[],
+              :refresh_tokens::bytea[], :refresh_expiries::bigint[],
+              :scopes::text[], :exchanged::bigint[])
     WITH ORDINALITY AS t (app_id, openid, account, unionid, proposed_id,
-                          session_key, key_digest, access_token, access_us,
-                          refresh_token, refresh_us, scope, exchanged_us, n)
+                          session_key, key_digest, former_digest, access_token,
+                          access_us, refresh_token, refresh_us, scope,
+                          exchanged_us, n)
 ), logins AS (
   SELECT *
-  FROM unnest($14::bigint[], $15::bytea[], $16::bigint[], $17::uuid[],
-              $18::bytea[], $19::bytea[])
+  FROM unnest(:login_numbers::bigint[], :token_hashes::bytea[],
+              :ttls::bigint[], :login_proposed_ids::uuid[],
+              :code_hashes::bytea[], :token_salts::bytea[])
     WITH ORDINALITY AS t (n, token_hash, ttl_us, proposed_id, code_hash,
                           token_salt, login)
-), known AS (
-  SELECT input.*, i.user_id AS known_user, i.unionid AS known_unionid,
-    i.open_platform_account AS known_account, u.user_id AS union_user
-  FROM input
-  LEFT JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
-  LEFT JOIN union_ids u ON u.open_platform_account = input.account
-    AND u.unionid = input.unionid
-), new_union_ids AS (
-  INSERT INTO union_ids AS u (open_platform_account, unionid, user_id)
-  SELECT DISTINCT ON (account, unionid)
-    account, unionid, coalesce(known_user, proposed_id)
-  FROM known
-  WHERE unionid IS NOT NULL AND union_user IS NULL
-  ORDER BY account, unionid, known_user IS NULL, n
-  ON CONFLICT (open_platform_account, unionid)
-    DO UPDATE SET user_id = u.user_id
-  RETURNING u.open_platform_account, u.unionid, u.user_id
-), persons AS (
-  SELECT known.*, coalesce(known.union_user, u.user_id) AS person
-  FROM known
-  LEFT JOIN new_union_ids u ON u.open_platform_account = known.account
-    AND u.unionid = known.unionid
-), new_identities AS (
-  INSERT INTO identities AS i
-    (app_id, openid, user_id, open_platform_account, unionid)
-  SELECT app_id, openid, coalesce(person, proposed_id), account, unionid
-  FROM persons
-  WHERE known_user IS NULL
-    OR (person = known_user AND (known_unionid IS DISTINCT FROM unionid
-                                 OR known_account <> account))
-  ORDER BY app_id, openid
-  ON CONFLICT (app_id, openid) DO UPDATE SET
-    open_platform_account =
-      CASE WHEN i.user_id = excluded.user_id AND excluded.unionid IS NOT NULL
-        THEN excluded.open_platform_account ELSE i.open_platform_account END,
-    unionid =
-      CASE WHEN i.user_id = excluded.user_id
-        THEN coalesce(excluded.unionid, i.unionid) ELSE i.unionid END
-  RETURNING i.app_id, i.openid, i.user_id, i.unionid
-), new_users AS (
+),)sql";
+
+constexpr char kWrite[] = R"sql(, new_users AS (
   INSERT INTO users AS u (user_id)
   SELECT user_id
   FROM (SELECT user_id FROM new_union_ids
@@ -103,16 +63,6 @@ WITH input AS (
   ORDER BY user_id
   ON CONFLICT (user_id) DO UPDATE SET created_at = u.created_at
   RETURNING u.user_id, u.created_at
-), settled AS (
-  SELECT p.n, p.app_id, p.openid, p.session_key, p.key_digest,
-    p.access_token, p.access_us, p.refresh_token, p.refresh_us, p.scope,
-    timestamptz 'epoch' + p.exchanged_us * interval '1 microsecond'
-      AS exchanged_at,
-    p.person, coalesce(i.user_id, p.known_user) AS user_id,
-    coalesce(i.unionid, p.known_unionid) AS unionid,
-    coalesce(p.person = coalesce(i.user_id, p.known_user), true) AS agreed
-  FROM persons p
-  LEFT JOIN new_identities i ON i.app_id = p.app_id AND i.openid = p.openid
 ), opened AS (
   INSERT INTO sessions AS s (token_hash, app_id, openid, expires_at, ttl)
   SELECT l.token_hash, e.app_id, e.openid,
@@ -149,15 +99,16 @@ WITH input AS (
     session_key = excluded.session_key,
     key_digest = excluded.key_digest,
     exchanged_at = excluded.exchanged_at,
-    previous_session_key =
-      CASE WHEN k.key_digest = excluded.key_digest
-        THEN k.previous_session_key ELSE k.session_key END,
-    replaced_at =
-      CASE WHEN k.key_digest = excluded.key_digest
-        THEN k.replaced_at ELSE now() END,
-    older_dropped = k.older_dropped
-      OR (k.key_digest <> excluded.key_digest
-          AND k.previous_session_key IS NOT NULL)
+    (previous_session_key, replaced_at, older_dropped) = (
+      SELECT CASE WHEN is_same THEN k.previous_session_key
+          ELSE k.session_key END,
+        CASE WHEN is_same THEN k.replaced_at ELSE now() END,
+        k.older_dropped
+          OR (NOT is_same AND k.previous_session_key IS NOT NULL)
+      FROM (SELECT k.key_digest = excluded.key_digest OR k.key_digest = (
+              SELECT e.former_digest FROM settled e
+              WHERE e.app_id = k.app_id AND e.openid = k.openid) AS is_same
+      ) compared)
     WHERE excluded.exchanged_at >= k.exchanged_at
 ), granted AS (
   INSERT INTO oauth_grants AS g
@@ -186,13 +137,13 @@ WITH input AS (
 )
 SELECT e.agreed, e.user_id, e.person,
   (extract(epoch FROM coalesce(fresh.created_at, old.created_at))
-    * 1000000)::bigint,
+    * 1000000)::bigint AS user_created_us,
   EXISTS (SELECT 1 FROM identities i
           JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
-          WHERE i.user_id = e.user_id AND i.app_id = e.app_id),
-  e.unionid,
-  (extract(epoch FROM o.created_at) * 1000000)::bigint,
-  (extract(epoch FROM o.expires_at) * 1000000)::bigint
+          WHERE i.user_id = e.user_id AND i.app_id = e.app_id) AS phone_linked,
+  e.stored_unionid AS unionid,
+  (extract(epoch FROM o.created_at) * 1000000)::bigint AS created_us,
+  (extract(epoch FROM o.expires_at) * 1000000)::bigint AS expires_us
 FROM logins l
 JOIN settled e ON e.n = l.n
 LEFT JOIN opened o ON o.token_hash = l.token_hash
@@ -200,72 +151,83 @@ LEFT JOIN new_users fresh ON fresh.user_id = e.user_id
 LEFT JOIN users old ON old.user_id = e.user_id
 ORDER BY l.login)sql";
 
-using IdentityKey = std::pair<std::string, std::string>;
-
-IdentityKey KeyOf(const Item* item) {
-  return {item->in.identity.app_id, item->in.identity.openid};
+const SqlStatement& SignInSql() {
+  static const auto& sql =
+      *new SqlStatement(absl::StrCat(kInput, kLinkPersons, kWrite));
+  return sql;
 }
 
-// The logins of one statement, and for each identity the login that speaks for
-// all of its logins in it.
-struct Round {
-  Items logins;
-  std::map<IdentityKey, Item*> speakers;
-  std::set<std::string> token_hashes;
-  std::set<std::string> code_hashes;
+// Adds what a login brought beside the identity: a session_key or a grant.
+class Brought {
+ public:
+  Brought(Aead& aead, const SessionKeyDigest& digest)
+      : aead_(aead), digest_(digest) {}
 
-  // Whether the round has room for `item`: a second login of an identity may
-  // only repeat what the first says.
-  bool Take(Item* item) {
-    const auto speaker = speakers.find(KeyOf(item));
-    if (speaker != speakers.end()) {
-      const SignIn& said = speaker->second->in;
-      const SignIn& in = item->in;
-      if (said.grant.has_value() || in.grant.has_value() ||
-          !(said.session_key == in.session_key) ||
-          said.open_platform_account != in.open_platform_account ||
-          said.identity.unionid != in.identity.unionid)
-        return false;
-    }
-    if (token_hashes.count(item->in.session_token_hash) > 0 ||
-        code_hashes.count(item->in.code_hash) > 0)
-      return false;
-    token_hashes.insert(item->in.session_token_hash);
-    code_hashes.insert(item->in.code_hash);
-    logins.push_back(item);
-    // Rounds are filled in exchanged_at order: the last has the newest time.
-    if (speaker == speakers.end())
-      speakers.emplace(KeyOf(item), item);
-    else
-      speaker->second = item;
-    return true;
+  void Add(const SignIn& in) {
+    AddKey(in);
+    AddGrant(in);
+    exchanged_.AddNumber(ToMicros(in.exchanged_at));
   }
+
+  void AppendTo(std::vector<SqlArgument>& arguments) const {
+    arguments.insert(arguments.end(), {{"keys", keys_},
+                                       {"digests", digests_},
+                                       {"former_digests", former_digests_},
+                                       {"access_tokens", access_tokens_},
+                                       {"access_expiries", access_expiries_},
+                                       {"refresh_tokens", refresh_tokens_},
+                                       {"refresh_expiries", refresh_expiries_},
+                                       {"scopes", scopes_},
+                                       {"exchanged", exchanged_}});
+  }
+
+ private:
+  std::string Seal(const SignIn& in, absl::string_view table,
+                   absl::string_view column, const Secret& value) {
+    return aead_.Seal(
+        value, {table, column, {in.identity.app_id, in.identity.openid}});
+  }
+
+  void AddKey(const SignIn& in) {
+    if (in.session_key.has_value()) {
+      keys_.AddBytes(Seal(in, "session_keys", "session_key", *in.session_key));
+      digests_.AddBytes(digest_.Of(in.identity, *in.session_key));
+      former_digests_.AddBytes(digest_.FormerOf(in.identity, *in.session_key));
+    } else {
+      for (PgArray* column : {&keys_, &digests_, &former_digests_})
+        column->AddNull();
+    }
+  }
+
+  void AddGrant(const SignIn& in) {
+    if (in.grant.has_value()) {
+      const OauthGrant& grant = *in.grant;
+      access_tokens_.AddBytes(
+          Seal(in, "oauth_grants", "access_token", grant.access_token));
+      access_expiries_.AddNumber(ToMicros(grant.access_expires_at));
+      refresh_tokens_.AddBytes(
+          Seal(in, "oauth_grants", "refresh_token", grant.refresh_token));
+      refresh_expiries_.AddNumber(ToMicros(grant.refresh_expires_at));
+      scopes_.AddText(grant.scope);
+    } else {
+      for (PgArray* column : {&access_tokens_, &access_expiries_,
+                              &refresh_tokens_, &refresh_expiries_, &scopes_})
+        column->AddNull();
+    }
+  }
+
+  Aead& aead_;
+  const SessionKeyDigest& digest_;
+  PgArray keys_, digests_, former_digests_, access_tokens_, access_expiries_,
+      refresh_tokens_, refresh_expiries_, scopes_, exchanged_;
 };
 
-// Splits a batch so that what would contradict itself in one statement runs
-// one after the other, as WeChat said it.
-std::vector<Round> MakeRounds(Items items) {
-  std::stable_sort(items.begin(), items.end(), [](Item* a, Item* b) {
-    return a->in.exchanged_at < b->in.exchanged_at;
-  });
-  std::vector<Round> rounds;
-  // Logins of one identity must not overtake each other.
-  std::map<IdentityKey, size_t> first_round;
-  for (Item* item : items) {
-    size_t& at = first_round[KeyOf(item)];
-    while (at < rounds.size() && !rounds[at].Take(item)) ++at;
-    if (at == rounds.size()) rounds.emplace_back().Take(item);
-  }
-  return rounds;
-}
-
-absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
-                                Aead& aead, const BlindIndex& key_digest) {
-  PgArray app_ids, openids, accounts, unionids, proposed_ids, keys, digests,
-      access_tokens, access_expiries, refresh_tokens, refresh_expiries, scopes,
-      exchanged;
+absl::StatusOr<SqlRows> Execute(SqlSession& session, const SignInWave& wave,
+                                Aead& aead, const SessionKeyDigest& digest) {
+  PgArray app_ids, openids, accounts, unionids, proposed_ids;
+  Brought brought(aead, digest);
   std::map<IdentityKey, int64_t> numbers;
-  for (const auto& [key, item] : round.speakers) {
+  for (const auto& [key, item] : wave.representatives) {
     const SignIn& in = item->in;
     numbers.emplace(key, static_cast<int64_t>(numbers.size()) + 1);
     app_ids.AddText(in.identity.app_id);
@@ -273,121 +235,80 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Round& round,
     accounts.AddText(in.open_platform_account);
     unionids.AddTextOrNull(in.identity.unionid);
     proposed_ids.AddText(in.new_user_id);
-    const auto seal = [&](absl::string_view table, absl::string_view column,
-                          const Secret& value) {
-      return aead.Seal(
-          value, {table, column, {in.identity.app_id, in.identity.openid}});
-    };
-    if (in.session_key.has_value()) {
-      keys.AddBytes(seal("session_keys", "session_key", *in.session_key));
-      digests.AddBytes(
-          key_digest.Mac({"session_keys", in.identity.app_id,
-                          in.identity.openid, in.session_key->Expose()}));
-    } else {
-      keys.AddNull();
-      digests.AddNull();
-    }
-    if (in.grant.has_value()) {
-      const OauthGrant& grant = *in.grant;
-      access_tokens.AddBytes(
-          seal("oauth_grants", "access_token", grant.access_token));
-      access_expiries.AddNumber(ToMicros(grant.access_expires_at));
-      refresh_tokens.AddBytes(
-          seal("oauth_grants", "refresh_token", grant.refresh_token));
-      refresh_expiries.AddNumber(ToMicros(grant.refresh_expires_at));
-      scopes.AddText(grant.scope);
-    } else {
-      for (PgArray* column : {&access_tokens, &access_expiries, &refresh_tokens,
-                              &refresh_expiries, &scopes})
-        column->AddNull();
-    }
-    exchanged.AddNumber(ToMicros(in.exchanged_at));
+    brought.Add(in);
   }
-  PgArray login_numbers, token_hashes, ttls, own_proposed_ids, code_hashes,
+  PgArray login_numbers, token_hashes, ttls, login_proposed_ids, code_hashes,
       token_salts;
-  for (const Item* item : round.logins) {
+  for (const SignInItem* item : wave.logins) {
     const SignIn& in = item->in;
-    login_numbers.AddNumber(numbers[KeyOf(item)]);
+    login_numbers.AddNumber(numbers[KeyOf(*item)]);
     token_hashes.AddBytes(in.session_token_hash);
     ttls.AddNumber(ToMicros(in.session_ttl));
-    own_proposed_ids.AddText(in.new_user_id);
+    login_proposed_ids.AddText(in.new_user_id);
     code_hashes.AddBytes(in.code_hash);
     token_salts.AddBytes(aead.Seal(
         in.token_salt, LoginAnswerData(in.identity.app_id, in.code_hash)));
   }
-  return session.Execute(
-      kSignIn,
-      {app_ids.Literal(), openids.Literal(), accounts.Literal(),
-       unionids.Literal(), proposed_ids.Literal(), keys.Literal(),
-       digests.Literal(), access_tokens.Literal(), access_expiries.Literal(),
-       refresh_tokens.Literal(), refresh_expiries.Literal(), scopes.Literal(),
-       exchanged.Literal(), login_numbers.Literal(), token_hashes.Literal(),
-       ttls.Literal(), own_proposed_ids.Literal(), code_hashes.Literal(),
-       token_salts.Literal()});
+  std::vector<SqlArgument> arguments = {
+      {"app_ids", app_ids},
+      {"openids", openids},
+      {"accounts", accounts},
+      {"unionids", unionids},
+      {"proposed_ids", proposed_ids},
+      {"login_numbers", login_numbers},
+      {"token_hashes", token_hashes},
+      {"ttls", ttls},
+      {"login_proposed_ids", login_proposed_ids},
+      {"code_hashes", code_hashes},
+      {"token_salts", token_salts}};
+  brought.AppendTo(arguments);
+  return session.Execute(SignInSql(), std::move(arguments));
 }
 
-// Whether `row` is a whole answer: not so when users must be merged, or when
-// the user was made by a transaction that our snapshot did not show.
-bool IsWhole(const SqlRow& row) {
-  return IsTrue(row[0]) && row[3].has_value() && row[6].has_value();
-}
-
-void Answer(Item& item, const SqlRow& row) {
+// Takes the answer of a row, if it is whole: not so when users must be merged,
+// or when the user was made by a transaction that our snapshot did not show.
+bool TakeAnswer(SignInItem& item, const SqlRow& row) {
+  if (!IsTrue(row["agreed"]) || !row["user_created_us"].has_value() ||
+      !row["created_us"].has_value())
+    return false;
   SignedIn signed_in;
   User& user = signed_in.session.user;
-  user.user_id = TextOf(row[1]);
-  user.created_at = TimeOf(row[3]);
-  user.phone_linked = IsTrue(row[4]);
+  user.user_id = TextOf(row["user_id"]);
+  user.created_at = TimeOf(row["user_created_us"]);
+  user.phone_linked = IsTrue(row["phone_linked"]);
   signed_in.session.identity = item.in.identity;
-  signed_in.session.identity.unionid = TextOf(row[5]);
-  signed_in.session.created_at = TimeOf(row[6]);
-  signed_in.session.expires_at = TimeOf(row[7]);
+  signed_in.session.identity.unionid = TextOf(row["unionid"]);
+  signed_in.session.created_at = TimeOf(row["created_us"]);
+  signed_in.session.expires_at = TimeOf(row["expires_us"]);
   signed_in.new_user = user.user_id == item.in.new_user_id;
   item.out = std::move(signed_in);
+  return true;
 }
 
-// One login by itself, merging users where it must; the merge and the login
-// are one transaction. kAborted: look again.
-absl::Status RunAlone(SqlSession& session, Item& item, Aead& aead,
-                      const BlindIndex& key_digest) {
-  Round round;
-  round.Take(&item);
-  return session.Transact([&]() -> absl::Status {
-    WX_ASSIGN_OR_RETURN(SqlRows rows,
-                        Execute(session, round, aead, key_digest));
-    if (rows.size() == 1 && !IsTrue(rows[0][0])) {
-      WX_RETURN_IF_ERROR(MergeUsers(session, TextOf(rows[0][1]),
-                                    TextOf(rows[0][2]),
-                                    item.in.identity.app_id));
-      WX_ASSIGN_OR_RETURN(rows, Execute(session, round, aead, key_digest));
-    }
-    if (rows.size() != 1 || !IsWhole(rows[0]))
-      return absl::AbortedError("the user moved");
-    Answer(item, rows[0]);
-    return absl::OkStatus();
-  });
+// One login by itself, merging users where it must.
+absl::Status RunAlone(SqlSession& session, SignInItem& item, Aead& aead,
+                      const SessionKeyDigest& digest) {
+  SignInWave wave;
+  wave.Take(&item);
+  return LinkAlone(
+      session, item.in.identity.app_id,
+      [&] { return Execute(session, wave, aead, digest); },
+      [&](const SqlRow& row) { return TakeAnswer(item, row); });
 }
 
 }  // namespace
 
-absl::Status RecordSignIns(SqlSession& session, const Items& items, Aead& aead,
-                           const BlindIndex& key_digest) {
-  for (Round& round : MakeRounds(items)) {
+absl::Status RecordSignIns(SqlSession& session, const SignInItems& items,
+                           Aead& aead, const SessionKeyDigest& digest) {
+  for (const SignInWave& wave : MakeSignInWaves(items)) {
     WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                        Execute(session, round, aead, key_digest));
-    if (rows.size() != round.logins.size())
+                        Execute(session, wave, aead, digest));
+    if (rows.size() != wave.logins.size())
       return absl::InternalError("not one row per login");
     for (size_t i = 0; i < rows.size(); ++i) {
-      Item& item = *round.logins[i];
-      if (IsWhole(rows[i])) {
-        Answer(item, rows[i]);
-        continue;
-      }
-      absl::Status status;
-      for (int look = 0; look < kLooks; ++look) {
-        status = RunAlone(session, item, aead, key_digest);
-        if (!absl::IsAborted(status)) break;
-      }
+      SignInItem& item = *wave.logins[i];
+      if (TakeAnswer(item, rows[i])) continue;
+      const absl::Status status = RunAlone(session, item, aead, digest);
       // A lost connection is everybody's; anything else is this row's alone.
       if (absl::IsUnavailable(status)) return status;
       if (!status.ok())

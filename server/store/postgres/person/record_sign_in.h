@@ -3,8 +3,8 @@
 
 #include "absl/status/status.h"
 #include "server/crypto/aead.h"
-#include "server/crypto/blind_index.h"
 #include "server/store/identity_store.h"
+#include "server/store/postgres/person/session_key_digest.h"
 #include "server/store/postgres/pool/pg_operation.h"
 
 namespace wxident {
@@ -13,7 +13,7 @@ namespace wxident {
 // (CheckStorable) and ids are UUIDs.
 absl::Status RecordSignIns(SqlSession& session,
                            const PgItems<SignIn, SignedIn>& items, Aead& aead,
-                           const BlindIndex& key_digest);
+                           const SessionKeyDigest& digest);
 
 }  // namespace wxident
 

@@ -1,14 +1,14 @@
 #include "server/store/postgres/person/save_profile.h"
 
-#include <algorithm>
-#include <map>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/identity/error.h"
-#include "server/store/postgres/person/merge_users.h"
+#include "server/store/postgres/person/link_persons.h"
 #include "server/store/postgres/sql/pg_array.h"
 #include "server/store/postgres/sql/sql_values.h"
 
@@ -18,65 +18,28 @@ namespace {
 using Item = PgItem<ProfileToSave, User>;
 using Items = PgItems<ProfileToSave, User>;
 
-// How often a row that met a racing merge is looked at anew.
-constexpr int kLooks = 5;
-
-// The unionid is linked as in record_sign_in.cc. `settled` says that nothing
-// is left to do for the row; otherwise, when `person` differs from the user,
-// the two are to be merged, and when not, a racing merge moved the identity.
-//
-// Of somebody who does not follow (source 3, a follower) WeChat tells nothing,
-// so that replaces no profile.
-constexpr char kSave[] = R"sql(
+// Only who has an identity has a profile. Of somebody who does not follow
+// (source 3, a follower) WeChat tells nothing, so that replaces no profile.
+constexpr char kInput[] = R"sql(
 WITH input AS (
-  SELECT *
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
-              $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[],
-              $11::text[], $12::text[], $13::boolean[], $14::bigint[],
-              $15::text[], $16::bigint[], $17::text[], $18::text[],
-              $19::bigint[], $20::text[], $21::bigint[], $22::bigint[])
+  SELECT t.*, NULL::uuid AS proposed_id
+  FROM unnest(:app_ids::text[], :openids::text[], :accounts::text[],
+              :unionids::text[], :nicknames::text[], :avatar_urls::text[],
+              :genders::bigint[], :languages::text[], :countries::text[],
+              :provinces::text[], :cities::text[], :privileges::text[],
+              :subscribes::boolean[], :subscribed::bigint[], :scenes::text[],
+              :qr_scenes::bigint[], :qr_scene_strs::text[], :remarks::text[],
+              :group_ids::bigint[], :tag_ids::text[], :sources::bigint[],
+              :fetched::bigint[])
     WITH ORDINALITY AS t (app_id, openid, account, unionid, nickname,
                           avatar_url, gender, language, country, province,
                           city, privileges, subscribe, subscribed_us,
                           subscribe_scene, qr_scene, qr_scene_str, remark,
                           group_id, tag_ids, source, fetched_us, n)
-), known AS (
-  SELECT input.*, i.user_id AS known_user, u.user_id AS union_user,
-    input.unionid IS NOT NULL
-      AND (i.unionid IS DISTINCT FROM input.unionid
-           OR i.open_platform_account <> input.account) AS to_link
-  FROM input
-  JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
-  LEFT JOIN union_ids u ON u.open_platform_account = input.account
-    AND u.unionid = input.unionid
-), new_union_ids AS (
-  INSERT INTO union_ids AS u (open_platform_account, unionid, user_id)
-  SELECT DISTINCT ON (account, unionid) account, unionid, known_user
-  FROM known
-  WHERE unionid IS NOT NULL AND union_user IS NULL
-  ORDER BY account, unionid, n
-  ON CONFLICT (open_platform_account, unionid)
-    DO UPDATE SET user_id = u.user_id
-  RETURNING u.open_platform_account, u.unionid, u.user_id
-), persons AS (
-  SELECT known.*,
-    coalesce(known.union_user, u.user_id, known.known_user) AS person
-  FROM known
-  LEFT JOIN new_union_ids u ON u.open_platform_account = known.account
-    AND u.unionid = known.unionid
-), linked AS (
-  UPDATE identities i
-  SET open_platform_account = p.account, unionid = p.unionid
-  FROM persons p
-  WHERE p.to_link AND i.app_id = p.app_id AND i.openid = p.openid
-    AND i.user_id = p.person
-  RETURNING i.app_id, i.openid
-), settled AS (
-  SELECT p.*, p.person = p.known_user
-    AND (NOT p.to_link OR l.openid IS NOT NULL) AS settled
-  FROM persons p
-  LEFT JOIN linked l ON l.app_id = p.app_id AND l.openid = p.openid
-), saved AS (
+  JOIN identities i ON i.app_id = t.app_id AND i.openid = t.openid
+),)sql";
+
+constexpr char kWrite[] = R"sql(, saved AS (
   INSERT INTO profiles AS f
     (app_id, openid, nickname, avatar_url, gender, language, country, province,
      city, privileges, subscribe, subscribed_at, subscribe_scene, qr_scene,
@@ -88,7 +51,7 @@ WITH input AS (
     tag_ids::bigint[], source,
     timestamptz 'epoch' + fetched_us * interval '1 microsecond'
   FROM settled
-  WHERE settled
+  WHERE agreed
   ORDER BY app_id, openid
   ON CONFLICT (app_id, openid) DO UPDATE SET
     nickname = excluded.nickname,
@@ -112,13 +75,19 @@ WITH input AS (
     WHERE excluded.fetched_at >= f.fetched_at
       AND (excluded.subscribe OR excluded.source <> 3)
 )
-SELECT e.n, e.settled, e.known_user, e.person,
-  (extract(epoch FROM u.created_at) * 1000000)::bigint,
+SELECT e.n, e.agreed, e.user_id, e.person,
+  (extract(epoch FROM u.created_at) * 1000000)::bigint AS user_created_us,
   EXISTS (SELECT 1 FROM identities i
           JOIN phones p ON p.app_id = i.app_id AND p.openid = i.openid
-          WHERE i.user_id = e.known_user AND i.app_id = e.app_id)
+          WHERE i.user_id = e.user_id AND i.app_id = e.app_id) AS phone_linked
 FROM settled e
-JOIN users u ON u.user_id = e.known_user)sql";
+LEFT JOIN users u ON u.user_id = e.user_id)sql";
+
+const SqlStatement& SaveSql() {
+  static const auto& sql =
+      *new SqlStatement(absl::StrCat(kInput, kLinkPersons, kWrite));
+  return sql;
+}
 
 absl::StatusOr<SqlRows> Execute(SqlSession& session, const Items& items) {
   PgArray app_ids, openids, accounts, unionids, nicknames, avatar_urls, genders,
@@ -159,59 +128,57 @@ absl::StatusOr<SqlRows> Execute(SqlSession& session, const Items& items) {
     sources.AddNumber(static_cast<int>(in.profile.source));
     fetched.AddNumber(ToMicros(in.profile.fetched_at));
   }
-  return session.Execute(
-      kSave,
-      {app_ids.Literal(),    openids.Literal(),       accounts.Literal(),
-       unionids.Literal(),   nicknames.Literal(),     avatar_urls.Literal(),
-       genders.Literal(),    languages.Literal(),     countries.Literal(),
-       provinces.Literal(),  cities.Literal(),        privileges.Literal(),
-       subscribes.Literal(), subscribed.Literal(),    scenes.Literal(),
-       qr_scenes.Literal(),  qr_scene_strs.Literal(), remarks.Literal(),
-       group_ids.Literal(),  tag_ids.Literal(),       sources.Literal(),
-       fetched.Literal()});
+  return session.Execute(SaveSql(), {{"app_ids", app_ids},
+                                     {"openids", openids},
+                                     {"accounts", accounts},
+                                     {"unionids", unionids},
+                                     {"nicknames", nicknames},
+                                     {"avatar_urls", avatar_urls},
+                                     {"genders", genders},
+                                     {"languages", languages},
+                                     {"countries", countries},
+                                     {"provinces", provinces},
+                                     {"cities", cities},
+                                     {"privileges", privileges},
+                                     {"subscribes", subscribes},
+                                     {"subscribed", subscribed},
+                                     {"scenes", scenes},
+                                     {"qr_scenes", qr_scenes},
+                                     {"qr_scene_strs", qr_scene_strs},
+                                     {"remarks", remarks},
+                                     {"group_ids", group_ids},
+                                     {"tag_ids", tag_ids},
+                                     {"sources", sources},
+                                     {"fetched", fetched}});
 }
 
-void Answer(Item& item, const SqlRow& row) {
-  item.out = User{TextOf(row[2]), TimeOf(row[4]), IsTrue(row[5])};
+// Takes the answer of a row, if it is whole: not so when users must be merged,
+// or when our snapshot did not show the user.
+bool TakeAnswer(Item& item, const SqlRow& row) {
+  if (!IsTrue(row["agreed"]) || !row["user_created_us"].has_value())
+    return false;
+  item.out = User{TextOf(row["user_id"]), TimeOf(row["user_created_us"]),
+                  IsTrue(row["phone_linked"])};
+  return true;
 }
 
-// One profile by itself, merging users where it must; the merge and the
-// profile are one transaction. kAborted: look again.
-absl::Status RunAlone(SqlSession& session, Item& item) {
-  return session.Transact([&]() -> absl::Status {
-    WX_ASSIGN_OR_RETURN(SqlRows rows, Execute(session, {&item}));
-    if (rows.size() == 1 && !IsTrue(rows[0][1]) && rows[0][2] != rows[0][3]) {
-      WX_RETURN_IF_ERROR(MergeUsers(session, TextOf(rows[0][2]),
-                                    TextOf(rows[0][3]),
-                                    item.in.identity.app_id));
-      WX_ASSIGN_OR_RETURN(rows, Execute(session, {&item}));
-    }
-    if (rows.size() != 1 || !IsTrue(rows[0][1]))
-      return absl::AbortedError("the user moved");
-    Answer(item, rows[0]);
-    return absl::OkStatus();
-  });
-}
-
-absl::Status RunRound(SqlSession& session, const Items& items) {
+// `items` are of different identities.
+absl::Status RunApart(SqlSession& session, const Items& items) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows, Execute(session, items));
   for (Item* item : items)
     item->out = Error(Reason::kUserNotFound,
                       "nobody has this openid in this app; log in first")
                     .ToStatus();
   for (const SqlRow& row : rows) {
-    Item* numbered = ItemNumbered(items, NumberOf(row[0]));
+    Item* numbered = ItemNumbered(items, NumberOf(row["n"]));
     if (numbered == nullptr) return NoSuchItem();
     Item& item = *numbered;
-    if (IsTrue(row[1])) {
-      Answer(item, row);
-      continue;
-    }
-    absl::Status status;
-    for (int look = 0; look < kLooks; ++look) {
-      status = RunAlone(session, item);
-      if (!absl::IsAborted(status)) break;
-    }
+    if (TakeAnswer(item, row)) continue;
+    // By itself, merging users where it must.
+    const absl::Status status = LinkAlone(
+        session, item.in.identity.app_id,
+        [&] { return Execute(session, {&item}); },
+        [&](const SqlRow& alone) { return TakeAnswer(item, alone); });
     // A lost connection is everybody's; anything else is this row's alone.
     if (absl::IsUnavailable(status)) return status;
     if (!status.ok())
@@ -235,7 +202,7 @@ absl::Status SaveProfiles(SqlSession& session, const Items& items) {
       const bool first = seen.emplace(identity.app_id, identity.openid).second;
       (first ? now : later).push_back(item);
     }
-    WX_RETURN_IF_ERROR(RunRound(session, now));
+    WX_RETURN_IF_ERROR(RunApart(session, now));
     left = std::move(later);
   }
   return absl::OkStatus();

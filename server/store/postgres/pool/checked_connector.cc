@@ -14,22 +14,25 @@
 namespace wxident {
 namespace {
 
-// First the two encodings and the role, then whether each of kSettings is good.
-// 0 turns a time-out off.
+// The two encodings and the role, and by its name whether each of kSettings is
+// good. 0 turns a time-out off.
 constexpr char kLook[] = R"sql(
-SELECT current_setting('server_encoding'), current_setting('client_encoding'),
-  quote_ident(current_user),
+SELECT current_setting('server_encoding') AS server_encoding,
+  current_setting('client_encoding') AS client_encoding,
+  quote_ident(current_user) AS role,
   current_setting('statement_timeout')::interval
-    BETWEEN interval '1 ms' AND interval '3 s',
+    BETWEEN interval '1 ms' AND interval '3 s' AS statement_timeout,
   current_setting('lock_timeout')::interval
-    BETWEEN interval '1 ms' AND interval '200 ms',
+    BETWEEN interval '1 ms' AND interval '200 ms' AS lock_timeout,
   current_setting('idle_in_transaction_session_timeout')::interval
-    BETWEEN interval '1 ms' AND interval '5 s',
-  current_setting('transaction_isolation') = 'read committed',
-  current_setting('array_nulls') = 'on',
+    BETWEEN interval '1 ms' AND interval '5 s'
+    AS idle_in_transaction_session_timeout,
+  current_setting('transaction_isolation') = 'read committed'
+    AS default_transaction_isolation,
+  current_setting('array_nulls') = 'on' AS array_nulls,
   current_setting('client_min_messages') IN
     ('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice',
-     'warning'))sql";
+     'warning') AS client_min_messages)sql";
 
 struct Setting {
   const char* name;
@@ -49,23 +52,25 @@ constexpr std::array<Setting, 6> kSettings = {{
 
 absl::Status Check(SqlSession& session) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows, session.Execute(kLook, {}));
-  if (rows.size() != 1 || rows[0].size() != 3 + kSettings.size())
+  if (rows.size() != 1)
     return absl::UnavailableError("the database does not tell its settings");
   const SqlRow& row = rows[0];
-  if (const std::string encoding = TextOf(row[0]); encoding != "UTF8")
+  if (const std::string encoding = TextOf(row["server_encoding"]);
+      encoding != "UTF8")
     return absl::FailedPreconditionError(absl::StrCat(
         "the database's encoding is ", encoding,
         " and must be UTF8: make it with CREATE DATABASE ... ENCODING 'UTF8' "
         "TEMPLATE template0"));
-  if (const std::string encoding = TextOf(row[1]); encoding != "UTF8")
+  if (const std::string encoding = TextOf(row["client_encoding"]);
+      encoding != "UTF8")
     return absl::FailedPreconditionError(absl::StrCat(
         "a pooler turned client_encoding from UTF8 into ", encoding));
   std::vector<std::string> missing;
-  for (size_t i = 0; i < kSettings.size(); ++i)
-    if (!IsTrue(row[3 + i]))
-      missing.push_back(absl::StrCat("ALTER ROLE ", TextOf(row[2]), " SET ",
-                                     kSettings[i].name, " = '",
-                                     kSettings[i].value, "'"));
+  for (const Setting& setting : kSettings)
+    if (!IsTrue(row[setting.name]))
+      missing.push_back(absl::StrCat("ALTER ROLE ", TextOf(row["role"]),
+                                     " SET ", setting.name, " = '",
+                                     setting.value, "'"));
   if (missing.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("run docs/database-roles.sql; what the role lacks: ",

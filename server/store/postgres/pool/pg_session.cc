@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,19 +60,25 @@ absl::Status OfSqlState(absl::string_view state) {
 }
 
 SqlRows RowsOf(const PGresult* result) {
-  SqlRows rows(static_cast<size_t>(PQntuples(result)));
   const int columns = PQnfields(result);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const int row = static_cast<int>(i);
-    rows[i].reserve(static_cast<size_t>(columns));
+  auto names = std::make_shared<SqlRow::Names>();
+  for (int column = 0; column < columns; ++column)
+    names->emplace_back(PQfname(result, column));
+  SqlRows rows;
+  const int count = PQntuples(result);
+  rows.reserve(static_cast<size_t>(count));
+  for (int row = 0; row < count; ++row) {
+    std::vector<SqlValue> values;
+    values.reserve(static_cast<size_t>(columns));
     for (int column = 0; column < columns; ++column) {
       if (PQgetisnull(result, row, column))
-        rows[i].push_back(std::nullopt);
+        values.emplace_back(std::nullopt);
       else
-        rows[i].push_back(
+        values.emplace_back(
             std::string(PQgetvalue(result, row, column),
                         static_cast<size_t>(PQgetlength(result, row, column))));
     }
+    rows.emplace_back(names, std::move(values));
   }
   return rows;
 }

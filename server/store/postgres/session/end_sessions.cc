@@ -21,11 +21,11 @@ constexpr int kPart = 5'000;
 // Rows are locked in one order, and those that another revocation took in the
 // meantime drop out, so each session is counted once. Who finds a whole part
 // goes on, whoever ended it.
-const char* RevokeSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(R"sql(
+const SqlStatement& RevokeSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(R"sql(
 WITH owner AS (
   SELECT coalesce(f.merged_into, input.user_id) AS user_id
-  FROM (SELECT $1::uuid AS user_id) input
+  FROM (SELECT :user_id::uuid AS user_id) input
   LEFT JOIN user_forwards f ON f.user_id = input.user_id
 ), part AS (
   SELECT s.token_hash
@@ -33,9 +33,9 @@ WITH owner AS (
   JOIN identities i ON i.user_id = owner.user_id
   JOIN sessions s ON s.app_id = i.app_id AND s.openid = i.openid
   WHERE )sql",
-                                                                kLoginIsActive,
-                                                                R"sql(
-  LIMIT $2::bigint
+                                                          kLoginIsActive,
+                                                          R"sql(
+  LIMIT :limit::bigint
 ), active AS (
   SELECT s.token_hash FROM sessions s
   WHERE s.token_hash = ANY (ARRAY(SELECT token_hash FROM part))
@@ -48,18 +48,22 @@ WITH owner AS (
   WHERE s.token_hash = active.token_hash
   RETURNING 1
 )
-SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM part))sql"));
-  return sql.c_str();
+SELECT (SELECT count(*) FROM ended) AS ended,
+  (SELECT count(*) FROM part) AS found)sql"));
+  return sql;
 }
 
 // How many sessions the user has, up to a limit.
-constexpr char kCountSessions[] = R"sql(
+const SqlStatement& CountSessionsSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 SELECT count(*) FROM (
   SELECT 1
   FROM identities i
   JOIN sessions s ON s.app_id = i.app_id AND s.openid = i.openid
-  WHERE i.user_id = $1::uuid
-  LIMIT $2::bigint) counted)sql";
+  WHERE i.user_id = :user_id::uuid
+  LIMIT :limit::bigint) counted)sql");
+  return sql;
+}
 
 // A login's first row says whether the others work, so it goes after them. A
 // row that changes meanwhile has another ctid then: the next part takes it.
@@ -68,37 +72,38 @@ std::string DeleteSql(absl::string_view which) {
                       R"sql( AS active
   FROM identities i
   JOIN sessions s ON s.app_id = i.app_id AND s.openid = i.openid
-  WHERE i.user_id = $1::uuid AND )sql",
+  WHERE i.user_id = :user_id::uuid AND )sql",
                       which, R"sql(
-  LIMIT $2::bigint
+  LIMIT :limit::bigint
   FOR UPDATE OF s
 ), gone AS (
   DELETE FROM sessions s USING part
   WHERE s.ctid = part.place
   RETURNING part.active
 )
-SELECT count(*), count(*) FILTER (WHERE active) FROM gone)sql");
+SELECT count(*) AS gone, count(*) FILTER (WHERE active) AS ended
+FROM gone)sql");
 }
-const char* DeleteOthersSql() {
-  static const std::string& sql =
-      *new std::string(DeleteSql("s.family IS NOT NULL"));
-  return sql.c_str();
+const SqlStatement& DeleteOthersSql() {
+  static const auto& sql = *new SqlStatement(DeleteSql("s.family IS NOT NULL"));
+  return sql;
 }
-const char* DeleteFirstsSql() {
-  static const std::string& sql = *new std::string(
+const SqlStatement& DeleteFirstsSql() {
+  static const auto& sql = *new SqlStatement(
       DeleteSql("s.family IS NULL AND NOT EXISTS (SELECT FROM sessions t "
                 "WHERE t.family = s.token_hash)"));
-  return sql.c_str();
+  return sql;
 }
 
 absl::StatusOr<EndedPart> Revoke(SqlSession& session,
                                  const std::string& user_id) {
   WX_ASSIGN_OR_RETURN(
       const SqlRows rows,
-      session.Execute(RevokeSql(), {user_id, absl::StrCat(kPart)}));
+      session.Execute(RevokeSql(),
+                      {{"user_id", user_id}, {"limit", absl::StrCat(kPart)}}));
   if (rows.size() != 1) return absl::InternalError("no count of what ended");
-  return EndedPart{static_cast<int>(NumberOf(rows[0][0])),
-                   NumberOf(rows[0][1]) == kPart};
+  return EndedPart{static_cast<int>(NumberOf(rows[0]["ended"])),
+                   NumberOf(rows[0]["found"]) == kPart};
 }
 
 absl::StatusOr<EndedPart> Erase(SqlSession& session, const UserQuery& query) {
@@ -106,18 +111,20 @@ absl::StatusOr<EndedPart> Erase(SqlSession& session, const UserQuery& query) {
                       FindUsers(session, {query}));
   if (!found.front().has_value()) return EndedPart();
   const std::string& user_id = found.front()->user.user_id;
-  WX_ASSIGN_OR_RETURN(
-      SqlRows rows,
-      session.Execute(kCountSessions, {user_id, absl::StrCat(kPart + 1)}));
+  WX_ASSIGN_OR_RETURN(SqlRows rows,
+                      session.Execute(CountSessionsSql(),
+                                      {{"user_id", user_id},
+                                       {"limit", absl::StrCat(kPart + 1)}}));
   if (rows.size() != 1) return absl::InternalError("no count of sessions");
   EndedPart part{0, NumberOf(rows[0][0]) > kPart};
   if (!part.more) return part;
-  for (const char* sql : {DeleteOthersSql(), DeleteFirstsSql()}) {
-    WX_ASSIGN_OR_RETURN(rows,
-                        session.Execute(sql, {user_id, absl::StrCat(kPart)}));
+  for (const SqlStatement* sql : {&DeleteOthersSql(), &DeleteFirstsSql()}) {
+    WX_ASSIGN_OR_RETURN(
+        rows, session.Execute(*sql, {{"user_id", user_id},
+                                     {"limit", absl::StrCat(kPart)}}));
     if (rows.size() != 1) return absl::InternalError("no count of what went");
-    part.ended += static_cast<int>(NumberOf(rows[0][1]));
-    if (NumberOf(rows[0][0]) == kPart) break;
+    part.ended += static_cast<int>(NumberOf(rows[0]["ended"]));
+    if (NumberOf(rows[0]["gone"]) == kPart) break;
   }
   return part;
 }

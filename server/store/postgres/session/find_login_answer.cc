@@ -13,11 +13,11 @@ namespace {
 
 using Found = std::optional<StoredAnswer>;
 
-const char* FindSql() {
-  static const std::string& sql = *new std::string(
-      absl::StrCat("SELECT input.n, encode(a.token_salt, 'hex'), a.new_user,",
-                   kOwnerColumns, kSessionTimes, R"sql(
-FROM unnest($1::text[], $2::bytea[])
+const SqlStatement& FindSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
+      "SELECT input.n, encode(a.token_salt, 'hex') AS token_salt, a.new_user,",
+      kOwnerColumns, kSessionTimes, R"sql(
+FROM unnest(:app_ids::text[], :code_hashes::bytea[])
   WITH ORDINALITY AS input (app_id, code_hash, n)
 JOIN login_answers a ON a.app_id = input.app_id
   AND a.code_hash = input.code_hash
@@ -26,16 +26,17 @@ JOIN sessions s ON s.token_hash = a.token_hash
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 JOIN users u ON u.user_id = i.user_id
 WHERE a.token_salt IS NOT NULL AND )sql",
-                   kTokenIsActive));
-  return sql.c_str();
+      kTokenIsActive));
+  return sql;
 }
 
 absl::StatusOr<Found> Answer(const LoginCode& code, const SqlRow& row,
                              Aead& aead) {
-  WX_ASSIGN_OR_RETURN(
-      Secret salt,
-      OpenSealed(aead, row[1], LoginAnswerData(code.app_id, code.code_hash)));
-  return StoredAnswer{std::move(salt), {SessionAt(row, 3), IsTrue(row[2])}};
+  WX_ASSIGN_OR_RETURN(Secret salt,
+                      OpenSealed(aead, row["token_salt"],
+                                 LoginAnswerData(code.app_id, code.code_hash)));
+  return StoredAnswer{std::move(salt),
+                      {SessionAt(row), IsTrue(row["new_user"])}};
 }
 
 }  // namespace
@@ -50,10 +51,11 @@ absl::Status FindLoginAnswers(SqlSession& session,
   }
   WX_ASSIGN_OR_RETURN(
       const SqlRows rows,
-      session.Execute(FindSql(), {app_ids.Literal(), code_hashes.Literal()}));
+      session.Execute(FindSql(),
+                      {{"app_ids", app_ids}, {"code_hashes", code_hashes}}));
   for (auto* item : items) item->out = Found();
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
     item->out = Answer(item->in, row, aead);
   }

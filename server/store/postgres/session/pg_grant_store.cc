@@ -20,10 +20,11 @@ namespace {
 using Found = std::optional<StoredGrant>;
 
 constexpr char kGrantColumns[] = R"sql(,
-  encode(g.access_token, 'hex'),
-  (extract(epoch FROM g.access_expires_at) * 1000000)::bigint,
-  encode(g.refresh_token, 'hex'),
-  (extract(epoch FROM g.refresh_expires_at) * 1000000)::bigint, g.scope
+  encode(g.access_token, 'hex') AS access_token,
+  (extract(epoch FROM g.access_expires_at) * 1000000)::bigint AS access_us,
+  encode(g.refresh_token, 'hex') AS refresh_token,
+  (extract(epoch FROM g.refresh_expires_at) * 1000000)::bigint AS refresh_us,
+  g.scope
 )sql";
 
 constexpr char kOfIdentities[] = R"sql(
@@ -31,32 +32,33 @@ JOIN users u ON u.user_id = i.user_id
 LEFT JOIN oauth_grants g ON g.app_id = i.app_id AND g.openid = i.openid
 )sql";
 
-const char* BySessionSql() {
-  static const std::string& sql = *new std::string(
+const SqlStatement& BySessionSql() {
+  static const auto& sql = *new SqlStatement(
       absl::StrCat("SELECT input.n,", kOwnerColumns, kGrantColumns, R"sql(
-FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
+FROM unnest(:token_hashes::bytea[]) WITH ORDINALITY AS input (token_hash, n)
 JOIN sessions s ON s.token_hash = input.token_hash AND)sql",
                    kTokenIsActive, R"sql(
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 )sql",
                    kOfIdentities));
-  return sql.c_str();
+  return sql;
 }
 
-const char* ByOpenidSql() {
-  static const std::string& sql = *new std::string(
+const SqlStatement& ByOpenidSql() {
+  static const auto& sql = *new SqlStatement(
       absl::StrCat("SELECT input.n,", kOwnerColumns, kGrantColumns, R"sql(
-FROM unnest($1::text[], $2::text[])
+FROM unnest(:app_ids::text[], :openids::text[])
   WITH ORDINALITY AS input (app_id, openid, n)
 JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
 )sql",
                    kOfIdentities));
-  return sql.c_str();
+  return sql;
 }
 
 // The end of the refresh_token tells which login a grant comes from, that of
 // the access_token which of its refreshes.
-constexpr char kSave[] = R"sql(
+const SqlStatement& SaveSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 INSERT INTO oauth_grants AS g
   (app_id, openid, access_token, access_expires_at, refresh_token,
    refresh_expires_at, scope, exchanged_at)
@@ -64,8 +66,9 @@ SELECT input.app_id, input.openid, access_token,
   timestamptz 'epoch' + access_us * interval '1 microsecond', refresh_token,
   timestamptz 'epoch' + refresh_us * interval '1 microsecond', scope,
   timestamptz 'epoch'
-FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bytea[],
-            $6::bigint[], $7::text[])
+FROM unnest(:app_ids::text[], :openids::text[], :access_tokens::bytea[],
+            :access_expiries::bigint[], :refresh_tokens::bytea[],
+            :refresh_expiries::bigint[], :scopes::text[])
   AS input (app_id, openid, access_token, access_us, refresh_token, refresh_us,
             scope)
 JOIN identities i ON i.app_id = input.app_id AND i.openid = input.openid
@@ -77,7 +80,9 @@ ON CONFLICT (app_id, openid) DO UPDATE SET
   refresh_expires_at = excluded.refresh_expires_at,
   scope = excluded.scope
   WHERE (excluded.refresh_expires_at, excluded.access_expires_at)
-    >= (g.refresh_expires_at, g.access_expires_at))sql";
+    >= (g.refresh_expires_at, g.access_expires_at))sql");
+  return sql;
+}
 
 AssociatedData AssociatedDataOf(const char* column, const Identity& identity) {
   return {"oauth_grants", column, {identity.app_id, identity.openid}};
@@ -85,33 +90,34 @@ AssociatedData AssociatedDataOf(const char* column, const Identity& identity) {
 
 absl::StatusOr<Found> FoundAt(const SqlRow& row, Aead& aead) {
   StoredGrant found;
-  found.user = User{TextOf(row[1]), TimeOf(row[2]), IsTrue(row[3])};
-  found.identity = Identity{TextOf(row[4]), TextOf(row[5]), TextOf(row[6])};
-  if (!row[7].has_value()) return found;
+  found.user = UserAt(row);
+  found.identity = IdentityAt(row);
+  if (!row["access_token"].has_value()) return found;
   OauthGrant grant;
   WX_ASSIGN_OR_RETURN(
       grant.access_token,
-      OpenSealed(aead, row[7],
+      OpenSealed(aead, row["access_token"],
                  AssociatedDataOf("access_token", found.identity)));
-  grant.access_expires_at = TimeOf(row[8]);
+  grant.access_expires_at = TimeOf(row["access_us"]);
   WX_ASSIGN_OR_RETURN(
       grant.refresh_token,
-      OpenSealed(aead, row[9],
+      OpenSealed(aead, row["refresh_token"],
                  AssociatedDataOf("refresh_token", found.identity)));
-  grant.refresh_expires_at = TimeOf(row[10]);
-  grant.scope = TextOf(row[11]);
+  grant.refresh_expires_at = TimeOf(row["refresh_us"]);
+  grant.scope = TextOf(row["scope"]);
   found.grant = std::move(grant);
   return found;
 }
 
 template <typename Query>
 absl::Status Find(SqlSession& session, const PgItems<Query, Found>& items,
-                  const char* sql, const std::vector<std::string>& parameters,
+                  const SqlStatement& sql, std::vector<SqlArgument> arguments,
                   Aead& aead) {
-  WX_ASSIGN_OR_RETURN(const SqlRows rows, session.Execute(sql, parameters));
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(sql, std::move(arguments)));
   for (auto* item : items) item->out = Found();
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
     item->out = FoundAt(row, aead);
   }
@@ -122,7 +128,7 @@ absl::Status FindBySession(SqlSession& session,
                            const PgItems<BySession, Found>& items, Aead& aead) {
   PgArray hashes;
   for (const auto* item : items) hashes.AddBytes(item->in.token_hash);
-  return Find(session, items, BySessionSql(), {hashes.Literal()}, aead);
+  return Find(session, items, BySessionSql(), {{"token_hashes", hashes}}, aead);
 }
 
 absl::Status FindByOpenid(SqlSession& session,
@@ -133,7 +139,7 @@ absl::Status FindByOpenid(SqlSession& session,
     openids.AddText(item->in.openid);
   }
   return Find(session, items, ByOpenidSql(),
-              {app_ids.Literal(), openids.Literal()}, aead);
+              {{"app_ids", app_ids}, {"openids", openids}}, aead);
 }
 
 }  // namespace
@@ -173,10 +179,13 @@ absl::Status PgGrantStore::Save(SqlSession& session,
   }
   WX_RETURN_IF_ERROR(
       session
-          .Execute(kSave, {app_ids.Literal(), openids.Literal(),
-                           access_tokens.Literal(), access_expiries.Literal(),
-                           refresh_tokens.Literal(), refresh_expiries.Literal(),
-                           scopes.Literal()})
+          .Execute(SaveSql(), {{"app_ids", app_ids},
+                               {"openids", openids},
+                               {"access_tokens", access_tokens},
+                               {"access_expiries", access_expiries},
+                               {"refresh_tokens", refresh_tokens},
+                               {"refresh_expiries", refresh_expiries},
+                               {"scopes", scopes}})
           .status());
   for (auto* item : items) item->out = Nothing();
   return absl::OkStatus();

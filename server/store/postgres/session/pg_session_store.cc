@@ -20,54 +20,55 @@ namespace wxident {
 namespace {
 
 constexpr char kFromSessions[] = R"sql(
-FROM unnest($1::bytea[]) WITH ORDINALITY AS input (token_hash, n)
+FROM unnest(:token_hashes::bytea[]) WITH ORDINALITY AS input (token_hash, n)
 JOIN sessions s ON s.token_hash = input.token_hash
 JOIN identities i ON i.app_id = s.app_id AND i.openid = s.openid
 JOIN users u ON u.user_id = i.user_id)sql";
 
 // One row per active session that was asked for.
-const char* FindSql() {
-  static const std::string& sql = *new std::string(
+const SqlStatement& FindSql() {
+  static const auto& sql = *new SqlStatement(
       absl::StrCat("SELECT input.n,", kOwnerColumns, kSessionTimes,
                    kFromSessions, " WHERE ", kTokenIsActive));
-  return sql.c_str();
+  return sql;
 }
 
-const char* FindOwnerSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(
+const SqlStatement& FindOwnerSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(
       "SELECT input.n, i.app_id, i.openid, i.unionid", kFromSessions));
-  return sql.c_str();
+  return sql;
 }
 
-const char* FindWithKeysSql() {
-  static const std::string& sql = *new std::string(
+const SqlStatement& FindWithKeysSql() {
+  static const auto& sql = *new SqlStatement(
       absl::StrCat("SELECT input.n,", kOwnerColumns, kSessionTimes, R"sql(,
-  encode(k.session_key, 'hex'),
+  encode(k.session_key, 'hex') AS session_key,
   CASE WHEN k.replaced_at > now() - interval '10 minutes'
-    THEN encode(k.previous_session_key, 'hex') END,
+    THEN encode(k.previous_session_key, 'hex') END AS previous_session_key,
   k.older_dropped OR k.replaced_at <= now() - interval '10 minutes'
+    AS older_dropped
 )sql",
                    kFromSessions, R"sql(
 LEFT JOIN session_keys k ON k.app_id = i.app_id AND k.openid = i.openid
 WHERE )sql",
                    kTokenIsActive));
-  return sql.c_str();
+  return sql;
 }
 
 // Only the row that stands for the login is written, and it is locked as
 // refreshing locks it: a token that is being made meanwhile is revoked too.
 // Rows are locked in one order, and those that another revocation took in the
 // meantime drop out, so each session is counted once.
-const char* RevokeSql() {
-  static const std::string& sql = *new std::string(absl::StrCat(R"sql(
+const SqlStatement& RevokeSql() {
+  static const auto& sql = *new SqlStatement(absl::StrCat(R"sql(
 WITH named AS (
   SELECT token_hash, coalesce(family, token_hash) AS login FROM sessions
-  WHERE token_hash = ANY ($1::bytea[])
+  WHERE token_hash = ANY (:token_hashes::bytea[])
 ), active AS (
   SELECT s.token_hash FROM sessions s
   WHERE s.token_hash = ANY (ARRAY(SELECT login FROM named)) AND )sql",
-                                                                kLoginIsActive,
-                                                                R"sql(
+                                                          kLoginIsActive,
+                                                          R"sql(
   ORDER BY s.token_hash
   FOR NO KEY UPDATE
 ), ended AS (
@@ -76,26 +77,27 @@ WITH named AS (
   WHERE s.token_hash = active.token_hash
   RETURNING s.token_hash
 )
-SELECT encode(named.token_hash, 'hex'), encode(ended.token_hash, 'hex')
+SELECT encode(named.token_hash, 'hex') AS token_hash,
+  encode(ended.token_hash, 'hex') AS login
 FROM ended JOIN named ON named.login = ended.token_hash)sql"));
-  return sql.c_str();
+  return sql;
 }
 
-std::string TokenHashes(const auto& items) {
+std::vector<SqlArgument> TokenHashes(const auto& items) {
   PgArray hashes;
   for (const auto* item : items) hashes.AddBytes(item->in);
-  return hashes.Literal();
+  return {{"token_hashes", hashes}};
 }
 
 absl::Status Find(SqlSession& session,
                   const PgItems<std::string, std::optional<Session>>& items) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(FindSql(), {TokenHashes(items)}));
+                      session.Execute(FindSql(), TokenHashes(items)));
   for (auto* item : items) item->out = std::optional<Session>();
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
-    item->out = SessionAt(row, 1);
+    item->out = SessionAt(row);
   }
   return absl::OkStatus();
 }
@@ -104,29 +106,30 @@ absl::Status FindOwner(
     SqlSession& session,
     const PgItems<std::string, std::optional<Identity>>& items) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(FindOwnerSql(), {TokenHashes(items)}));
+                      session.Execute(FindOwnerSql(), TokenHashes(items)));
   for (auto* item : items) item->out = std::optional<Identity>();
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
-    item->out = Identity{TextOf(row[1]), TextOf(row[2]), TextOf(row[3])};
+    item->out = IdentityAt(row);
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<SessionWithKeys>> WithKeys(const SqlRow& row,
                                                         Aead& aead) {
-  SessionWithKeys found{SessionAt(row, 1), {}, IsTrue(row[11])};
+  SessionWithKeys found{SessionAt(row), {}, IsTrue(row["older_dropped"])};
   const Identity& identity = found.session.identity;
   // A replaced key stands in another column, but sealed as it was.
   const AssociatedData data{
       "session_keys", "session_key", {identity.app_id, identity.openid}};
-  if (row[9].has_value()) {
-    WX_ASSIGN_OR_RETURN(Secret key, OpenSealed(aead, row[9], data));
+  if (const SqlValue& sealed = row["session_key"]; sealed.has_value()) {
+    WX_ASSIGN_OR_RETURN(Secret key, OpenSealed(aead, sealed, data));
     found.session_keys.push_back(std::move(key));
   }
-  if (row[10].has_value()) {
-    absl::StatusOr<Secret> key = OpenSealed(aead, row[10], data);
+  if (const SqlValue& sealed = row["previous_session_key"];
+      sealed.has_value()) {
+    absl::StatusOr<Secret> key = OpenSealed(aead, sealed, data);
     if (key.ok())
       found.session_keys.push_back(*std::move(key));
     else if (HasReason(key.status(), Reason::kKeyUnavailable))
@@ -143,10 +146,10 @@ absl::Status FindWithKeys(
     const PgItems<std::string, std::optional<SessionWithKeys>>& items,
     Aead& aead) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(FindWithKeysSql(), {TokenHashes(items)}));
+                      session.Execute(FindWithKeysSql(), TokenHashes(items)));
   for (auto* item : items) item->out = std::optional<SessionWithKeys>();
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(items, NumberOf(row[0]));
+    auto* item = ItemNumbered(items, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
     item->out = WithKeys(row, aead);
   }
@@ -156,10 +159,10 @@ absl::Status FindWithKeys(
 absl::Status Revoke(SqlSession& session,
                     const PgItems<std::string, int>& items) {
   WX_ASSIGN_OR_RETURN(const SqlRows rows,
-                      session.Execute(RevokeSql(), {TokenHashes(items)}));
+                      session.Execute(RevokeSql(), TokenHashes(items)));
   std::map<std::string, std::string> logins;
   for (const SqlRow& row : rows)
-    logins.emplace(BytesOf(row[0]), BytesOf(row[1]));
+    logins.emplace(BytesOf(row["token_hash"]), BytesOf(row["login"]));
   // The first who asked ended it; for the others it was over.
   std::set<std::string> ended;
   for (auto* item : items) {

@@ -32,13 +32,14 @@ AssociatedData AssociatedDataOf(const char* column,
 // next_token is for servers before next_salt: those gave what it holds again.
 // One zero byte opens nowhere, so such a server refuses to repeat what it
 // cannot know, where NULL would have it give a token that it did not store.
-constexpr char kRefresh[] = R"sql(
+const SqlStatement& RefreshSql() {
+  static const auto& sql = *new SqlStatement(R"sql(
 WITH input AS (
   SELECT token_hash, new_hash, new_salt, n,
     overlap_us * interval '1 microsecond' AS overlap,
     max_age_us * interval '1 microsecond' AS max_age
-  FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[],
-              $5::bigint[])
+  FROM unnest(:hashes::bytea[], :new_hashes::bytea[], :new_salts::bytea[],
+              :overlaps::bigint[], :max_ages::bigint[])
     WITH ORDINALITY AS t (token_hash, new_hash, new_salt, overlap_us,
                           max_age_us, n)
 ), named AS (
@@ -96,31 +97,34 @@ WITH input AS (
   FROM fresh
   ORDER BY new_hash
 )
-SELECT t.n, fresh.n IS NOT NULL, encode(t.next_salt, 'hex'),
-  encode(t.next_token, 'hex'),
+SELECT t.n, fresh.n IS NOT NULL AS is_fresh,
+  encode(t.next_salt, 'hex') AS next_salt,
+  encode(t.next_token, 'hex') AS next_token,
   (extract(epoch FROM coalesce(fresh.ends_at, t.next_expires_at))
-    * 1000000)::bigint
+    * 1000000)::bigint AS expires_us
 FROM tokens t
 LEFT JOIN fresh ON fresh.n = t.n
 WHERE fresh.n IS NOT NULL
   OR (t.expires_at > now()
-      AND (t.next_salt IS NOT NULL OR t.next_token <> '\x00')))sql";
+      AND (t.next_salt IS NOT NULL OR t.next_token <> '\x00')))sql");
+  return sql;
+}
 
 absl::StatusOr<Refreshed> Answer(const SessionRefresh& refresh,
                                  const SqlRow& row, Aead& aead) {
-  const absl::Time expires_at = TimeOf(row[4]);
-  if (IsTrue(row[1]))
+  const absl::Time expires_at = TimeOf(row["expires_us"]);
+  if (IsTrue(row["is_fresh"]))
     return RefreshedSession{RefreshedToken(refresh.salt, refresh.token),
                             expires_at};
-  if (row[2].has_value()) {
-    WX_ASSIGN_OR_RETURN(
-        const Secret salt,
-        OpenSealed(aead, row[2], AssociatedDataOf("next_salt", refresh)));
+  if (row["next_salt"].has_value()) {
+    WX_ASSIGN_OR_RETURN(const Secret salt,
+                        OpenSealed(aead, row["next_salt"],
+                                   AssociatedDataOf("next_salt", refresh)));
     return RefreshedSession{RefreshedToken(salt, refresh.token), expires_at};
   }
-  WX_ASSIGN_OR_RETURN(
-      Secret token,
-      OpenSealed(aead, row[3], AssociatedDataOf("next_token", refresh)));
+  WX_ASSIGN_OR_RETURN(Secret token,
+                      OpenSealed(aead, row["next_token"],
+                                 AssociatedDataOf("next_token", refresh)));
   return RefreshedSession{std::move(token), expires_at};
 }
 
@@ -143,14 +147,15 @@ absl::Status RefreshSessions(SqlSession& session, const Items& items,
     overlaps.AddNumber(ToMicros(in.overlap));
     max_ages.AddNumber(ToMicros(in.max_age));
   }
-  WX_ASSIGN_OR_RETURN(
-      const SqlRows rows,
-      session.Execute(kRefresh, {hashes.Literal(), new_hashes.Literal(),
-                                 new_salts.Literal(), overlaps.Literal(),
-                                 max_ages.Literal()}));
+  WX_ASSIGN_OR_RETURN(const SqlRows rows,
+                      session.Execute(RefreshSql(), {{"hashes", hashes},
+                                                     {"new_hashes", new_hashes},
+                                                     {"new_salts", new_salts},
+                                                     {"overlaps", overlaps},
+                                                     {"max_ages", max_ages}}));
   for (auto* item : firsts) item->out = Refreshed();
   for (const SqlRow& row : rows) {
-    auto* item = ItemNumbered(firsts, NumberOf(row[0]));
+    auto* item = ItemNumbered(firsts, NumberOf(row["n"]));
     if (item == nullptr) return NoSuchItem();
     item->out = Answer(item->in, row, aead);
   }

@@ -4,14 +4,22 @@
 
 namespace wxident {
 
-Session SessionAt(const SqlRow& row, size_t first) {
-  const SqlValue* column = &row[first];
+User UserAt(const SqlRow& row) {
+  return User{TextOf(row["user_id"]), TimeOf(row["user_created_us"]),
+              IsTrue(row["phone_linked"])};
+}
+
+Identity IdentityAt(const SqlRow& row) {
+  return Identity{TextOf(row["app_id"]), TextOf(row["openid"]),
+                  TextOf(row["unionid"])};
+}
+
+Session SessionAt(const SqlRow& row) {
   Session session;
-  session.user = User{TextOf(column[0]), TimeOf(column[1]), IsTrue(column[2])};
-  session.identity =
-      Identity{TextOf(column[3]), TextOf(column[4]), TextOf(column[5])};
-  session.created_at = TimeOf(column[6]);
-  session.expires_at = TimeOf(column[7]);
+  session.user = UserAt(row);
+  session.identity = IdentityAt(row);
+  session.created_at = TimeOf(row["session_created_us"]);
+  session.expires_at = TimeOf(row["session_expires_us"]);
   return session;
 }
 

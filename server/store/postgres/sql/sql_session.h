@@ -2,19 +2,17 @@
 #define WXIDENT_SERVER_STORE_POSTGRES_SQL_SQL_SESSION_H_
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/store/postgres/sql/sql_rows.h"
+#include "server/store/postgres/sql/sql_statement.h"
 
 namespace wxident {
-
-// A row's columns in PostgreSQL's text form; nullopt is NULL.
-using SqlRow = std::vector<std::optional<std::string>>;
-using SqlRows = std::vector<SqlRow>;
 
 // One connection to the database, used by one thread at a time. Errors never
 // carry SQL, values or the driver's text, at most an SQLSTATE:
@@ -35,6 +33,15 @@ class SqlSession {
   // `parameters` are $1, $2, ... in text form.
   virtual absl::StatusOr<SqlRows> Execute(
       const char* sql, const std::vector<std::string>& parameters) = 0;
+
+  // The same by name: how all statements with parameters are run.
+  absl::StatusOr<SqlRows> Execute(const SqlStatement& statement,
+                                  std::vector<SqlArgument> arguments) {
+    absl::StatusOr<std::vector<std::string>> parameters =
+        statement.Bind(std::move(arguments));
+    if (!parameters.ok()) return parameters.status();
+    return Execute(statement.sql().c_str(), *parameters);
+  }
 
   // Runs `steps` in one transaction, which is committed if it returns OK and
   // rolled back otherwise. Does not nest.

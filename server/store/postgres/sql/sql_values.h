@@ -2,7 +2,6 @@
 #define WXIDENT_SERVER_STORE_POSTGRES_SQL_SQL_VALUES_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -10,13 +9,12 @@
 #include "absl/time/time.h"
 #include "server/crypto/aead.h"
 #include "server/crypto/secret.h"
+#include "server/store/postgres/sql/sql_rows.h"
 
 namespace wxident {
 
 // Our statements pass times as microseconds since 1970 and bytes as hex, so
 // that no setting of the server changes their form.
-
-using SqlValue = std::optional<std::string>;
 
 // NULL, or what is no number, is 0: our statements give neither.
 int64_t NumberOf(const SqlValue& value);
