@@ -94,8 +94,8 @@ TEST_P(SealedColumnsTest, NoValueOpensWhereAnotherStands) {
       // A session_key is sealed for its row, whether it is the newest or not.
       EXPECT_TRUE(value.row == other.row &&
                   std::string(value.column->table) == other.column->table &&
-                  std::string(value.column->place_column) ==
-                      other.column->place_column)
+                  std::string(value.column->sealed_as) ==
+                      other.column->sealed_as)
           << NameOf(*value.column) << " opens in " << NameOf(*other.column);
     }
   }
