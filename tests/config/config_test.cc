@@ -286,7 +286,7 @@ TEST_F(ConfigTest, TlsAllowsEveryAddress) {
   const absl::StatusOr<Config> config = Load(text);
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_FALSE(config->grpc.insecure_loopback);
-  EXPECT_EQ(config->grpc.tls_key_file, Path("server.key"));
+  EXPECT_EQ(config->grpc.tls.key_file, Path("server.key"));
   EXPECT_EQ(config->access.policy_file, Path("policy.yaml"));
   ASSERT_EQ(config->access.policy.allow.size(), 1);
   EXPECT_EQ(config->access.policy.allow[0].caller, "spiffe://corp/orders");

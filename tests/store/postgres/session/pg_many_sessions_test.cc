@@ -91,7 +91,8 @@ TEST_P(PgManySessionsTest, WhatHasEndedStaysEnded) {
     if (!count.ok())
       EXPECT_TRUE(HasReason(count.status(), Reason::kDeadlinePassed));
     const int64_t left = Active();
-    ASSERT_LT(left, active);
+    // The time may be over when all have ended, and before that is said.
+    if (active > 0) ASSERT_LT(left, active);
     active = left;
   } while (!count.ok());
   EXPECT_EQ(active, 0);
