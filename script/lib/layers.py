@@ -34,10 +34,10 @@ LAYERS = {
         "server/crypto/random.h",
     ],
     # Flows, side by side: how people are found, changed, erased; how they come
-    # to be logged in.
+    # to be logged in. The web grants are both's.
     "server/person": [
         "server/base", "server/identity", "server/crypto", "server/wechat",
-        "server/store", "server/keeper",
+        "server/store", "server/keeper", "server/session/oauth_grants.h",
     ],
     "server/session": [
         "server/base", "server/identity", "server/crypto", "server/wechat",

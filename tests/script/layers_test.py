@@ -70,7 +70,7 @@ BREACHES = [
     ("server/app/x.cc", "#include <coroutine>"),
     ("server/app/x.cc", '#include "absl/synchronization/mutex.h"'),
     ("server/novel/x.cc", '#include "server/base/clock.h"'),
-    ("server/person/x.cc", '#include "server/session/oauth_grants.h"'),
+    ("server/person/x.cc", '#include "server/session/session_cache.h"'),
     ("server/session/x.cc", '#include "server/person/phones.h"'),
     ("server/policy/x.cc", '#include "server/config/config.h"'),
     ("server/policy/x.cc", '#include "protos/wxident/v1/types.pb.h"'),
