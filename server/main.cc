@@ -190,6 +190,7 @@ int Serve(const std::vector<std::string>& arguments) {
   signal(SIGPIPE, SIG_IGN);
   // A file at its limit is an error of that write, and no end of the process.
   signal(SIGXFSZ, SIG_IGN);
+  FlushLogOnFatalSignals();
 
   absl::StatusOr<Config> config = ReadConfig(arguments);
   if (!config.ok()) {

@@ -1,47 +1,49 @@
 #ifndef WXIDENT_SERVER_BASE_IN_FLIGHT_H_
 #define WXIDENT_SERVER_BASE_IN_FLIGHT_H_
 
-#include <condition_variable>
-#include <mutex>
+#include "server/base/mutex.h"
 
 namespace wxident {
 
-// Counts what is under way, so that an owner can wait for all of it before it
-// goes. Held by shared_ptr: what a timer still holds finds it after the owner.
-// Thread-safe.
+// Counts the operations that are in flight, so that their owner can wait for
+// all of them before it goes. Whoever may come after the owner, a timer for
+// example, holds this by shared_ptr. Thread-safe.
 class InFlight {
  public:
-  // False once Stop has been called: begin nothing, and do not touch the owner.
+  // Begins an operation, to be followed by End. Returns false once Stop has
+  // been called: then nothing may begin, and the owner may not be touched.
   [[nodiscard]] bool Begin() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     if (stopping_) return false;
     ++count_;
     return true;
   }
 
-  // The last act of what began: the owner may be gone after it.
+  // Ends an operation. It is the operation's last act: the owner may be gone
+  // after it.
   void End() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (--count_ == 0) none_.notify_all();
+    MutexLock lock(mutex_);
+    if (--count_ == 0) none_.NotifyAll();
   }
 
+  // Returns whether Stop has been called.
   bool stopping() const {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     return stopping_;
   }
 
   // Lets nothing begin any more and waits until everything has ended.
   void Stop() {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
-    none_.wait(lock, [this] { return count_ == 0; });
+    while (count_ > 0) none_.Wait(mutex_);
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::condition_variable none_;
-  bool stopping_ = false;
-  int count_ = 0;
+  mutable Mutex mutex_;
+  CondVar none_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace wxident

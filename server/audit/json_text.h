@@ -1,5 +1,5 @@
-#ifndef WXIDENT_SERVER_BASE_JSON_TEXT_H_
-#define WXIDENT_SERVER_BASE_JSON_TEXT_H_
+#ifndef WXIDENT_SERVER_AUDIT_JSON_TEXT_H_
+#define WXIDENT_SERVER_AUDIT_JSON_TEXT_H_
 
 #include <string>
 
@@ -15,4 +15,4 @@ void AppendJsonText(absl::string_view text, std::string& out);
 
 }  // namespace wxident
 
-#endif  // WXIDENT_SERVER_BASE_JSON_TEXT_H_
+#endif  // WXIDENT_SERVER_AUDIT_JSON_TEXT_H_

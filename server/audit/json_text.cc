@@ -1,4 +1,4 @@
-#include "server/base/json_text.h"
+#include "server/audit/json_text.h"
 
 #include "absl/strings/str_format.h"
 
