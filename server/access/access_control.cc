@@ -13,6 +13,7 @@
 #include "server/access/caller_rights.h"
 #include "server/base/log.h"
 #include "server/base/log_pace.h"
+#include "server/base/token_bucket.h"
 #include "server/identity/error.h"
 
 namespace wxident {
@@ -33,10 +34,8 @@ constexpr absl::Duration kStreamPause = absl::Seconds(1);
 // client opens one before its first call, and is unusable without it. So they
 // have a rate of their own, in which all of a caller's channels may come back
 // at once, and none that its calls could use up.
-constexpr double kOpenRate = 200;
-constexpr double kOpenBurst = 2'000;
-// Of a call: what sums of fractions may be off by.
-constexpr double kRounding = 1e-6;
+constexpr TokenBucket::Terms kOpenTerms = {
+    .start = 2'000, .most = 2'000, .per_second = 200};
 
 // Why a caller was not admitted.
 struct Refusal {
@@ -46,26 +45,9 @@ struct Refusal {
   absl::Duration wait;
 };
 
-// What has been taken of a burst; each second gives `rate` of it back.
-struct Spent {
-  double used = 0;
-  absl::Duration at;
-
-  void Drain(double rate, absl::Duration now) {
-    if (now <= at) return;
-    used = std::max(0.0, used - rate * absl::ToDoubleSeconds(now - at));
-    at = now;
-  }
-  // Takes one. Otherwise, how long until there is one again.
-  absl::Duration Take(double rate, double burst, absl::Duration now) {
-    Drain(rate, now);
-    const double over = used + 1 - burst;
-    if (over > kRounding)
-      return absl::Ceil(absl::Seconds(over / rate), absl::Milliseconds(1));
-    used += 1;
-    return absl::ZeroDuration();
-  }
-};
+TokenBucket::Terms TermsOf(const Policy::Limit& limit) {
+  return {.start = limit.burst, .most = limit.burst, .per_second = limit.rate};
+}
 
 }  // namespace
 
@@ -74,18 +56,13 @@ struct Admission::Usage {
   // Of which policy `rights` are; Tables counts policies from 1.
   int64_t policy = 0;
   std::shared_ptr<const CallerRights> rights;
-  Spent calls;
-  Spent opened;
+  TokenBucket calls{TokenBucket::Terms{}};
+  TokenBucket opened{kOpenTerms};
   // These rise under the lock only: calls, streams, and the streams of all
   // callers.
   std::atomic<int> running{0};
   std::atomic<int> streams{0};
   std::shared_ptr<std::atomic<int>> all_streams;
-
-  void Drain(absl::Duration now) {
-    calls.Drain(rights->limit.rate, now);
-    opened.Drain(kOpenRate, now);
-  }
 };
 
 Admission::Admission(std::shared_ptr<Usage> usage,
@@ -142,10 +119,12 @@ struct AccessControl::Tables {
   void Renew(const std::string& caller, Usage& usage,
              absl::Duration now) const {
     if (usage.policy == policy_number) return;
-    usage.Drain(now);
     usage.rights = RightsOf(policy, caller);
     usage.policy = policy_number;
-    if (usage.rights->limit.rate == 0) usage.calls.used = 0;
+    const TokenBucket::Terms terms = TermsOf(usage.rights->limit);
+    usage.calls.ChangeTerms(terms, now);
+    // Without a limit nothing is spent.
+    if (usage.rights->limit.rate == 0) usage.calls = TokenBucket(terms);
   }
 
   // nullptr: there is no room for one more.
@@ -159,7 +138,7 @@ struct AccessControl::Tables {
     usage->all_streams = streams;
     usage->policy = policy_number;
     usage->rights = std::move(rights);
-    usage->calls.at = usage->opened.at = now;
+    usage->calls = TokenBucket(TermsOf(usage->rights->limit));
     callers.emplace(caller, usage);
     return usage;
   }
@@ -167,9 +146,8 @@ struct AccessControl::Tables {
   void Sweep(absl::Duration now) {
     next_sweep = now + kSweepPause;
     for (auto it = callers.begin(); it != callers.end();) {
-      it->second->Drain(now);
       const bool at_rest =
-          it->second->calls.used == 0 && it->second->opened.used == 0 &&
+          it->second->calls.IsFull(now) && it->second->opened.IsFull(now) &&
           it->second->running.load() == 0 && it->second->streams.load() == 0;
       it = at_rest ? callers.erase(it) : std::next(it);
     }
@@ -179,13 +157,13 @@ struct AccessControl::Tables {
   bool Take(Usage& usage, Kind kind, bool needs_right, absl::Duration now,
             Refusal& refusal) const {
     const Policy::Limit& limit = usage.rights->limit;
-    absl::Duration wait;
+    TokenBucket* bucket = nullptr;
     if (kind == Kind::kStream && !needs_right)
-      wait = usage.opened.Take(kOpenRate, kOpenBurst, now);
+      bucket = &usage.opened;
     else if (limit.rate > 0)
-      wait = usage.calls.Take(limit.rate, limit.burst, now);
-    if (wait > absl::ZeroDuration()) {
-      refusal = {"rate", limit.caller, wait};
+      bucket = &usage.calls;
+    if (bucket != nullptr && !bucket->SpendOne(now)) {
+      refusal = {"rate", limit.caller, bucket->UntilOne()};
       return false;
     }
     if (kind == Kind::kUnary && limit.concurrency > 0 &&

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/app/file_rights.h"
 #include "server/base/status_macros.h"
+#include "server/base/unique_fd.h"
 
 namespace wxident {
 namespace {
@@ -26,20 +27,12 @@ absl::Status Bad(absl::string_view what) {
 
 class File {
  public:
-  File() = default;
-  File(File&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), stat_(other.stat_) {}
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-
   static absl::StatusOr<File> Open(const std::string& path) {
-    File file;
     // O_NONBLOCK: opening a pipe must not wait for its writer.
-    file.fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file.fd_ < 0)
+    File file(UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)));
+    if (file.fd_.get() < 0)
       return Bad(absl::StrCat("cannot open the file: ", std::strerror(errno)));
-    if (fstat(file.fd_, &file.stat_) != 0)
+    if (fstat(file.fd_.get(), &file.stat_) != 0)
       return Bad(absl::StrCat("cannot read the file: ", std::strerror(errno)));
     if (!S_ISREG(file.stat_.st_mode)) return Bad("is not a regular file");
     return file;
@@ -56,7 +49,7 @@ class File {
     out.resize(room + 1);
     size_t size = 0;
     while (size < out.size()) {
-      const ssize_t got = read(fd_, &out[size], out.size() - size);
+      const ssize_t got = read(fd_.get(), &out[size], out.size() - size);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0)
         return Bad(
@@ -72,7 +65,9 @@ class File {
   }
 
  private:
-  int fd_ = -1;
+  explicit File(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  UniqueFd fd_;
   struct stat stat_ = {};
 };
 

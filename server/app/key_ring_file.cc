@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/app/config_files.h"
 #include "server/base/status_macros.h"
+#include "server/base/unique_fd.h"
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
 
@@ -24,19 +25,6 @@ absl::Status CannotWrite() {
   return absl::InvalidArgumentError(
       absl::StrCat("cannot write the file: ", std::strerror(errno)));
 }
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 // Where links lead; a file that is not there is where it is said to be.
 std::string Resolved(const std::string& path) {
@@ -70,7 +58,7 @@ absl::Status WriteAnew(const std::string& path, const Secret& text,
                        const struct stat* old, int folder) {
   std::string temporary = path + ".XXXXXX";
   // Mode 0600.
-  const Fd file(mkostemp(temporary.data(), O_CLOEXEC));
+  const UniqueFd file(mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) return CannotWrite();
   absl::Status status = WriteAll(file.get(), text.Expose());
   if (status.ok() && old != nullptr &&
@@ -106,7 +94,7 @@ absl::Status EditKeyRingFile(
     const std::string& path, bool create,
     const std::function<absl::StatusOr<Secret>(const Secret&)>& edit) {
   const std::string target = Resolved(path);
-  const Fd folder(
+  const UniqueFd folder(
       open(FolderOf(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || flock(folder.get(), LOCK_EX) != 0)
     return CannotWrite();

@@ -27,65 +27,73 @@
 
 namespace wxident {
 
-// Keeps the one valid access_token and the jsapi_ticket of each app, together
-// with the keepers of all other replicas: whoever gets the lease in the store
-// fetches, everybody else hears of it by reading the store's rows every 0.4 s.
-// What is valid is handed out from memory; it is replaced some minutes before
-// it expires, and readers get the old one meanwhile. ARCHITECTURE.md tells the
-// life of a token; docs/adr/0004 what happens to lost replies.
+// Keeps the valid access_token and the jsapi_ticket of each app, the same on
+// all replicas. Thread-safe.
 //
-// While the store cannot be asked, what is in memory serves until less than
-// 60 s are left of it; then this replica fetches for itself, once, with
-// generation 0. A failing fetch is repeated, by whichever replica, after 1 s,
-// 2 s, ... 30 s; after 30 s when asking again cannot help.
-// Thread-safe.
+// The replica that gets the lease in the store fetches a new value and saves
+// it. The others read the store's rows every 0.4 s and so hear of it. A value
+// is replaced some minutes before it expires; until then readers get the old
+// one, from memory. A fetch that fails is repeated, by any replica, after 1 s,
+// 2 s,
+// ... 30 s; after 30 s when asking again cannot help.
+//
+// While the store does not answer, the value in memory serves. When less than
+// 60 s of its life are left, this replica fetches one for itself, once: the
+// local fallback, which has generation 0.
+//
+// ARCHITECTURE.md tells the life of a token, docs/adr/0004 what happens when
+// WeChat's reply is lost.
 class TokenManager {
  public:
-  // All must outlive the keeper.
+  // All references must outlive the manager.
   TokenManager(const Apps& apps, WechatApi& wechat, CredentialStore& store,
                Timer& timer, Clock& clock, Random& random, Metrics& metrics);
   ~TokenManager();
 
-  // Begins to follow the store and to refresh what is due.
+  // Begins to read the store's rows and to refresh what is due.
   void Start();
 
-  // `app` is one of `apps`. Answers inline while the token is valid.
-  // `rejected` is a token that WeChat has refused: if it is the newest of all
-  // replicas, it is replaced first, by force when WeChat insists on it; within
-  // WeChat's budget for that, else TOKEN_BUDGET_EXHAUSTED. One that was
-  // replaced already changes nothing.
-  // Errors: those of WechatApi::FetchToken, STORE_UNAVAILABLE. It has no
-  // deadline of its caller's: the answer comes within 12 s.
+  // Gives the access_token of `app`, which is one of `apps`. Calls `done` once,
+  // before it returns while the token is valid, else on any thread within 12 s,
+  // whatever the caller's deadline.
+  //
+  // `rejected` is a token that WeChat has refused. If it is the newest token of
+  // all replicas, it is replaced first; if WeChat returns the same one, by
+  // force. A token that was replaced already changes nothing.
+  //
+  // Fails with the errors of WechatApi::FetchToken, with STORE_UNAVAILABLE, and
+  // with TOKEN_BUDGET_EXHAUSTED if WeChat allows no further fetch.
   void Get(const App& app, const std::optional<Secret>& rejected,
            Done<AccessToken> done);
 
-  // The jsapi_ticket; its generation and times are its own. Only of official
-  // accounts.
+  // The same of the jsapi_ticket, which has a generation and times of its own.
+  // Only for official accounts.
   void GetTicket(const App& app, Done<AccessToken> done);
 
-  // Replaces the access_token whatever life it has left, in stable mode by
-  // force. Callers at once share one refresh.
+  // Replaces the access_token, whatever life it has left; in stable mode by
+  // force. Calls that come together share one refresh.
   void Refresh(const App& app, Done<AccessToken> done);
 
-  // Hears of tokens. Called on any thread, one call at a time, and must not
-  // block; not with a generation that it was called with already. Tokens that
-  // follow fast upon each other may be left out, but for the newest.
+  // Hears of new tokens. It is called on any thread, one call at a time, and
+  // must not block. It hears each generation at most once. If tokens follow
+  // fast upon each other, it may hear of the newest alone.
   class Watcher {
    public:
     virtual ~Watcher() = default;
     virtual void OnToken(const AccessToken& token) = 0;
-    // The last call, when the first token cannot be had or, with OK, from
-    // EndWatches.
+    // The last call: with an error if the first token cannot be had, with OK
+    // because of EndWatches.
     virtual void OnEnd(const absl::Status& status) = 0;
   };
-  // The watcher is kept until OnEnd or Unwatch.
+  // Keeps `watcher` until OnEnd or Unwatch.
   void Watch(const App& app, std::shared_ptr<Watcher> watcher);
-  // No call begins after it returns; one may still run.
+  // Removes `watcher`. No call of it begins after this has returned; one may
+  // still run.
   void Unwatch(const App& app, const Watcher* watcher);
-  // Ends all watches, and at once those that come later.
+  // Ends all watches; those that come later end at once.
   void EndWatches();
 
-  // Of GetAppStatus; straight from the store.
+  // What the store knows of an app's credentials.
   struct AppState {
     CredentialState token;
     // Of official accounts.
@@ -96,9 +104,9 @@ class TokenManager {
   // Of calls with an app's token, see app_token_call.h.
   VainReports& vain_reports() { return vain_reports_; }
 
-  // Waits for the fetches under way, at most 12 s, and follows the store no
-  // more. To be called when nobody calls anything else any more, while WeChat,
-  // the store and the timer still work.
+  // Reads the store no more and waits for the fetches in flight, at most 12 s.
+  // To be called once nobody calls anything else, while WeChat's client, the
+  // store and the timer still work.
   void Stop();
 
  private:

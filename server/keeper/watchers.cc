@@ -12,8 +12,8 @@ struct TokenManager::Watchers::Entry {
   // Not under `mutex`: a watcher may be removed while it is told something.
   std::atomic<bool> gone{false};
   // Held while the watcher is called.
-  std::mutex mutex;
-  std::shared_ptr<const AccessToken> told;
+  Mutex mutex;
+  std::shared_ptr<const AccessToken> told ABSL_GUARDED_BY(mutex);
 };
 
 std::shared_ptr<TokenManager::Watchers::Entry> TokenManager::Watchers::Add(
@@ -21,7 +21,7 @@ std::shared_ptr<TokenManager::Watchers::Entry> TokenManager::Watchers::Add(
   auto entry = std::make_shared<Entry>(std::move(watcher));
   bool ended = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     ended = ended_;
     if (!ended) entries_.emplace(entry->watcher.get(), entry);
   }
@@ -34,7 +34,7 @@ std::shared_ptr<TokenManager::Watchers::Entry> TokenManager::Watchers::Add(
 }
 
 void TokenManager::Watchers::Remove(const Watcher* watcher) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   auto found = entries_.find(watcher);
   if (found == entries_.end()) return;
   found->second->gone = true;
@@ -42,12 +42,12 @@ void TokenManager::Watchers::Remove(const Watcher* watcher) {
 }
 
 bool TokenManager::Watchers::Told(Entry& entry) {
-  std::lock_guard<std::mutex> lock(entry.mutex);
+  MutexLock lock(entry.mutex);
   return entry.told != nullptr;
 }
 
 void TokenManager::Watchers::Tell(Entry& entry) {
-  std::lock_guard<std::mutex> lock(entry.mutex);
+  MutexLock lock(entry.mutex);
   std::shared_ptr<const AccessToken> token = current_();
   if (token == nullptr || entry.gone) return;
   if (entry.told != nullptr && entry.told->generation == token->generation &&
@@ -60,7 +60,7 @@ void TokenManager::Watchers::Tell(Entry& entry) {
 void TokenManager::Watchers::TellAll() {
   std::vector<std::shared_ptr<Entry>> entries;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     entries.reserve(entries_.size());
     for (const auto& [watcher, entry] : entries_) entries.push_back(entry);
   }
@@ -69,7 +69,7 @@ void TokenManager::Watchers::TellAll() {
 
 void TokenManager::Watchers::End(Entry& entry, const absl::Status& status) {
   {
-    std::lock_guard<std::mutex> lock(entry.mutex);
+    MutexLock lock(entry.mutex);
     if (!entry.gone.exchange(true)) entry.watcher->OnEnd(status);
   }
   Remove(entry.watcher.get());
@@ -78,7 +78,7 @@ void TokenManager::Watchers::End(Entry& entry, const absl::Status& status) {
 void TokenManager::Watchers::EndAll() {
   std::unordered_map<const Watcher*, std::shared_ptr<Entry>> entries;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     ended_ = true;
     entries.swap(entries_);
   }

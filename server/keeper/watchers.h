@@ -4,12 +4,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/base/mutex.h"
 #include "server/keeper/access_token.h"
 #include "server/keeper/token_manager.h"
 
@@ -43,9 +43,10 @@ class TokenManager::Watchers {
 
  private:
   const Current current_;
-  std::mutex mutex_;
-  bool ended_ = false;
-  std::unordered_map<const Watcher*, std::shared_ptr<Entry>> entries_;
+  Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unordered_map<const Watcher*, std::shared_ptr<Entry>> entries_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/backoff.h"
 #include "server/base/deadline.h"
 #include "server/base/log.h"
 #include "server/identity/error.h"
@@ -21,8 +22,7 @@ constexpr absl::Duration kShortestPause = absl::Milliseconds(2);
 constexpr absl::Duration kAfterFailure = absl::Seconds(1);
 constexpr int kPatience = 30;
 // Between two passes: the second follows at once.
-constexpr absl::Duration kFirstRest = absl::Milliseconds(100);
-constexpr absl::Duration kLongestRest = absl::Seconds(10);
+constexpr Backoff kRest = {absl::Milliseconds(100), absl::Seconds(10)};
 
 }  // namespace
 
@@ -37,12 +37,12 @@ Resealer::Resealer(KeyStore& store, const KeyRing& key_ring, Timer& timer,
 void Resealer::Begin() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_ || status_.state == State::kRunning) return;
+    if (in_flight_.stopping() || status_.state == State::kRunning) return;
     status_ = {.state = State::kRunning,
                .began_at = clock_.Now(),
                .ended_at = absl::InfiniteFuture()};
     logged_.clear();
-    next_rest_ = kFirstRest;
+    rests_ = 0;
     failures_ = 0;
   }
   Log(LogLevel::kInfo, "resealing begins",
@@ -55,11 +55,7 @@ Resealer::Status Resealer::GetStatus() const {
   return status_;
 }
 
-void Resealer::Stop() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  stopping_ = true;
-  idle_.wait(lock, [this] { return !asking_; });
-}
+void Resealer::Stop() { in_flight_.Stop(); }
 
 void Resealer::RunAfter(absl::Duration pause, void (Resealer::*step)()) {
   timer_.After(pause, [this, step] { (this->*step)(); });
@@ -70,7 +66,7 @@ void Resealer::StartPass() {
     std::lock_guard<std::mutex> lock(mutex_);
     const uint32_t key_id = key_ring_.sealing_key_id();
     // There is much to do again.
-    if (key_id != pass_.key_id) next_rest_ = kFirstRest;
+    if (key_id != pass_.key_id) rests_ = 0;
     pass_ = {.key_id = key_id};
     position_ = KeyPosition();
   }
@@ -81,8 +77,7 @@ void Resealer::StartBatch() {
   KeyPosition from;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return;
-    asking_ = true;
+    if (!in_flight_.Begin()) return;
     batch_began_ = clock_.Monotonic();
     from = *position_;
   }
@@ -93,6 +88,7 @@ void Resealer::StartBatch() {
 }
 
 void Resealer::OnBatch(absl::StatusOr<ResealedBatch> batch) {
+  bool again = false;
   absl::Duration pause;
   void (Resealer::*step)() = &Resealer::StartBatch;
   {
@@ -105,22 +101,18 @@ void Resealer::OnBatch(absl::StatusOr<ResealedBatch> batch) {
         if (pass_.is_clean) {
           step = &Resealer::OnEveryValueDone;
         } else {
-          pause =
-              std::exchange(next_rest_, std::min(2 * next_rest_, kLongestRest));
+          pause = kRest.PauseAfter(rests_++);
           step = &Resealer::StartPass;
         }
       }
     } else {
       pause = kAfterFailure;
     }
-    asking_ = false;
-    if (stopping_ || (!batch.ok() && OutOfPatience(batch.status()))) {
-      // The last act: this may be gone after it.
-      idle_.notify_all();
-      return;
-    }
+    again = !in_flight_.stopping() &&
+            (batch.ok() || !OutOfPatience(batch.status()));
   }
-  RunAfter(pause, step);
+  if (again) RunAfter(pause, step);
+  in_flight_.End();
 }
 
 void Resealer::Take(const ResealedBatch& batch) {
@@ -145,8 +137,7 @@ void Resealer::OnEveryValueDone() {
   std::set<uint32_t> used;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return;
-    asking_ = true;
+    if (!in_flight_.Begin()) return;
     used.insert(pass_.key_id);
     for (const auto& [place, count] : pass_.unreadable)
       used.insert(place.key_id);
@@ -159,14 +150,13 @@ void Resealer::OnMarked(const absl::Status& marked) {
   bool again = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    asking_ = false;
     if (marked.ok())
       End(State::kDone);
     else
-      again = !stopping_ && !OutOfPatience(marked);
-    if (!again) idle_.notify_all();
+      again = !in_flight_.stopping() && !OutOfPatience(marked);
   }
   if (again) RunAfter(kAfterFailure, &Resealer::OnEveryValueDone);
+  in_flight_.End();
 }
 
 bool Resealer::OutOfPatience(const absl::Status& error) {

@@ -1,7 +1,6 @@
 #ifndef WXIDENT_SERVER_KEYS_RESEALER_H_
 #define WXIDENT_SERVER_KEYS_RESEALER_H_
 
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -11,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/in_flight.h"
 #include "server/base/metrics.h"
 #include "server/base/timer.h"
 #include "server/crypto/key_ring.h"
@@ -82,18 +82,17 @@ class Resealer {
   Metrics& metrics_;
 
   mutable std::mutex mutex_;
-  std::condition_variable idle_;
   Status status_;
   Pass pass_;
   std::map<UnreadablePlace, int64_t> logged_;
   std::optional<KeyPosition> position_;
   absl::Duration batch_began_;
-  absl::Duration next_rest_;
+  // Passes that were not clean, since there was last much to do.
+  int rests_ = 0;
   // Batches in a row that got no answer.
   int failures_ = 0;
-  // Whether an operation of the store is under way.
-  bool asking_ = false;
-  bool stopping_ = false;
+  // Operations of the store.
+  InFlight in_flight_;
 };
 
 }  // namespace wxident

@@ -39,12 +39,13 @@ RingReload::RingReload(KeyRing& key_ring, ReadFn read, KeyStore& store,
 void RingReload::Reload(DoneStatus done) {
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    if (stopping_) {
+    if (running_) return waiting_.push_back(std::move(done));
+    if (!in_flight_.Begin()) {
       lock.unlock();
       return std::move(done)(Stopped());
     }
-    (running_ ? waiting_ : served_).push_back(std::move(done));
-    if (std::exchange(running_, true)) return;
+    served_.push_back(std::move(done));
+    running_ = true;
   }
   Run();
 }
@@ -91,20 +92,15 @@ void RingReload::End(const absl::Status& status) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     served_.swap(waiting_);
-    if (stopping_) refused.swap(served_);
+    if (in_flight_.stopping()) refused.swap(served_);
     again = !served_.empty();
     running_ = again;
-    // This may be gone after it.
-    if (!again) idle_.notify_all();
   }
   if (again) return Run();
+  in_flight_.End();
   for (DoneStatus& done : refused) std::move(done)(Stopped());
 }
 
-void RingReload::Stop() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  stopping_ = true;
-  idle_.wait(lock, [this] { return !running_; });
-}
+void RingReload::Stop() { in_flight_.Stop(); }
 
 }  // namespace wxident

@@ -1,7 +1,6 @@
 #ifndef WXIDENT_SERVER_KEYS_RING_RELOAD_H_
 #define WXIDENT_SERVER_KEYS_RING_RELOAD_H_
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
 #include "server/base/done.h"
+#include "server/base/in_flight.h"
 #include "server/base/metrics.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
@@ -57,10 +57,10 @@ class RingReload {
   Clock& clock_;
   Metrics& metrics_;
 
+  InFlight in_flight_;
   std::mutex mutex_;
-  std::condition_variable idle_;
+  // One reload after the other, as one operation in flight.
   bool running_ = false;
-  bool stopping_ = false;
   // Who is answered by the reload under way, and by the next one.
   std::vector<DoneStatus> served_;
   std::vector<DoneStatus> waiting_;

@@ -39,8 +39,7 @@ std::deque<Chunk> Chunks(
 
 // WeChat refuses them all for one, and does not say which.
 bool IsRefusedTogether(const Chunk& chunk, const absl::Status& error) {
-  return chunk.openids.size() > 1 &&
-         DetailsOf(error).Fact("errcode") == "40003";
+  return chunk.openids.size() > 1 && IsOpenidRefused(error);
 }
 
 absl::Status NotFoundOut(const Chunk& chunk, const absl::Status& error) {
@@ -49,7 +48,9 @@ absl::Status NotFoundOut(const Chunk& chunk, const absl::Status& error) {
       absl::StrCat("WeChat refuses ", chunk.openids.size(), " openids of app ",
                    chunk.app->app_id,
                    " together, for one of them at least is not of that app "
-                   "(errcode 40003), and among so many such it was not looked "
+                   "(errcode ",
+                   DetailsOf(error).Fact("errcode"),
+                   "), and among so many such it was not looked "
                    "for; ask for fewer at once, or without refresh_followers"));
   for (const auto& [name, value] : DetailsOf(error).metadata)
     out = std::move(out).With(name, value);

@@ -39,14 +39,6 @@ bool CodeIsUnused(const absl::Status& error) {
          HasReason(error, Reason::kOverloaded);
 }
 
-// Whether WeChat says that the code has been used, so that another replica may
-// have the answer.
-bool CodeWasUsed(const absl::Status& error) {
-  const ErrorDetails details = DetailsOf(error);
-  return details.reason == Reason::kLoginCodeConsumed &&
-         details.Fact("errcode") == "40163";
-}
-
 // Whether an error leaves open what became of the code.
 bool OutcomeIsLost(const absl::Status& error) {
   return absl::IsUnavailable(error) || absl::IsDeadlineExceeded(error) ||
@@ -223,7 +215,7 @@ void CodeLogins::OnRefused(ExchangePtr exchange, const absl::Status& error) {
   std::vector<Exchange::Waiter> waiters;
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    if (CodeWasUsed(error)) {
+    if (IsCodeUsed(error)) {
       exchange->state = Exchange::Looking{error};
       lock.unlock();
       return Look(std::move(exchange), 0);

@@ -1,10 +1,8 @@
 #ifndef WXIDENT_SERVER_STORE_POSTGRES_BACK_OFF_H_
 #define WXIDENT_SERVER_STORE_POSTGRES_BACK_OFF_H_
 
-#include <algorithm>
-#include <random>
-
 #include "absl/time/time.h"
+#include "server/base/backoff.h"
 
 namespace wxident {
 
@@ -20,20 +18,20 @@ class BackOff {
   void Fail(absl::Duration now) {
     ++failures_;
     failed_at_ = now;
-    part_ = std::uniform_real_distribution<double>(0.5, 1)(random_);
+    chance_ = Chance();
   }
   void Succeed() { failures_ = 0; }
 
  private:
   absl::Duration Wait(absl::Duration most) const {
     constexpr absl::Duration kFirst = absl::Milliseconds(50);
-    return part_ * std::min(most, kFirst * (1 << std::min(failures_ - 1, 16)));
+    return Jittered(Backoff{kFirst, most}.PauseAfter(failures_ - 1), 0.5, 1,
+                    chance_);
   }
 
   int failures_ = 0;
   absl::Duration failed_at_ = absl::ZeroDuration();
-  double part_ = 1;
-  std::minstd_rand random_{std::random_device()()};
+  double chance_ = 1;
 };
 
 }  // namespace wxident

@@ -1,11 +1,11 @@
 // How a PgPool runs a batch, and what it learns of the database thereby.
 
-#include <random>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/backoff.h"
 #include "server/base/log.h"
 #include "server/store/postgres/pg_pool.h"
 #include "server/store/postgres/pool_errors.h"
@@ -24,9 +24,8 @@ const char* NameOf(PgPool::Access access) {
 
 // Between half of `most` and all of it.
 void SleepUpTo(absl::Duration most) {
-  thread_local std::minstd_rand random{std::random_device()()};
-  std::this_thread::sleep_for(absl::ToChronoMicroseconds(
-      most * std::uniform_real_distribution<double>(0.5, 1)(random)));
+  std::this_thread::sleep_for(
+      absl::ToChronoMicroseconds(Jittered(most, 0.5, 1, Chance())));
 }
 
 }  // namespace
