@@ -173,7 +173,7 @@ void CredentialKeeper::OnFailed(FlightPtr flight, const absl::Status& error,
   parts_.store.Fail(key_, flight->fence, std::move(failure),
                     Deadline::After(kStoreBudget, parts_.clock),
                     [this, flight, error](absl::Status) mutable {
-                      Finish(std::move(flight), std::move(error));
+                      Finish(std::move(flight), error);
                     });
 }
 
