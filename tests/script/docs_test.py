@@ -230,6 +230,19 @@ class DocsTest(unittest.TestCase):
                     with self.subTest(document=document, name=word):
                         self.assertTrue({word, plain} & WORDS)
 
+    def test_every_rpc_is_described(self):
+        rpcs = {rpc for name in FILES if name.endswith(".proto")
+                for rpc in re.findall(r"^  rpc (\w+)\(", read(name),
+                                      re.MULTILINE)
+                if name.startswith("protos/")}
+        self.assertGreater(len(rpcs), 20)
+        titles = re.findall(r"^##+ (.*)$", read("docs/rpcs.md"), re.MULTILINE)
+        for rpc in sorted(rpcs):
+            with self.subTest(rpc=rpc):
+                self.assertRegex(read("README.md"), rf"[`.]{rpc}`")
+                self.assertTrue(any(re.search(rf"\b{rpc}\b", title)
+                                    for title in titles))
+
     def test_numbers_are_those_of_the_code(self):
         for document, says, held in NUMBERS:
             with self.subTest(document=document, says=says):
