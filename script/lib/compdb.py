@@ -7,10 +7,9 @@ import json
 import os
 import sys
 
-# g++'s own, which clang does not know.
-UNKNOWN_TO_CLANG = {"-fno-canonical-system-headers",
-                    "-Wno-free-nonheap-object",
-                    "-Wunused-but-set-parameter"}
+# What clang does not know, and what it should not make of its own warnings.
+NOT_FOR_CLANG = {"-fno-canonical-system-headers", "-Wno-free-nonheap-object",
+                 "-Wunused-but-set-parameter", "-Werror"}
 
 
 def entry_of(action, folder):
@@ -25,7 +24,7 @@ def entry_of(action, folder):
         "directory": folder,
         "file": source,
         "arguments": [argument for argument in arguments
-                      if argument not in UNKNOWN_TO_CLANG],
+                      if argument not in NOT_FOR_CLANG],
     }
 
 
