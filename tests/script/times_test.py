@@ -13,6 +13,7 @@ ROOT = os.environ["WXIDENT_ROOT"]
 LONGEST = 0.1
 # File -> why a time must pass there.
 MAY_SLEEP = {
+    "tests/edge/event_loop_test.cc": "the time that a loop is idle",
     "tests/integration/retry_storm_test.cc": "an outage lasts for that long",
     "tests/integration/tls_test.cc": "a log that says the same once a second",
 }
