@@ -7,7 +7,7 @@ def fuzz_test(name, src, corpus, deps, **kwargs):
       name: the target. As a test it runs each file of the corpus once. Built
         with --config=fuzz it takes libFuzzer's arguments:
           bazel build --config=fuzz //tests/fuzz:NAME
-          bazel-bin/tests/fuzz/NAME -max_total_time=60 CORPUS_COPY
+          .bazel/bin/tests/fuzz/NAME -max_total_time=60 CORPUS_COPY
       src: the file that defines LLVMFuzzerTestOneInput.
       corpus: files to start from.
       deps: of src.

@@ -91,3 +91,31 @@ def cc_google_rpc(name, **kwargs):
         deps = ["//bazel/system:protobuf"],
         **kwargs
     )
+
+def contract_files(name, part, outs):
+    """What tools/contractgen makes of the rules of methods and error reasons.
+
+    A method or a reason without its rules fails the build, by name.
+
+    Args:
+      name: the genrule to make.
+      part: the template's name.
+      outs: the files that it makes.
+    """
+    native.genrule(
+        name = name,
+        srcs = ["//protos:files"],
+        outs = outs,
+        cmd = (
+            "protoc -Iprotos --plugin=protoc-gen-contract={plugin} " +
+            "--contract_out=$(GENDIR) --contract_opt={part} " +
+            "$(locations //protos:files)"
+        ).format(
+            plugin = "$(location //tools/contractgen:protoc-gen-contract)",
+            part = part,
+        ),
+        tools = [
+            "//tools/contractgen",
+            "//tools/contractgen:protoc-gen-contract",
+        ],
+    )

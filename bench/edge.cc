@@ -23,10 +23,10 @@
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
 #include "server/crypto/secret.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/edge_server.h"
-#include "tests/crypto/test_ca.h"
-#include "tests/crypto/tls_client.h"
+#include "server/tls/tls_server.h"
+#include "tests/tls/test_ca.h"
+#include "tests/tls/tls_client.h"
 #include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {

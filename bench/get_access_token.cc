@@ -15,8 +15,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "bench/call_load.h"
-#include "server/access/access_control.h"
-#include "server/access/policy.h"
 #include "server/audit/audit_log.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
@@ -25,15 +23,18 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/edge/edge_server.h"
-#include "server/keeper/token_keeper.h"
-#include "server/keys/resealer.h"
-#include "server/keys/ring_reload.h"
+#include "server/keeper/token_manager.h"
+#include "server/keys/key_ring_reload.h"
+#include "server/keys/reencryptor.h"
+#include "server/person/person_flows.h"
+#include "server/policy/access_control.h"
+#include "server/policy/policy.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/identity_service.h"
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
-#include "server/session/refusal_limit.h"
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
+#include "server/session/session_changes.h"
 #include "tests/base/own_channel.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_grant_store.h"
@@ -108,9 +109,11 @@ int Main() {
   FakeCredentialStore credentials(data);
   Apps apps({App{kBenchApp, AppKind::kMiniProgram, "main", Secret("s"),
                  TokenMode::kStable}});
-  CodeLogins logins(wechat, identities, timer, clock, random);
-  SessionChecks checks(sessions, clock);
-  RefusalLimit refusals(clock);
+  CodeExchange code_exchange(wechat, identities, timer, clock, random);
+  SessionCache checks(sessions, clock);
+  SessionChanges changes(
+      checks, random,
+      {.overlap = absl::Seconds(30), .max_age = absl::Hours(1)});
   OauthGrants grants(apps, wechat, grant_store, clock);
   LoopbackCallers callers;
   AccessControl access(
@@ -121,40 +124,50 @@ int Main() {
   keys.push_back({1, Secret(std::string(32, 'k'))});
   auto key_ring = *KeyRing::Create(keys, random);
   FakeKeyStore key_store(*key_ring);
-  RingReload ring_reload(
+  KeyRingReload ring_reload(
       *key_ring, [&] { return keys; }, key_store, random, clock, metrics);
-  Resealer resealer(key_store, *key_ring, timer, clock, metrics);
-  TokenKeeper tokens(apps, wechat, credentials, timer, clock, random, metrics);
+  Reencryptor reencryptor(key_store, *key_ring, timer, clock, metrics);
+  TokenManager tokens(apps, wechat, credentials, timer, clock, random, metrics);
   tokens.Start();
   WallClocks wall_clocks(clock, metrics);
+  PersonFlows person({.tokens = tokens,
+                      .wechat = wechat,
+                      .grants = grants,
+                      .identities = identities,
+                      .profiles = profiles,
+                      .clock = clock,
+                      .wall_clocks = wall_clocks,
+                      .open_data_max_age = absl::Hours(24),
+                      .forget_sessions = [&] { checks.ForgetAll(); }});
   Services services{
       .callers = callers,
       .access = access,
       .audit = nullptr,
       .audit_required = false,
-      .key_ring = *key_ring,
-      .keys = key_store,
-      .ring_reload = ring_reload,
-      .resealer = resealer,
       .apps = apps,
-      .logins = logins,
-      .session_checks = checks,
-      .refusals = refusals,
-      .grants = grants,
-      .tokens = tokens,
-      .identities = identities,
+      .session_cache = checks,
       .sessions = sessions,
+      .identities = identities,
       .profiles = profiles,
-      .wechat = wechat,
+      .key_ring = *key_ring,
       .clock = clock,
-      .wall_clocks = wall_clocks,
       .random = random,
       .metrics = metrics,
-      .default_session_ttl = absl::Hours(1),
-      .max_session_ttl = absl::Hours(1),
-      .session_max_age = absl::Hours(1),
-      .session_refresh_overlap = absl::Seconds(30),
-      .open_data_max_age = absl::Hours(24),
+      .flows = {.code_exchange = code_exchange,
+                .session_changes = changes,
+                .person = person,
+                .grants = grants,
+                .tokens = tokens,
+                .wechat = wechat,
+                .key_ring = *key_ring,
+                .keys = key_store,
+                .ring_reload = ring_reload,
+                .reencryptor = reencryptor,
+                .clock = clock,
+                .random = random,
+                .metrics = metrics,
+                .default_session_ttl = absl::Hours(1),
+                .max_session_ttl = absl::Hours(1)},
   };
   Served real(IdentityMethods(services), metrics);
   const std::string file = (std::filesystem::temp_directory_path() /

@@ -14,7 +14,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/access/access_control.h"
 #include "server/audit/audit_line.h"
 #include "server/audit/audit_log.h"
 #include "server/base/clock.h"
@@ -24,8 +23,9 @@
 #include "server/crypto/hmac_key.h"
 #include "server/crypto/random.h"
 #include "server/edge/event_loop.h"
-#include "server/keeper/token_keeper.h"
-#include "server/session/session_checks.h"
+#include "server/keeper/token_manager.h"
+#include "server/policy/access_control.h"
+#include "server/session/session_cache.h"
 #include "tests/fakes/fake_credential_store.h"
 #include "tests/fakes/fake_session_store.h"
 #include "tests/session/fake_wechat_api.h"
@@ -104,7 +104,7 @@ BENCHMARK(BM_Admit)->ArgName("limits")->Arg(0)->Arg(1)->ThreadRange(1, 2);
 
 void BM_SessionFromMemory(benchmark::State& state) {
   static StillClock& clock = *new StillClock;
-  static SessionChecks& checks = *[] {
+  static SessionCache& checks = *[] {
     auto* data = new FakeStoreData(clock);
     data->users["2f1c7a52-6a0e-4b5e-9d3a-3f2d1c0b9a87"] = clock.Now();
     data->identities[{kApp, "oABCDEFGHIJKLMNOPQRSTUVWXYZ12"}] = {
@@ -114,7 +114,7 @@ void BM_SessionFromMemory(benchmark::State& state) {
         {kApp, "oABCDEFGHIJKLMNOPQRSTUVWXYZ12"},
         clock.Now(),
         clock.Now() + absl::Hours(1)};
-    return new SessionChecks(*new FakeSessionStore(*data), clock);
+    return new SessionCache(*new FakeSessionStore(*data), clock);
   }();
   const Deadline deadline = Deadline::After(absl::Seconds(3), clock);
   for (auto _ : state)
@@ -128,19 +128,21 @@ BENCHMARK(BM_SessionFromMemory)->ThreadRange(1, 2);
 void BM_TokenFromMemory(benchmark::State& state) {
   static Apps& apps = *new Apps({App{kApp, AppKind::kMiniProgram, "main",
                                      Secret("s"), TokenMode::kStable}});
-  static TokenKeeper& tokens = *[] {
+  static TokenManager& tokens = *[] {
     auto* data = new FakeStoreData(SystemClock());
-    auto* keeper = new TokenKeeper(
+    auto* keeper = new TokenManager(
         apps, *new FakeWechatApi, *new FakeCredentialStore(*data),
         *new ThreadTimer, SystemClock(), SystemRandom(), *new Metrics);
     keeper->Start();
     return keeper;
   }();
   const App& app = *apps.Find(kApp);
+  const Deadline deadline = Deadline::After(absl::Hours(1), SystemClock());
   for (auto _ : state)
-    tokens.Get(app, std::nullopt, [](absl::StatusOr<AccessToken> token) {
-      if (!token.ok()) std::abort();
-    });
+    tokens.Get(app, std::nullopt, deadline,
+               [](absl::StatusOr<AccessToken> token) {
+                 if (!token.ok()) std::abort();
+               });
 }
 BENCHMARK(BM_TokenFromMemory)->ThreadRange(1, 2);
 

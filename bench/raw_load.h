@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "tests/crypto/tls_client.h"
+#include "tests/tls/tls_client.h"
 
 namespace wxident {
 

@@ -23,9 +23,9 @@
 #include "server/crypto/random.h"
 #include "server/identity/ids.h"
 #include "server/identity/session_token.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/pg_identity_store.h"
-#include "server/store/postgres/pg_pool.h"
+#include "server/store/postgres/person/pg_identity_store.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/pool/pg_pool.h"
 #include "tests/store/private_postgres.h"
 
 namespace wxident {

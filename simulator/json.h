@@ -12,19 +12,13 @@ namespace wxident::simulator {
 // Members keep the order in which they were written, as WeChat's answers do.
 using Json = nlohmann::ordered_json;
 
+// Not inline: each file that parses or writes takes long to compile.
+
 // nullopt for anything that is not one JSON value.
-inline std::optional<Json> ParseJson(absl::string_view text) {
-  Json value = Json::parse(text.begin(), text.end(), /*cb=*/nullptr,
-                           /*allow_exceptions=*/false);
-  if (value.is_discarded()) return std::nullopt;
-  return value;
-}
+std::optional<Json> ParseJson(absl::string_view text);
 
 // Raw UTF-8; bytes that are no UTF-8 become U+FFFD.
-inline std::string WriteJson(const Json& value) {
-  return value.dump(/*indent=*/-1, /*indent_char=*/' ', /*ensure_ascii=*/false,
-                    Json::error_handler_t::replace);
-}
+std::string WriteJson(const Json& value);
 
 }  // namespace wxident::simulator
 

@@ -67,6 +67,7 @@ int Run(const Flags& flags) {
   sigaddset(&stop, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  FlushLogOnFatalSignals();
 
   // An error shows when the first file is written.
   mkdir(flags.dir.c_str(), 0755);

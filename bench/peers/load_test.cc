@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "bench/peers/h2_connection.h"
-#include "tests/crypto/test_ca.h"
+#include "tests/tls/test_ca.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
 namespace wxident {

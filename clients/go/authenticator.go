@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/wxident/wxident/clients/go/internal/contract"
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
 )
 
@@ -99,7 +100,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (*wxiden
 		return nil, notActive()
 	}
 	// However long the request may take, this is a small part of it.
-	ctx, cancel := context.WithTimeout(ctx, quickTimeout)
+	ctx, cancel := context.WithTimeout(ctx, contract.ValidateSessionDeadline)
 	defer cancel()
 	session, err := a.lookUp(ctx, token)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/wxident/wxident/clients/go/internal/contract"
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
 )
 
@@ -18,7 +19,7 @@ import (
 // [ErrWeChatBusy], [ErrWeChatUnreachable], [ErrWeChatBadResponse],
 // [ErrOutcomeUnknown], [ErrStoreUnavailable].
 func (c *Client) Login(ctx context.Context, request *wxidentv1.LoginRequest, opts ...grpc.CallOption) (*wxidentv1.LoginResponse, error) {
-	return call(ctx, c, "Login", upstreamTimeout, c.stub.Login, request, opts)
+	return call(ctx, c, "Login", contract.LoginDeadline, c.stub.Login, request, opts)
 }
 
 // ValidateSession tells whether a session token is active, and whose it is. A
@@ -27,7 +28,7 @@ func (c *Client) Login(ctx context.Context, request *wxidentv1.LoginRequest, opt
 //
 // Errors: [ErrStoreUnavailable].
 func (c *Client) ValidateSession(ctx context.Context, request *wxidentv1.ValidateSessionRequest, opts ...grpc.CallOption) (*wxidentv1.ValidateSessionResponse, error) {
-	return call(ctx, c, "ValidateSession", quickTimeout, c.stub.ValidateSession, request, opts)
+	return call(ctx, c, "ValidateSession", contract.ValidateSessionDeadline, c.stub.ValidateSession, request, opts)
 }
 
 // RefreshSession exchanges a session token for a new one of the same session,
@@ -39,7 +40,7 @@ func (c *Client) ValidateSession(ctx context.Context, request *wxidentv1.Validat
 // Errors: [ErrSessionNotActive], [ErrKeyUnavailable], [ErrTampered],
 // [ErrStoreUnavailable].
 func (c *Client) RefreshSession(ctx context.Context, request *wxidentv1.RefreshSessionRequest, opts ...grpc.CallOption) (*wxidentv1.RefreshSessionResponse, error) {
-	return call(ctx, c, "RefreshSession", quickTimeout, c.stub.RefreshSession, request, opts)
+	return call(ctx, c, "RefreshSession", contract.RefreshSessionDeadline, c.stub.RefreshSession, request, opts)
 }
 
 // RevokeSession ends one session, or all sessions of a user. Repeating it is
@@ -47,7 +48,7 @@ func (c *Client) RefreshSession(ctx context.Context, request *wxidentv1.RefreshS
 //
 // Errors: [ErrStoreUnavailable].
 func (c *Client) RevokeSession(ctx context.Context, request *wxidentv1.RevokeSessionRequest, opts ...grpc.CallOption) (*wxidentv1.RevokeSessionResponse, error) {
-	return call(ctx, c, "RevokeSession", quickTimeout, c.stub.RevokeSession, request, opts)
+	return call(ctx, c, "RevokeSession", contract.RevokeSessionDeadline, c.stub.RevokeSession, request, opts)
 }
 
 // CheckSessionKey asks WeChat whether the session_key kept for this session's
@@ -59,7 +60,7 @@ func (c *Client) RevokeSession(ctx context.Context, request *wxidentv1.RevokeSes
 // [ErrWeChatUnreachable], [ErrWeChatBadResponse], [ErrOutcomeUnknown],
 // [ErrKeyUnavailable], [ErrTampered], [ErrStoreUnavailable].
 func (c *Client) CheckSessionKey(ctx context.Context, request *wxidentv1.CheckSessionKeyRequest, opts ...grpc.CallOption) (*wxidentv1.CheckSessionKeyResponse, error) {
-	return call(ctx, c, "CheckSessionKey", upstreamTimeout, c.stub.CheckSessionKey, request, opts)
+	return call(ctx, c, "CheckSessionKey", contract.CheckSessionKeyDeadline, c.stub.CheckSessionKey, request, opts)
 }
 
 // DecryptPhone gets a phone number in either of WeChat's ways, stores it for
@@ -73,7 +74,7 @@ func (c *Client) CheckSessionKey(ctx context.Context, request *wxidentv1.CheckSe
 // [ErrOutcomeUnknown], [ErrKeyUnavailable], [ErrTampered],
 // [ErrStoreUnavailable].
 func (c *Client) DecryptPhone(ctx context.Context, request *wxidentv1.DecryptPhoneRequest, opts ...grpc.CallOption) (*wxidentv1.DecryptPhoneResponse, error) {
-	return call(ctx, c, "DecryptPhone", upstreamTimeout, c.stub.DecryptPhone, request, opts)
+	return call(ctx, c, "DecryptPhone", contract.DecryptPhoneDeadline, c.stub.DecryptPhone, request, opts)
 }
 
 // DecryptUserData opens any other open data of a mini program, such as steps
@@ -82,7 +83,7 @@ func (c *Client) DecryptPhone(ctx context.Context, request *wxidentv1.DecryptPho
 // Errors: [ErrSessionNotActive], [ErrSessionKeyStale], [ErrDecryptRejected],
 // [ErrKeyUnavailable], [ErrTampered], [ErrStoreUnavailable].
 func (c *Client) DecryptUserData(ctx context.Context, request *wxidentv1.DecryptUserDataRequest, opts ...grpc.CallOption) (*wxidentv1.DecryptUserDataResponse, error) {
-	return call(ctx, c, "DecryptUserData", upstreamTimeout, c.stub.DecryptUserData, request, opts)
+	return call(ctx, c, "DecryptUserData", contract.DecryptUserDataDeadline, c.stub.DecryptUserData, request, opts)
 }
 
 // GetUserInfo gets a profile from one of its sources, stores it, links a
@@ -95,7 +96,7 @@ func (c *Client) DecryptUserData(ctx context.Context, request *wxidentv1.Decrypt
 // [ErrWeChatUnreachable], [ErrWeChatBadResponse], [ErrKeyUnavailable],
 // [ErrTampered], [ErrStoreUnavailable].
 func (c *Client) GetUserInfo(ctx context.Context, request *wxidentv1.GetUserInfoRequest, opts ...grpc.CallOption) (*wxidentv1.GetUserInfoResponse, error) {
-	return call(ctx, c, "GetUserInfo", upstreamTimeout, c.stub.GetUserInfo, request, opts)
+	return call(ctx, c, "GetUserInfo", contract.GetUserInfoDeadline, c.stub.GetUserInfo, request, opts)
 }
 
 // GetAccessToken returns the one valid access_token of an app, or of a
@@ -107,7 +108,7 @@ func (c *Client) GetUserInfo(ctx context.Context, request *wxidentv1.GetUserInfo
 // [ErrWeChatRateLimited], [ErrWeChatBusy], [ErrWeChatUnreachable],
 // [ErrWeChatBadResponse], [ErrOutcomeUnknown].
 func (c *Client) GetAccessToken(ctx context.Context, request *wxidentv1.GetAccessTokenRequest, opts ...grpc.CallOption) (*wxidentv1.GetAccessTokenResponse, error) {
-	return call(ctx, c, "GetAccessToken", upstreamTimeout, c.stub.GetAccessToken, request, opts)
+	return call(ctx, c, "GetAccessToken", contract.GetAccessTokenDeadline, c.stub.GetAccessToken, request, opts)
 }
 
 // GetJsapiSignature signs a page's URL for wx.config of WeChat's JS-SDK. The
@@ -115,7 +116,7 @@ func (c *Client) GetAccessToken(ctx context.Context, request *wxidentv1.GetAcces
 //
 // Errors: [ErrRequestInvalid], [ErrAppUnknown], and those of GetAccessToken.
 func (c *Client) GetJsapiSignature(ctx context.Context, request *wxidentv1.GetJsapiSignatureRequest, opts ...grpc.CallOption) (*wxidentv1.GetJsapiSignatureResponse, error) {
-	return call(ctx, c, "GetJsapiSignature", upstreamTimeout, c.stub.GetJsapiSignature, request, opts)
+	return call(ctx, c, "GetJsapiSignature", contract.GetJsapiSignatureDeadline, c.stub.GetJsapiSignature, request, opts)
 }
 
 // GetAuthorizeUrl makes the address of the page that yields an oauth_code.
@@ -123,14 +124,14 @@ func (c *Client) GetJsapiSignature(ctx context.Context, request *wxidentv1.GetJs
 // Errors: [ErrAppUnknown], [ErrRequestInvalid] (a redirect host that is not on
 // the app's list).
 func (c *Client) GetAuthorizeUrl(ctx context.Context, request *wxidentv1.GetAuthorizeUrlRequest, opts ...grpc.CallOption) (*wxidentv1.GetAuthorizeUrlResponse, error) {
-	return call(ctx, c, "GetAuthorizeUrl", quickTimeout, c.stub.GetAuthorizeUrl, request, opts)
+	return call(ctx, c, "GetAuthorizeUrl", contract.GetAuthorizeUrlDeadline, c.stub.GetAuthorizeUrl, request, opts)
 }
 
 // GetUser finds a user by id, by identity or by unionid.
 //
 // Errors: [ErrUserNotFound], [ErrStoreUnavailable].
 func (c *Client) GetUser(ctx context.Context, request *wxidentv1.GetUserRequest, opts ...grpc.CallOption) (*wxidentv1.GetUserResponse, error) {
-	return call(ctx, c, "GetUser", quickTimeout, c.stub.GetUser, request, opts)
+	return call(ctx, c, "GetUser", contract.GetUserDeadline, c.stub.GetUser, request, opts)
 }
 
 // BatchGetUsers finds many users at once. Who asks for nobody gets nobody. What
@@ -139,9 +140,9 @@ func (c *Client) GetUser(ctx context.Context, request *wxidentv1.GetUserRequest,
 // Errors: [ErrStoreUnavailable]; [ErrCallerNotAllowed] when the caller may use
 // no app of identity_refs.
 func (c *Client) BatchGetUsers(ctx context.Context, request *wxidentv1.BatchGetUsersRequest, opts ...grpc.CallOption) (*wxidentv1.BatchGetUsersResponse, error) {
-	timeout := batchTimeout
+	timeout := contract.BatchGetUsersDeadline
 	if request.GetRefreshFollowers() {
-		timeout = followersTimeout
+		timeout = contract.BatchGetUsersLongest
 	}
 	return call(ctx, c, "BatchGetUsers", timeout, c.stub.BatchGetUsers, request, opts)
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,28 +16,9 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/wxident/wxident/clients/go/internal/contract"
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
 )
-
-// serviceConfig is what gRPC does by itself: balancing over healthy servers,
-// and retries. Each unary call may be repeated; where that is not so, the
-// server's grpc-retry-pushback-ms says it. WatchAccessToken is not among them:
-// AccessTokenSource opens it again.
-const serviceConfig = `{
-  "loadBalancingConfig": [{"round_robin": {}}],
-  "healthCheckConfig": {"serviceName": "wxident.v1.IdentityService"},
-  "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
-  "methodConfig": [{
-    "name": [METHODS],
-    "retryPolicy": {
-      "maxAttempts": 3,
-      "initialBackoff": "0.1s",
-      "maxBackoff": "1s",
-      "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE"]
-    }
-  }]
-}`
 
 const (
 	maxReceiveSize   = 4 << 20
@@ -51,13 +31,10 @@ const (
 // Client speaks to wxident. It may be used by many goroutines, and one for each
 // process is enough. Close it in the end.
 //
-// A call obeys the deadline of its context. When there is none, it gets one:
-//
-//	ValidateSession, RevokeSession, RefreshSession, GetUser, GetAuthorizeUrl   2 s
-//	BatchGetUsers                      3 s, and 10 s with refresh_followers
-//	all others                         5 s
-//
-// WithTimeout sets another. A call that ends with UNAVAILABLE is tried up to
+// A call obeys the deadline of its context. When there is none, it gets the
+// method's default one, which docs/errors.md lists; BatchGetUsers with
+// refresh_followers gets the longest that the server allows. WithTimeout sets
+// another. A call that ends with UNAVAILABLE is tried up to
 // three times within its deadline, unless the server says that it must not be.
 // A connection takes 256 calls and streams; long before it has them, calls go over
 // a further one. Every error is an [*Error].
@@ -119,7 +96,7 @@ func newClient(address string, o options, opts []Option) (*Client, error) {
 		grpc.WithTransportCredentials(transport),
 		grpc.WithResolvers(listBuilder{}),
 		grpc.WithDisableServiceConfig(), // what DNS says
-		grpc.WithDefaultServiceConfig(strings.Replace(serviceConfig, "METHODS", unaryMethodNames(), 1)),
+		grpc.WithDefaultServiceConfig(contract.ServiceConfig),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: maxReconnectDelay}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceiveSize)),
@@ -142,16 +119,6 @@ func newClient(address string, o options, opts []Option) (*Client, error) {
 		return nil, refused("address (%s): %v", EnvAddress, err)
 	}
 	return &Client{channels: channels, stub: wxidentv1.NewIdentityServiceClient(channels), timeout: o.timeout}, nil
-}
-
-// unaryMethodNames are all but the streams, as a service config names them.
-func unaryMethodNames() string {
-	service := wxidentv1.IdentityService_ServiceDesc
-	var names []string
-	for _, method := range service.Methods {
-		names = append(names, `{"service": "`+service.ServiceName+`", "method": "`+method.MethodName+`"}`)
-	}
-	return strings.Join(names, ", ")
 }
 
 func withTrace(ctx context.Context, of func(context.Context) (string, string)) context.Context {
@@ -178,13 +145,6 @@ func (c *Client) Close() error { return c.channels.close() }
 // Conn is the connection, for gRPC services that this client has no methods
 // for, such as health.
 func (c *Client) Conn() grpc.ClientConnInterface { return c.channels }
-
-const (
-	quickTimeout     = 2 * time.Second
-	batchTimeout     = 3 * time.Second
-	upstreamTimeout  = 5 * time.Second
-	followersTimeout = 10 * time.Second
-)
 
 // call makes one unary call with a deadline, and its error an *Error.
 func call[Request, Response any](ctx context.Context, c *Client, method string, timeout time.Duration,

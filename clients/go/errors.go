@@ -141,6 +141,15 @@ type reasonSentinel struct {
 
 func (s *reasonSentinel) Error() string { return "wxident: " + s.what }
 
+// Filled as the sentinels are made.
+var sentinels = map[wxidentv1.ErrorReason]*reasonSentinel{}
+
+func sentinel(reason wxidentv1.ErrorReason, name, what string) error {
+	s := &reasonSentinel{reason: reason, name: name, what: what}
+	sentinels[reason] = s
+	return s
+}
+
 // SentinelName is the name of the sentinel that err is, such as
 // "ErrLoginCodeInvalid", or "Error" when it has none: a short label for metrics.
 func SentinelName(err error) string {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/wxident/wxident/clients/go/internal/contract"
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
 )
 
@@ -114,8 +115,8 @@ func (s *AccessTokenSource) Close() error {
 }
 
 // Get is the current token. It comes from memory, but for the first one and
-// where the server has been away for long; then Get waits, 5 s when the context
-// has no deadline.
+// where the server has been away for long; then Get waits, as long as
+// GetAccessToken when the context has no deadline.
 func (s *AccessTokenSource) Get(ctx context.Context) (AccessToken, error) {
 	if s.root.Err() != nil {
 		return AccessToken{}, s.closed()
@@ -123,7 +124,7 @@ func (s *AccessTokenSource) Get(ctx context.Context) (AccessToken, error) {
 	if token, ok := s.usable(); ok {
 		return token, nil
 	}
-	ctx, cancel := withDefaultTimeout(ctx, upstreamTimeout)
+	ctx, cancel := withDefaultTimeout(ctx, contract.GetAccessTokenDeadline)
 	defer cancel()
 	headStart := time.NewTimer(openingHeadStart)
 	defer headStart.Stop()
@@ -185,7 +186,7 @@ func (s *AccessTokenSource) ReportRejected(ctx context.Context, token string) (A
 		return AccessToken{}, &Error{Method: "AccessTokenSource", Code: codes.InvalidArgument,
 			Message: "the rejected token is empty; give the one that WeChat refused"}
 	}
-	ctx, cancel := withDefaultTimeout(ctx, upstreamTimeout)
+	ctx, cancel := withDefaultTimeout(ctx, contract.GetAccessTokenDeadline)
 	defer cancel()
 	s.mu.Lock()
 	if s.held != nil && s.held.Value == token {
@@ -202,7 +203,7 @@ func (s *AccessTokenSource) ReportRejected(ctx context.Context, token string) (A
 // fetch asks GetAccessToken; what it gives is what is to be used.
 func (s *AccessTokenSource) fetch(ctx context.Context, rejected string) *flight[AccessToken] {
 	return s.fetches.join(ctx, rejected, func(ctx context.Context) (AccessToken, error) {
-		ctx, cancel := context.WithTimeout(ctx, upstreamTimeout)
+		ctx, cancel := context.WithTimeout(ctx, contract.GetAccessTokenDeadline)
 		defer cancel()
 		defer context.AfterFunc(s.root, cancel)()
 		token, err := s.api.fetch(ctx, s.appID, rejected)

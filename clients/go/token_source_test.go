@@ -14,6 +14,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/wxident/wxident/clients/go/internal/contract"
 )
 
 // scriptedTokens is a server whose streams and answers the test makes.
@@ -144,7 +146,7 @@ func TestSourceHasADeadlineOfItsOwn(t *testing.T) {
 	withTokens(t, func(t *testing.T, _ *scriptedTokens, source *AccessTokenSource) {
 		began := time.Now()
 		_, err := source.Get(context.Background())
-		if codeOf(err) != codes.DeadlineExceeded || time.Since(began) != upstreamTimeout {
+		if codeOf(err) != codes.DeadlineExceeded || time.Since(began) != contract.GetAccessTokenDeadline {
 			t.Errorf("Get failed with %v after %v", err, time.Since(began))
 		}
 	})

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Writes clients/go/wxident/v1: messages and services of protos/ for Go.
-# script/generate calls it.
+# Writes the generated code of clients/go: messages and services in wxident/v1,
+# sentinels.go, internal/contract. script/generate calls it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -30,3 +30,5 @@ protoc -Iprotos \
 rm -rf clients/go/wxident/v1
 mkdir -p clients/go/wxident
 cp -r "$work/wxident/v1" clients/go/wxident/v1
+
+bash script/lib/contractgen.sh go

@@ -1,13 +1,11 @@
 #!/bin/bash
-# Writes clients/python/src/wxident/v1: messages and services of protos/, with
-# their types. script/generate calls it.
-#
-# usage: script/lib/generate_python.sh [FOLDER]
-#   FOLDER  where to write; clients/python/src/wxident/v1 when it is not given
+# Writes the generated code of clients/python/src/wxident: messages and services
+# with their types in v1, _contract.py, _error_classes.py. script/generate calls
+# it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-out=${1:-clients/python/src/wxident/v1}
+out=clients/python/src/wxident/v1
 venv=${WXIDENT_TOOLS_DIR:-$PWD/.tools}/python
 
 # protoc comes with grpcio-tools, so that what it makes fits the runtime that
@@ -37,5 +35,6 @@ echo '"""Messages and services of wxident.v1, as script/generate makes them."""'
   > "$work/wxident/v1/__init__.py"
 
 rm -rf "$out"
-mkdir -p "$(dirname "$out")"
 cp -r "$work/wxident/v1" "$out"
+
+bash script/lib/contractgen.sh python

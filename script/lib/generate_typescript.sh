@@ -1,14 +1,11 @@
 #!/bin/bash
-# Writes clients/typescript/src/gen: messages, JSON forms and the service of
-# protos/, and the parts of google.rpc that errors are made of. script/generate
-# calls it.
-#
-# usage: script/lib/generate_typescript.sh [FOLDER]
-#   FOLDER  where to write; clients/typescript/src/gen when it is not given
+# Writes the generated code of clients/typescript/src: in gen messages, JSON
+# forms and the service of protos/, and the parts of google.rpc that errors are
+# made of; contract.ts, reasons.ts. script/generate calls it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-out=${1:-clients/typescript/src/gen}
+out=clients/typescript/src/gen
 plugin=${WXIDENT_TOOLS_DIR:-$PWD/.tools}/typescript/node_modules/.bin/protoc-gen-ts_proto
 # Debian's copy of google/rpc.
 jar=/usr/share/java/proto-google-common-protos.jar
@@ -44,9 +41,10 @@ protoc -Iprotos -Ibazel/google_rpc -I"$work/google" \
   wxident/v1/error_reason.proto wxident/v1/identity_service.proto \
   error_info.proto google/rpc/error_details.proto google/rpc/status.proto
 
-# Only the option `sensitive` needs these two, and nothing at run time does.
+# Only our options need these two, and nothing at run time does.
 rm "$work/gen/google/protobuf/descriptor.ts" "$work/gen/wxident/v1/options.ts"
 
 rm -rf "$out"
-mkdir -p "$(dirname "$out")"
 cp -r "$work/gen" "$out"
+
+bash script/lib/contractgen.sh typescript

@@ -33,18 +33,32 @@ LAYERS = {
         # To spread refreshes.
         "server/crypto/random.h",
     ],
+    # Flows, side by side: how people are found, changed, erased; how they come
+    # to be logged in. The web grants are both's.
+    "server/person": [
+        "server/base", "server/identity", "server/crypto", "server/wechat",
+        "server/store", "server/keeper", "server/session/oauth_grants.h",
+    ],
     "server/session": [
         "server/base", "server/identity", "server/crypto", "server/wechat",
         "server/store",
     ],
-    # The key ring's replacement, and the re-encryption that follows it.
+    # What operators write, read: files, YAML, what is wrong with them.
+    "server/config/files": ["server/base", "server/crypto/secret.h"],
+    # The key ring: its file, its replacement, the re-encryption that follows.
     "server/keys": ["server/base", "server/identity", "server/crypto",
-                    "server/store"],
+                    "server/store", "server/config/files"],
     # Who may call what.
-    "server/access": ["server/base", "server/identity"],
+    "server/policy": ["server/base", "server/identity", "server/config/files"],
     "server/audit": ["server/base", "server/identity", "server/crypto"],
+    # TLS by OpenSSL, and the files that it needs.
+    "server/tls": ["server/base", "server/crypto", "server/config/files"],
     # gRPC's wire protocol, from the network to a call's handler.
-    "server/edge": ["server/base", "server/crypto"],
+    "server/edge": ["server/base", "server/crypto", "server/tls"],
+    # Who calls.
+    "server/callers": ["server/base", "server/identity", "server/policy",
+                       "server/tls", "server/edge/call.h",
+                       "server/rpc/caller.h"],
     # Serves HTTP: metrics.
     "server/http_server": ["server/base", "server/edge/accept_loop.h",
                            "server/edge/event_loop.h",
@@ -52,16 +66,30 @@ LAYERS = {
     "server/rpc": [
         # Calls, and not what brings them.
         "server/edge/call.h",
-        "server/access", "server/audit", "server/base", "server/crypto",
-        "server/identity", "server/wechat", "server/keeper", "server/keys",
-        "server/session", "server/store",
+        "server/audit", "server/base", "server/crypto", "server/identity",
+        "server/wechat", "server/keeper", "server/keys", "server/person",
+        "server/policy", "server/session", "server/store",
     ],
-    "server/app": ["server", "server/access", "server/audit", "server/base",
-                   "server/crypto", "server/edge", "server/identity",
-                   "server/http", "server/http_server", "server/wechat",
-                   "server/store", "server/store/postgres", "server/keeper",
-                   "server/keys", "server/session", "server/rpc"],
-    "server": ["server/app", "server/base"],
+    # The configuration, with all that it names checked.
+    "server/config": [
+        "server/base", "server/crypto", "server/identity",
+        "server/config/files", "server/policy", "server/tls",
+        "server/edge/ip_ranges.h",
+    ],
+    # The wiring: everything that serves.
+    "server/app": ["server/audit", "server/base", "server/callers",
+                   "server/config", "server/config/files", "server/crypto",
+                   "server/edge", "server/identity", "server/http",
+                   "server/http_server", "server/wechat", "server/store",
+                   "server/store/postgres", "server/keeper", "server/keys",
+                   "server/person", "server/policy", "server/session",
+                   "server/rpc", "server/tls"],
+    # What a person runs.
+    "server/cli": ["server/app", "server/audit", "server/base",
+                   "server/config", "server/config/files", "server/crypto",
+                   "server/identity", "server/keys", "server/store",
+                   "server/store/postgres"],
+    "server": ["server/cli", "server/base", "server/config"],
     # A program of its own: it shares formats with the server, not behaviour.
     "simulator": ["server/base", "server/crypto"],
     # For other people's programs: nothing of the server.
@@ -75,15 +103,25 @@ FILES = {
     "server/identity/session_token": ["server/crypto"],
     # It is about keys.
     "server/store/key_store": ["server/crypto/key_ring.h"],
+    # libpq knows what a connection URI is.
+    "server/config/config_values": ["server/store/postgres/pool/pg_url.h"],
+    # A client of its own, over gRPC.
+    "server/cli/healthcheck": [
+        "server/rpc/grpc/health/v1/health.grpc.pb.h"],
+    "server/cli/library_versions": ["server/edge/nghttp2_version.h",
+                                    "server/http/curl_version.h"],
 }
 
 # Of http, wechat and the stores, others use the interfaces, not what stands
 # behind them: (header, who alone includes it).
 IMPLEMENTATIONS = [
-    ("server/http/curl_*.h", ["server/http/*", "server/app/*"]),
+    ("server/http/curl_*.h",
+     ["server/http/*", "server/app/*", "server/cli/library_versions.cc"]),
     ("server/http/curl_sockets.h", ["server/http/*"]),
     ("server/http/curl_transfer.h", ["server/http/*"]),
-    ("server/store/postgres/*", ["server/store/postgres/*", "server/app/*"]),
+    ("server/store/postgres/*",
+     ["server/store/postgres/*", "server/app/*", "server/cli/*",
+      "server/config/config_values.cc"]),
 ]
 
 # A library, by its headers -> the files that may include it.
@@ -94,18 +132,18 @@ THIRD_PARTY = [
      ["server/http/curl_http_client.cc", "server/http/curl_sockets.h",
       "server/http/curl_transfer.*", "server/http/curl_version.cc"]),
     ("OpenSSL", r"openssl/.*",
-     ["server/crypto/*.cc", "server/crypto/openssl_ptr.h", "simulator/*.cc",
-      "clients/cpp/wxident/*.cc"]),
+     ["server/crypto/*.cc", "server/crypto/openssl_ptr.h", "server/tls/*.cc",
+      "simulator/*.cc", "clients/cpp/wxident/*.cc"]),
     ("nghttp2", r"nghttp2/.*", ["server/edge/*"]),
     ("gRPC", r"(grpc|grpcpp|grpc\+\+)/.*|.*\.grpc\.pb\.h",
-     ["server/app/healthcheck.cc", "clients/cpp/*"]),
+     ["server/cli/healthcheck.cc", "clients/cpp/*"]),
     ("protobuf", r"google/(protobuf|rpc)/.*|.*\.pb\.h",
-     ["server/rpc/*", "server/app/*", "clients/cpp/*"]),
-    ("spdlog", r"(spdlog|fmt)/.*", ["server/base/*"]),
+     ["server/rpc/*", "server/policy/method_names.cc", "clients/cpp/*"]),
+    ("utfcpp", r"utf8\.h|utf8/.*", ["server/base/utf8.cc"]),
     ("prometheus-cpp", r"prometheus/.*", ["server/base/*"]),
-    ("yaml-cpp", r"yaml-cpp/.*", ["server/app/config_yaml.cc"]),
+    ("yaml-cpp", r"yaml-cpp/.*", ["server/config/files/config_yaml.cc"]),
     ("nlohmann/json", r"nlohmann/.*",
-     ["server/wechat/*", "server/rpc/*", "simulator/*",
+     ["server/base/log.cc", "server/wechat/*", "server/rpc/*", "simulator/*",
       "clients/cpp/conformance/*"]),
     ("Boost", r"boost/.*",
      ["server/http_server/request_reader.cc",

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Counts test cases from Bazel's build event files and prints what failed.
 
-usage: test_results.py NAME=EVENTS.json...
+usage: test_results.py [--check FILE] NAME=EVENTS.json...
+
+FILE is what script/check printed; each of its checks counts as a case.
 
 One file for each `bazel test` that ran. Prints a line for each of them, one for
 each failure with what its log says of it, and last "N passed, N failed" alone. A
@@ -150,16 +152,43 @@ def read_run(lines):
     return run
 
 
+def read_check(path):
+    """What script/check came to, by its lines "passed: X" and "failed: X"."""
+    run = Run()
+    for line in read_log(path):
+        result, _, name = line.partition(": ")
+        if result == "passed":
+            run.passed += 1
+        elif result == "failed":
+            run.failures.append(("script/check", name))
+    run.targets = run.passed + len(run.failures)
+    if run.targets == 0:
+        run.failures.append(("script/check", "stopped before its end"))
+    return run
+
+
+def read_events(path):
+    try:
+        with open(path, encoding="utf-8") as lines:
+            return read_run(lines)
+    except (OSError, ValueError):
+        run = Run()
+        run.failures.append(("bazel", "left no events; see above"))
+        return run
+
+
 def main(arguments):
     passed = failed = 0
-    for argument in arguments:
-        name, _, path = argument.partition("=")
-        try:
-            with open(path, encoding="utf-8") as lines:
-                run = read_run(lines)
-        except (OSError, ValueError):
-            run = Run()
-            run.failures.append(("bazel", "left no events; see above"))
+    runs = []
+    arguments = list(arguments)
+    while arguments:
+        argument = arguments.pop(0)
+        if argument == "--check":
+            runs.append(("check", read_check(arguments.pop(0))))
+        else:
+            name, _, path = argument.partition("=")
+            runs.append((name, read_events(path)))
+    for name, run in runs:
         passed += run.passed
         failed += len(run.failures)
         print(f"{name}: {run.targets} targets, {run.passed} cases passed, "

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "server/access/access_control.h"
 #include "server/base/status_macros.h"
 #include "server/edge/call.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/reflection_methods.h"
 #include "server/rpc/status.h"
 

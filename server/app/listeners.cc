@@ -39,14 +39,14 @@ IpRanges RangesOf(const std::vector<std::string>& texts) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Listeners>> Listeners::Start(
-    const Config& config, const Gate& gate, const Services& services,
-    Metrics& metrics) {
+    const Config& config, const SecurityWiring& security,
+    const Services& services, Metrics& metrics) {
   std::unique_ptr<Listeners> listeners(new Listeners);
   WX_ASSIGN_OR_RETURN(
       listeners->grpc_,
       Listener::Start(
           {.edge = {.addr = config.grpc.addr,
-                    .tls = gate.tls(),
+                    .tls = security.tls(),
                     .balancers = RangesOf(config.grpc.proxy_protocol_from),
                     .proxies = config.grpc.forwarded_by,
                     .methods = IdentityMethods(services),
@@ -54,19 +54,19 @@ absl::StatusOr<std::unique_ptr<Listeners>> Listeners::Start(
            .services = {kServiceName},
            .health_names = {kServiceName},
            .reflection = config.grpc.reflection,
-           .admit = gate.AdmitAnybody()},
+           .admit = security.AdmitAnybody()},
           metrics));
   if (config.admin_addr.empty()) return listeners;
   WX_ASSIGN_OR_RETURN(
       listeners->admin_,
       Listener::Start({.edge = {.addr = config.admin_addr,
-                                .tls = gate.tls(),
+                                .tls = security.tls(),
                                 .proxies = config.grpc.forwarded_by,
                                 .methods = AdminMethods(services)},
                        .services = {kAdminServiceName},
                        .health_names = {kServiceName, kAdminServiceName},
                        .reflection = config.grpc.reflection,
-                       .admit = gate.AdmitAnybody()},
+                       .admit = security.AdmitAnybody()},
                       metrics));
   return listeners;
 }

@@ -6,10 +6,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/app/config.h"
-#include "server/app/gate.h"
 #include "server/app/listener.h"
+#include "server/app/security_wiring.h"
 #include "server/base/metrics.h"
+#include "server/config/config.h"
 #include "server/rpc/services.h"
 
 namespace wxident {
@@ -18,10 +18,10 @@ namespace wxident {
 class Listeners {
  public:
   // Serves as the configuration says. Health says NOT_SERVING until SetServing.
-  // `gate` and `metrics` outlive it. Errors: as of Listener::Start.
+  // `security` and `metrics` outlive it. Errors: as of Listener::Start.
   static absl::StatusOr<std::unique_ptr<Listeners>> Start(
-      const Config& config, const Gate& gate, const Services& services,
-      Metrics& metrics);
+      const Config& config, const SecurityWiring& security,
+      const Services& services, Metrics& metrics);
 
   const std::string& grpc_addr() const { return grpc_->addr(); }
   // Empty when there is no admin listener.

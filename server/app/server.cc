@@ -9,15 +9,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "server/app/gate.h"
-#include "server/app/key_ring_file.h"
 #include "server/app/listeners.h"
+#include "server/app/security_wiring.h"
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/log.h"
 #include "server/base/metrics.h"
 #include "server/base/status_macros.h"
 #include "server/base/timer.h"
+#include "server/base/version.h"
 #include "server/base/wall_clocks.h"
 #include "server/crypto/blind_index.h"
 #include "server/crypto/key_ring.h"
@@ -26,27 +26,29 @@
 #include "server/http_server/http_server.h"
 #include "server/http_server/metrics_route.h"
 #include "server/identity/apps.h"
-#include "server/keeper/token_keeper.h"
-#include "server/keys/resealer.h"
-#include "server/keys/ring_reload.h"
+#include "server/keeper/token_manager.h"
+#include "server/keys/key_ring_file.h"
+#include "server/keys/key_ring_reload.h"
+#include "server/keys/reencryptor.h"
+#include "server/person/person_flows.h"
 #include "server/rpc/services.h"
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
-#include "server/session/refusal_limit.h"
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
+#include "server/session/session_changes.h"
 #include "server/session/session_sweeper.h"
-#include "server/store/postgres/checked_connector.h"
-#include "server/store/postgres/libpq_environment.h"
+#include "server/store/postgres/credential/pg_credential_store.h"
+#include "server/store/postgres/keys/pg_key_store.h"
+#include "server/store/postgres/person/pg_identity_store.h"
+#include "server/store/postgres/person/pg_profile_store.h"
 #include "server/store/postgres/pg_clock.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/pg_credential_store.h"
-#include "server/store/postgres/pg_grant_store.h"
-#include "server/store/postgres/pg_identity_store.h"
-#include "server/store/postgres/pg_key_store.h"
-#include "server/store/postgres/pg_pool.h"
-#include "server/store/postgres/pg_profile_store.h"
-#include "server/store/postgres/pg_session_store.h"
+#include "server/store/postgres/pool/checked_connector.h"
+#include "server/store/postgres/pool/libpq_environment.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/pool/pg_pool.h"
 #include "server/store/postgres/schema.h"
+#include "server/store/postgres/session/pg_grant_store.h"
+#include "server/store/postgres/session/pg_session_store.h"
 #include "server/wechat/wechat_client.h"
 
 namespace wxident {
@@ -87,7 +89,7 @@ struct Server::Parts {
 
   std::unique_ptr<KeyRing> key_ring;
   std::optional<BlindIndex> phone_index;
-  std::unique_ptr<Gate> gate;
+  std::unique_ptr<SecurityWiring> security;
   // When the database last answered, on Clock::Monotonic(), in ns; the pool's
   // threads write it.
   std::atomic<int64_t> database_seen_ns{0};
@@ -99,19 +101,20 @@ struct Server::Parts {
   std::unique_ptr<PgGrantStore> grant_store;
   std::unique_ptr<PgCredentialStore> credential_store;
   std::unique_ptr<PgKeyStore> keys;
-  std::unique_ptr<RingReload> ring_reload;
+  std::unique_ptr<KeyRingReload> ring_reload;
 
   std::unique_ptr<CurlHttpClient> http;
   std::unique_ptr<WechatClient> wechat;
 
   std::unique_ptr<ThreadTimer> timer;
-  std::unique_ptr<TokenKeeper> tokens;
-  std::unique_ptr<CodeLogins> logins;
-  std::unique_ptr<SessionChecks> session_checks;
-  std::unique_ptr<RefusalLimit> refusals;
+  std::unique_ptr<TokenManager> tokens;
+  std::unique_ptr<CodeExchange> code_exchange;
+  std::unique_ptr<SessionCache> session_cache;
+  std::unique_ptr<SessionChanges> session_changes;
   std::unique_ptr<OauthGrants> grants;
+  std::unique_ptr<PersonFlows> person;
   std::unique_ptr<SessionSweeper> sweeper;
-  std::unique_ptr<Resealer> resealer;
+  std::unique_ptr<Reencryptor> reencryptor;
 
   std::unique_ptr<Listeners> listeners;
   std::unique_ptr<HttpServer> metrics_endpoint;
@@ -162,7 +165,7 @@ absl::Status Server::Parts::BuildStores() {
 absl::Status Server::Parts::CheckKeyRing() {
   std::vector<KeyRing::Key> others = config.keys.phone_index;
   others.insert(others.end(), config.audit.key.begin(), config.audit.key.end());
-  ring_reload = std::make_unique<RingReload>(
+  ring_reload = std::make_unique<KeyRingReload>(
       *key_ring,
       [path = config.keys.ring_file, others = std::move(others)] {
         return ReadKeyRingFile(path, others);
@@ -187,53 +190,71 @@ absl::Status Server::Parts::BuildWechat() {
 
 void Server::Parts::BuildFlows() {
   timer = std::make_unique<ThreadTimer>();
-  tokens = std::make_unique<TokenKeeper>(apps, *wechat, *credential_store,
-                                         *timer, clock, random, metrics);
-  logins =
-      std::make_unique<CodeLogins>(*wechat, *identities, *timer, clock, random);
-  session_checks = std::make_unique<SessionChecks>(*sessions, clock);
-  refusals = std::make_unique<RefusalLimit>(clock);
+  tokens = std::make_unique<TokenManager>(apps, *wechat, *credential_store,
+                                          *timer, clock, random, metrics);
+  code_exchange = std::make_unique<CodeExchange>(*wechat, *identities, *timer,
+                                                 clock, random);
+  session_cache = std::make_unique<SessionCache>(*sessions, clock);
+  session_changes = std::make_unique<SessionChanges>(
+      *session_cache, random,
+      SessionChanges::Options{.overlap = config.sessions.refresh_overlap,
+                              .max_age = config.sessions.max_age});
   grants = std::make_unique<OauthGrants>(apps, *wechat, *grant_store, clock);
+  person = std::make_unique<PersonFlows>(PersonFlows::Parts{
+      .tokens = *tokens,
+      .wechat = *wechat,
+      .grants = *grants,
+      .identities = *identities,
+      .profiles = *profiles,
+      .clock = clock,
+      .wall_clocks = wall_clocks,
+      .open_data_max_age = config.open_data_max_age,
+      .forget_sessions = [this] { session_cache->ForgetAll(); }});
   sweeper = std::make_unique<SessionSweeper>(*sessions, clock);
-  resealer =
-      std::make_unique<Resealer>(*keys, *key_ring, *timer, clock, metrics);
+  reencryptor =
+      std::make_unique<Reencryptor>(*keys, *key_ring, *timer, clock, metrics);
 }
 
 Services Server::Parts::MakeServices() {
   return {
-      .callers = gate->callers(),
-      .access = gate->access(),
-      .audit = gate->audit(),
+      .callers = security->callers(),
+      .access = security->access(),
+      .audit = security->audit(),
       .audit_required = config.audit.required,
-      .key_ring = *key_ring,
-      .keys = *keys,
-      .ring_reload = *ring_reload,
-      .resealer = *resealer,
       .apps = apps,
-      .logins = *logins,
-      .session_checks = *session_checks,
-      .refusals = *refusals,
-      .grants = *grants,
-      .tokens = *tokens,
-      .identities = *identities,
+      .session_cache = *session_cache,
       .sessions = *sessions,
+      .identities = *identities,
       .profiles = *profiles,
-      .wechat = *wechat,
+      .key_ring = *key_ring,
       .clock = clock,
-      .wall_clocks = wall_clocks,
       .random = random,
       .metrics = metrics,
-      .default_session_ttl = config.sessions.default_ttl,
-      .max_session_ttl = config.sessions.max_ttl,
-      .session_max_age = config.sessions.max_age,
-      .session_refresh_overlap = config.sessions.refresh_overlap,
-      .open_data_max_age = config.open_data_max_age,
+      .flows = {.code_exchange = *code_exchange,
+                .session_changes = *session_changes,
+                .person = *person,
+                .grants = *grants,
+                .tokens = *tokens,
+                .wechat = *wechat,
+                .key_ring = *key_ring,
+                .keys = *keys,
+                .ring_reload = *ring_reload,
+                .reencryptor = *reencryptor,
+                .clock = clock,
+                .random = random,
+                .metrics = metrics,
+                .default_session_ttl = config.sessions.default_ttl,
+                .max_session_ttl = config.sessions.max_ttl},
   };
 }
 
 absl::Status Server::Parts::Listen() {
-  WX_ASSIGN_OR_RETURN(listeners,
-                      Listeners::Start(config, *gate, MakeServices(), metrics));
+  WX_ASSIGN_OR_RETURN(
+      listeners, Listeners::Start(config, *security, MakeServices(), metrics));
+  metrics.Set(
+      "wxident_build_info",
+      {{"version", std::string(Version())}, {"commit", std::string(Commit())}},
+      1);
   if (!config.metrics_addr.empty()) {
     WX_ASSIGN_OR_RETURN(metrics_endpoint,
                         HttpServer::Start({.addr = config.metrics_addr,
@@ -261,8 +282,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
   auto parts = std::make_unique<Parts>(std::move(config));
   // Before the wait for the database: certificates are the operator's mistake
   // that is found soonest.
-  WX_ASSIGN_OR_RETURN(parts->gate,
-                      Gate::Open(parts->config, parts->clock, parts->metrics));
+  WX_ASSIGN_OR_RETURN(
+      parts->security,
+      SecurityWiring::Open(parts->config, parts->clock, parts->metrics));
   WX_RETURN_IF_ERROR(parts->BuildStores());
   WX_RETURN_IF_ERROR(parts->BuildWechat());
   parts->BuildFlows();
@@ -273,7 +295,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Config config) {
 
 void Server::Housekeep() {
   Parts& parts = *parts_;
-  parts.gate->LookAtFiles();
+  parts.security->LookAtFiles();
   parts.sweeper->Sweep();
   parts.database_clock->Compare();
   parts.pool->Ping(Deadline::After(absl::Seconds(1), parts.clock),
@@ -288,7 +310,7 @@ void Server::Housekeep() {
 
 void Server::Reload() {
   Parts& parts = *parts_;
-  parts.gate->Reload();
+  parts.security->Reload();
   parts.ring_reload->Reload([&parts](absl::Status reloaded) {
     ReportReload("key_ring", reloaded, parts.metrics);
   });
@@ -311,7 +333,7 @@ void Server::Stop() {
   parts_->tokens->Stop();
   parts_->sweeper->Stop();
   parts_->ring_reload->Stop();
-  parts_->resealer->Stop();
+  parts_->reencryptor->Stop();
   parts_->timer.reset();
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/app/config.h"
+#include "server/config/config.h"
 
 namespace wxident {
 
@@ -22,9 +22,9 @@ class Server {
   static absl::StatusOr<std::unique_ptr<Server>> Start(Config config);
   ~Server();
 
-  // To be called once a second: replaces tokens that are due, sweeps ended
-  // sessions away, takes certificates that have been replaced and tells health
-  // whether the database answers.
+  // To be called once a second. Takes certificates and CRLs that have been
+  // replaced, sweeps ended sessions away, compares our clock with the
+  // database's, and tells health whether the database answers.
   void Housekeep();
 
   // Reads certificates, the revocation list, the policy and the key ring again

@@ -37,14 +37,15 @@ bool IsSame(const struct stat& a, const struct stat& b) {
 absl::StatusOr<std::unique_ptr<AuditFile>> AuditFile::Open(
     const std::string& path) {
   // O_NONBLOCK: a pipe that nobody reads is refused, not waited for.
-  const int fd = open(
+  UniqueFd owned(open(
       path.c_str(),
-      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600));
+  const int fd = owned.get();
   if (fd < 0) return SystemError("cannot open", path);
   struct stat status {};
   const bool known = fstat(fd, &status) == 0;
   std::unique_ptr<AuditFile> file(
-      new AuditFile(path, fd, known && S_ISREG(status.st_mode)));
+      new AuditFile(path, std::move(owned), known && S_ISREG(status.st_mode)));
   // From here on a line is waited for until it is taken whole.
   if (!known || fcntl(fd, F_SETFL, O_APPEND) != 0)
     return SystemError("cannot open", path);
@@ -56,23 +57,20 @@ absl::StatusOr<std::unique_ptr<AuditFile>> AuditFile::Open(
   return file;
 }
 
-AuditFile::~AuditFile() { close(fd_); }
-
 absl::StatusOr<AuditFile::Tail> AuditFile::ReadTail() const {
   if (!regular_) return Tail{};
   // Apart, for what is written is opened for writing alone.
-  const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError("cannot read", path_);
+  const UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError("cannot read", path_);
   struct stat status {};
   std::string text;
-  bool read_all = fstat(fd, &status) == 0;
+  bool read_all = fstat(fd.get(), &status) == 0;
   if (read_all) {
     text.resize(static_cast<size_t>(std::min(status.st_size, kTailBytes)));
-    read_all = pread(fd, text.data(), text.size(),
+    read_all = pread(fd.get(), text.data(), text.size(),
                      status.st_size - static_cast<off_t>(text.size())) ==
                static_cast<ssize_t>(text.size());
   }
-  close(fd);
   if (!read_all) return SystemError("cannot read", path_);
   const size_t end = text.rfind('\n');
   if (end == std::string::npos) {
@@ -87,20 +85,20 @@ absl::StatusOr<AuditFile::Tail> AuditFile::ReadTail() const {
 bool AuditFile::IsAt(const std::string& path) const {
   struct stat here {};
   struct stat there {};
-  return fstat(fd_, &here) == 0 && stat(path.c_str(), &there) == 0 &&
+  return fstat(fd_.get(), &here) == 0 && stat(path.c_str(), &there) == 0 &&
          IsSame(here, there);
 }
 
 bool AuditFile::IsGone() const {
   struct stat status {};
-  return regular_ && fstat(fd_, &status) == 0 && status.st_nlink == 0;
+  return regular_ && fstat(fd_.get(), &status) == 0 && status.st_nlink == 0;
 }
 
 size_t AuditFile::Append(absl::string_view text, std::string& error) {
   size_t written = 0;
   while (written < text.size()) {
     const ssize_t count =
-        write(fd_, text.data() + written, text.size() - written);
+        write(fd_.get(), text.data() + written, text.size() - written);
     if (count > 0) {
       written += static_cast<size_t>(count);
     } else if (count == 0 || errno != EINTR) {
@@ -113,9 +111,9 @@ size_t AuditFile::Append(absl::string_view text, std::string& error) {
 
 bool AuditFile::TakeBack(size_t bytes) {
   struct stat status {};
-  return regular_ && fstat(fd_, &status) == 0 &&
+  return regular_ && fstat(fd_.get(), &status) == 0 &&
          status.st_size >= static_cast<off_t>(bytes) &&
-         ftruncate(fd_, status.st_size - static_cast<off_t>(bytes)) == 0;
+         ftruncate(fd_.get(), status.st_size - static_cast<off_t>(bytes)) == 0;
 }
 
 }  // namespace wxident

@@ -5,10 +5,12 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/base/unique_fd.h"
 
 namespace wxident {
 
@@ -21,7 +23,6 @@ class AuditFile {
   // the path, when it cannot be opened or another process appends to it.
   static absl::StatusOr<std::unique_ptr<AuditFile>> Open(
       const std::string& path);
-  ~AuditFile();
   AuditFile(const AuditFile&) = delete;
   AuditFile& operator=(const AuditFile&) = delete;
 
@@ -49,11 +50,11 @@ class AuditFile {
   bool TakeBack(size_t bytes);
 
  private:
-  AuditFile(std::string path, int fd, bool regular)
-      : path_(std::move(path)), fd_(fd), regular_(regular) {}
+  AuditFile(std::string path, UniqueFd fd, bool regular)
+      : path_(std::move(path)), fd_(std::move(fd)), regular_(regular) {}
 
   const std::string path_;
-  const int fd_;
+  const UniqueFd fd_;
   const bool regular_;
 };
 

@@ -4,7 +4,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "server/base/json_text.h"
+#include "server/audit/json_text.h"
 #include "server/crypto/hash.h"
 
 namespace wxident {

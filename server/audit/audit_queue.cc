@@ -1,6 +1,5 @@
 #include "server/audit/audit_queue.h"
 
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +11,7 @@ namespace {
 
 // Together less than the second that callers are promised.
 constexpr absl::Duration kMostWait = absl::Milliseconds(800);
-constexpr auto kWatch = std::chrono::milliseconds(100);
+constexpr absl::Duration kWatch = absl::Milliseconds(100);
 // After a write that took longer, a thread with calls to serve does not wait
 // for the next. A busy machine alone puts a thread aside for less.
 constexpr absl::Duration kQuick = absl::Milliseconds(5);
@@ -49,27 +48,27 @@ AuditQueue::AuditQueue(std::string path, size_t limit,
 void AuditQueue::Write(AuditEntry entry, DoneStatus done) {
   const absl::Time time = clock_.Now();
   Outcome outcome;
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (Take({std::move(entry), time}, {.done = std::move(done)}, outcome))
     return Wake();
-  lock.unlock();
+  lock.Unlock();
   Tell(std::move(outcome));
 }
 
 void AuditQueue::Note(AuditEntry entry) {
   const absl::Time time = clock_.Now();
   Outcome outcome;
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   Take({std::move(entry), time}, {.note = true}, outcome);
   if (waiting_.items.size() >= kManyNotes) Wake();
-  lock.unlock();
+  lock.Unlock();
   Tell(std::move(outcome));
 }
 
 AuditQueue::Outcome AuditQueue::EndTurn(AuditBatch batch,
                                         std::weak_ptr<Turns> turns) {
   Outcome outcome;
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   if (ended_ || abandoned_) {
     outcome.over = true;
     batch.TakeLate(absl::InfiniteDuration(), outcome.refused);
@@ -91,8 +90,8 @@ AuditQueue::Outcome AuditQueue::EndTurn(AuditBatch batch,
     return outcome;
   }
   held_up_ = std::move(turns);
-  Outcome written = WriteWaiting(lock);
-  if (!written.over && IsForThread()) work_.notify_one();
+  Outcome written = WriteWaiting();
+  if (!written.over && IsForThread()) work_.NotifyOne();
   for (DoneStatus& done : outcome.refused)
     written.refused.push_back(std::move(done));
   written.dropped += outcome.dropped;
@@ -119,32 +118,30 @@ bool AuditQueue::Take(AuditWriter::Item item, AuditWaiter waiter,
 void AuditQueue::Wake() {
   // Who writes looks for what is due when it has written.
   if (!std::exchange(due_, true) && !write_began_.has_value())
-    work_.notify_one();
+    work_.NotifyOne();
 }
 
 void AuditQueue::Run() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   bool last = false;
   while (!last) {
-    work_.wait(lock, [this] {
-      return abandoned_ || (!write_began_.has_value() && IsForThread());
-    });
+    while (!abandoned_ && (write_began_.has_value() || !IsForThread()))
+      work_.Wait(mutex_);
     if (abandoned_) return;
     last = ending_;
     if (last) writer_->Stop();
-    Outcome outcome = WriteWaiting(lock);
+    Outcome outcome = WriteWaiting();
     if (outcome.over) return;
-    lock.unlock();
+    lock.Unlock();
     Tell(std::move(outcome));
-    lock.lock();
+    lock.Lock();
   }
   ended_ = true;
-  changed_.notify_all();
-  over_.notify_all();
+  changed_.NotifyAll();
+  over_.NotifyAll();
 }
 
-AuditQueue::Outcome AuditQueue::WriteWaiting(
-    std::unique_lock<std::mutex>& lock) {
+AuditQueue::Outcome AuditQueue::WriteWaiting() {
   AuditBatch batch = std::exchange(waiting_, {});
   in_write_ = std::move(batch.waiters);
   // Threads that work in turns do not come here when Reopen asks.
@@ -154,13 +151,13 @@ AuditQueue::Outcome AuditQueue::WriteWaiting(
   const absl::Time now = clock_.Now();
   due_ = false;
   write_began_ = began;
-  lock.unlock();
+  mutex_.Unlock();
   std::optional<absl::Status> answer;
   if (asked) answer = writer_->Reopen();
   const AuditWriter::Appended appended =
       writer_->Append(batch.items, told, now);
 
-  lock.lock();
+  mutex_.Lock();
   if (abandoned_) return {.over = true};
   write_began_.reset();
   held_up_.reset();
@@ -171,7 +168,7 @@ AuditQueue::Outcome AuditQueue::WriteWaiting(
   if (appended.told_missing) missing_ -= told;
   Outcome outcome = Sort(appended, batch.items.size());
   missing_ += outcome.dropped;
-  changed_.notify_all();
+  changed_.NotifyAll();
   return outcome;
 }
 
@@ -220,9 +217,11 @@ std::vector<DoneStatus> AuditQueue::TakeLate(absl::Duration now) {
 }
 
 void AuditQueue::Watch() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (
-      !over_.wait_for(lock, kWatch, [this] { return ended_ || abandoned_; })) {
+  MutexLock lock(mutex_);
+  while (true) {
+    // A wait that ends early makes this look early, which does no harm.
+    if (!ended_ && !abandoned_) over_.WaitFor(mutex_, kWatch);
+    if (ended_ || abandoned_) return;
     const absl::Duration now = clock_.Monotonic();
     const bool was_stuck = stuck_;
     Outcome late{.refused = TakeLate(now)};
@@ -233,38 +232,38 @@ void AuditQueue::Watch() {
     std::shared_ptr<Turns> overtaken;
     if (write_began_.has_value() && now - *write_began_ >= kLongTurn)
       overtaken = std::exchange(held_up_, {}).lock();
-    if (stuck_) changed_.notify_all();
+    if (stuck_) changed_.NotifyAll();
     const bool hangs = stuck_ && !was_stuck;
-    lock.unlock();
+    lock.Unlock();
     if (overtaken != nullptr) overtaken->Overtake();
     if (hangs) Log(LogLevel::kError, "audit log hangs", {{"file", path_}});
     Tell(std::move(late));
     overtaken.reset();
-    lock.lock();
+    lock.Lock();
   }
 }
 
 bool AuditQueue::End() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   ending_ = true;
-  work_.notify_one();
-  changed_.wait(lock, [this] { return ended_ || stuck_; });
+  work_.NotifyOne();
+  while (!ended_ && !stuck_) changed_.Wait(mutex_);
   if (ended_) return true;
   abandoned_ = true;
   Outcome late{.refused = TakeLate(absl::InfiniteDuration()), .over = true};
-  work_.notify_one();
-  over_.notify_all();
-  lock.unlock();
+  work_.NotifyOne();
+  over_.NotifyAll();
+  lock.Unlock();
   Tell(std::move(late));
   return false;
 }
 
 absl::Status AuditQueue::Reopen() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   reopened_.reset();
   reopen_ = true;
-  work_.notify_one();
-  changed_.wait(lock, [&] { return reopened_.has_value() || stuck_; });
+  work_.NotifyOne();
+  while (!reopened_.has_value() && !stuck_) changed_.Wait(mutex_);
   if (!reopened_.has_value())
     return absl::UnavailableError(absl::StrCat("audit log: ", path_, " hangs"));
   return *reopened_;

@@ -1,11 +1,9 @@
 #ifndef WXIDENT_SERVER_AUDIT_AUDIT_QUEUE_H_
 #define WXIDENT_SERVER_AUDIT_AUDIT_QUEUE_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +16,7 @@
 #include "server/base/clock.h"
 #include "server/base/done.h"
 #include "server/base/metrics.h"
+#include "server/base/mutex.h"
 #include "server/base/turns.h"
 
 namespace wxident {
@@ -65,21 +64,26 @@ class AuditQueue {
   void LogHead(absl::string_view event) const { writer_->LogHead(event); }
 
  private:
-  // All of these with mutex_ held.
-
-  bool IsFull() const { return waiting_.items.size() >= limit_; }
+  bool IsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return waiting_.items.size() >= limit_;
+  }
   // Adds a line to what waits, or tells `outcome` why not. Whether somebody
   // waits for it.
-  bool Take(AuditWriter::Item item, AuditWaiter waiter, Outcome& outcome);
+  bool Take(AuditWriter::Item item, AuditWaiter waiter, Outcome& outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The log's own thread is to write what waits.
-  void Wake();
+  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether there is something for the log's own thread to do, or somebody to
   // leave the writing to it.
-  bool IsForThread() const { return due_ || reopen_ || ending_; }
+  bool IsForThread() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return due_ || reopen_ || ending_;
+  }
   // Writes all that waits; the lock is free meanwhile.
-  Outcome WriteWaiting(std::unique_lock<std::mutex>& lock);
-  Outcome Sort(const AuditWriter::Appended& appended, size_t items);
-  std::vector<DoneStatus> TakeLate(absl::Duration now);
+  Outcome WriteWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Outcome Sort(const AuditWriter::Appended& appended, size_t items)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<DoneStatus> TakeLate(absl::Duration now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string path_;
   const size_t limit_;
@@ -92,40 +96,40 @@ class AuditQueue {
   // Whoever has set write_began_ has it for itself.
   const std::unique_ptr<AuditWriter> writer_;
 
-  std::mutex mutex_;
+  Mutex mutex_;
   // For the log's own thread: there is something to do.
-  std::condition_variable work_;
+  CondVar work_;
   // For Reopen and End: reopened_, stuck_ or ended_ is set.
-  std::condition_variable changed_;
+  CondVar changed_;
   // For Watch: ended_ or abandoned_ is set.
-  std::condition_variable over_;
-  AuditBatch waiting_;
+  CondVar over_;
+  AuditBatch waiting_ ABSL_GUARDED_BY(mutex_);
   // The log's own thread is to write what waits; as when it begins, for what
   // the log has to say of itself.
-  bool due_ = true;
+  bool due_ ABSL_GUARDED_BY(mutex_) = true;
   // Who waits for the write that is under way, since when it is, and whose
   // turns it holds up.
-  std::vector<AuditWaiter> in_write_;
-  std::optional<absl::Duration> write_began_;
-  std::weak_ptr<Turns> held_up_;
+  std::vector<AuditWaiter> in_write_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Duration> write_began_ ABSL_GUARDED_BY(mutex_);
+  std::weak_ptr<Turns> held_up_ ABSL_GUARDED_BY(mutex_);
   // The last write took long: the next is the log's own thread's.
-  bool slow_ = false;
+  bool slow_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether a write is worth trying on a thread that works in turns.
-  bool regular_;
+  bool regular_ ABSL_GUARDED_BY(mutex_);
   // The last write failed.
-  bool failing_ = false;
+  bool failing_ ABSL_GUARDED_BY(mutex_) = false;
   // The write has been under way for too long: nobody else is to wait.
-  bool stuck_ = false;
+  bool stuck_ ABSL_GUARDED_BY(mutex_) = false;
   // Notes that have no line, and of which no line tells yet.
-  uint64_t missing_ = 0;
+  uint64_t missing_ ABSL_GUARDED_BY(mutex_) = 0;
   // Reopen asks; the log's own thread answers.
-  bool reopen_ = false;
-  std::optional<absl::Status> reopened_;
-  bool ending_ = false;
+  bool reopen_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> reopened_ ABSL_GUARDED_BY(mutex_);
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   // The log's own thread is done.
-  bool ended_ = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   // A write is stuck, and nothing but this object exists any more.
-  bool abandoned_ = false;
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace wxident

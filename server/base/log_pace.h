@@ -3,11 +3,11 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/mutex.h"
 
 namespace wxident {
 
@@ -17,7 +17,7 @@ namespace wxident {
 class LogPace {
  public:
   bool MayLog(absl::string_view what, absl::Duration now) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     // Things there is no room to tell apart are one.
     if (next_.size() >= kMost && next_.find(what) == next_.end()) what = "";
     const auto [found, is_new] = next_.emplace(what, now);
@@ -30,8 +30,9 @@ class LogPace {
   static constexpr absl::Duration kPause = absl::Seconds(1);
   static constexpr size_t kMost = 64;
 
-  std::mutex mutex_;
-  std::map<std::string, absl::Duration, std::less<>> next_;
+  Mutex mutex_;
+  std::map<std::string, absl::Duration, std::less<>> next_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

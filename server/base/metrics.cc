@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/log.h"
 #include "server/base/timings.h"
 
 namespace wxident {
@@ -19,6 +20,16 @@ namespace {
 
 prometheus::Labels ToLabels(const MetricLabels& labels) {
   return {labels.begin(), labels.end()};
+}
+
+// Of the process, whose log knows of no Metrics.
+prometheus::MetricFamily DroppedLines() {
+  prometheus::MetricFamily family;
+  family.name = "wxident_log_dropped_total";
+  family.type = prometheus::MetricType::Counter;
+  family.metric.emplace_back().counter.value =
+      static_cast<double>(DroppedLogLines());
+  return family;
 }
 
 class KnownCounter final : public Metrics::Counter {
@@ -127,6 +138,7 @@ std::string Metrics::Text() const {
   std::vector<prometheus::MetricFamily> all = state_->registry->Collect();
   for (prometheus::MetricFamily& family : state_->histograms->Collect())
     all.push_back(std::move(family));
+  all.push_back(DroppedLines());
   return prometheus::TextSerializer().Serialize(all);
 }
 

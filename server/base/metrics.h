@@ -41,7 +41,8 @@ class Metrics {
   Counter& CounterOf(const std::string& name, const MetricLabels& labels);
   Timing& TimingOf(const std::string& name, const MetricLabels& labels);
 
-  // All series in Prometheus' text format.
+  // Returns all series in Prometheus' text format, with
+  // wxident_log_dropped_total of the whole process (see log.h).
   std::string Text() const;
 
  private:

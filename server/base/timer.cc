@@ -15,10 +15,10 @@ ThreadTimer::ThreadTimer() : thread_([this] { Run(); }) {}
 
 ThreadTimer::~ThreadTimer() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     ending_ = true;
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
   thread_.join();
 }
 
@@ -27,31 +27,32 @@ void ThreadTimer::After(absl::Duration delay, Task then) {
       SteadyClock::now() + absl::ToChronoNanoseconds(std::clamp(
                                delay, absl::ZeroDuration(), kLongest));
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     tasks_.emplace(due, std::move(then));
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
 }
 
 void ThreadTimer::Run() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
     if (tasks_.empty()) {
       if (ending_) return;
-      changed_.wait(lock);
+      changed_.Wait(mutex_);
       continue;
     }
     const SteadyClock::time_point due = tasks_.begin()->first;
-    if (!ending_ && SteadyClock::now() < due) {
-      changed_.wait_until(lock, due);
+    const auto left = due - SteadyClock::now();
+    if (!ending_ && left > left.zero()) {
+      changed_.WaitFor(mutex_, absl::FromChrono(left));
       continue;
     }
     Task task = std::move(tasks_.begin()->second);
     tasks_.erase(tasks_.begin());
-    lock.unlock();
+    lock.Unlock();
     std::move(task)();
     task = nullptr;
-    lock.lock();
+    lock.Lock();
   }
 }
 

@@ -2,13 +2,12 @@
 #define WXIDENT_SERVER_BASE_TIMER_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <thread>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "server/base/mutex.h"
 
 namespace wxident {
 
@@ -40,11 +39,11 @@ class ThreadTimer final : public Timer {
 
   void Run();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ending_ = false;
+  Mutex mutex_;
+  CondVar changed_;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   // By when they are due.
-  std::multimap<SteadyClock::time_point, Task> tasks_;
+  std::multimap<SteadyClock::time_point, Task> tasks_ ABSL_GUARDED_BY(mutex_);
   // The last member, for it uses the others.
   std::thread thread_;
 };

@@ -31,7 +31,7 @@ prometheus::ClientMetric::Histogram HistogramOf(const Timing& timing) {
 
 Timing& Timings::Get(const std::string& name,
                      const prometheus::Labels& labels) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   std::unique_ptr<Timing>& timing = series_[name][labels];
   if (timing == nullptr) timing = std::make_unique<Timing>();
   return *timing;
@@ -39,7 +39,7 @@ Timing& Timings::Get(const std::string& name,
 
 std::vector<prometheus::MetricFamily> Timings::Collect() const {
   std::vector<prometheus::MetricFamily> families;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   for (const auto& [name, all] : series_) {
     prometheus::MetricFamily family;
     family.name = name;

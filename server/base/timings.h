@@ -7,10 +7,10 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "server/base/mutex.h"
 #include "server/base/timing.h"
 
 namespace wxident {
@@ -25,10 +25,10 @@ class Timings final : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   // By name, then by labels.
   std::map<std::string, std::map<prometheus::Labels, std::unique_ptr<Timing>>>
-      series_;
+      series_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

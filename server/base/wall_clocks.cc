@@ -39,7 +39,7 @@ void WallClocks::Observe(Whose whose, absl::Time theirs) {
   const absl::Duration skew = clock_.Now() - theirs;
   bool off = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     std::optional<Seen>& seen = seen_[which];
     if (seen.has_value() && at - seen->at < kEvery) return;
     const bool was_off = seen.has_value() && seen->off;
@@ -54,7 +54,7 @@ void WallClocks::Observe(Whose whose, absl::Time theirs) {
 
 absl::Time WallClocks::WechatTime() {
   const absl::Duration now = clock_.Monotonic();
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   for (const std::optional<Seen>& seen : seen_)
     if (seen.has_value()) return seen->theirs + (now - seen->at);
   return clock_.Now();

@@ -3,12 +3,12 @@
 
 #include <array>
 #include <cstddef>
-#include <mutex>
 #include <optional>
 
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/base/mutex.h"
 
 namespace wxident {
 
@@ -46,9 +46,9 @@ class WallClocks {
 
   Clock& clock_;
   Metrics& metrics_;
-  std::mutex mutex_;
+  Mutex mutex_;
   // By Whose.
-  std::array<std::optional<Seen>, 2> seen_;
+  std::array<std::optional<Seen>, 2> seen_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

@@ -11,9 +11,9 @@
 
 namespace wxident {
 
-// Where a sealed value stands. It is bound into the ciphertext, so that a value
-// moved to another table, column or row does not open.
-struct Place {
+// What a sealed value is bound to: where it is stored. A value that is moved to
+// another table, column or row does not open.
+struct AssociatedData {
   absl::string_view table;
   absl::string_view column;
   // The row's primary key, part by part.
@@ -46,12 +46,13 @@ class Aead {
   virtual ~Aead() = default;
 
   // version (1 byte) | key id (4) | nonce (12) | ciphertext | tag (16).
-  virtual std::string Seal(const Secret& plaintext, const Place& place) = 0;
+  virtual std::string Seal(const Secret& plaintext,
+                           const AssociatedData& data) = 0;
 
   // Errors: kNotFound when the key ring lacks the value's key (the message
   // gives its id), kDataLoss when the value was changed, moved or cut.
   virtual absl::StatusOr<Secret> Open(absl::string_view sealed,
-                                      const Place& place) = 0;
+                                      const AssociatedData& data) = 0;
 };
 
 }  // namespace wxident

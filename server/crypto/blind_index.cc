@@ -5,6 +5,12 @@
 
 namespace wxident {
 
+// What Mac hashes never begins with a letter, so no MAC is a derived key.
+BlindIndex BlindIndex::Derive(absl::string_view purpose) const {
+  return {key_id_, Secret(HmacSha256(key_.Expose(),
+                                     absl::StrCat("derived key: ", purpose)))};
+}
+
 std::string BlindIndex::Mac(const std::vector<absl::string_view>& parts) const {
   // Sizes go in with the parts, so that no two lists give one text.
   std::string joined;

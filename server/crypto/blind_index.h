@@ -11,9 +11,10 @@
 
 namespace wxident {
 
-// Makes a sealed value findable by equality: a keyed HMAC-SHA-256 of it, under
-// a key used for nothing else. Without the key even a small set of values, such
-// as all phone numbers, cannot be tried out. Immutable and thread-safe.
+// Makes a sealed value findable by equality: a keyed HMAC-SHA-256 of it.
+// Without the key even a small set of values, such as all phone numbers, cannot
+// be tried out. Each kind of value has an index of its own: see Derive.
+// Immutable and thread-safe.
 class BlindIndex {
  public:
   // `key` is 32 bytes.
@@ -21,6 +22,11 @@ class BlindIndex {
       : key_id_(key_id), key_(std::move(key)) {}
 
   uint32_t key_id() const { return key_id_; }
+
+  // Returns the index for another kind of value, under a key that is derived
+  // from this one's and tells nothing about it. The same key for the same
+  // `purpose`.
+  BlindIndex Derive(absl::string_view purpose) const;
 
   // 32 raw bytes, the same for the same parts in the same order.
   std::string Mac(const std::vector<absl::string_view>& parts) const;

@@ -36,19 +36,18 @@ std::string BigEndian(uint32_t n) {
           static_cast<char>(n >> 8), static_cast<char>(n)};
 }
 
-// Each part goes in with its length before it, so that no two places give one
-// text.
+// Each part goes in with its length before it, so that no two give one text.
 void AppendPart(std::string& out, absl::string_view part) {
   out += BigEndian(static_cast<uint32_t>(part.size()));
   absl::StrAppend(&out, part);
 }
 
-std::string AssociatedData(const Place& place, absl::string_view header) {
+std::string Encoded(const AssociatedData& data, absl::string_view header) {
   std::string out;
   AppendPart(out, "wxident");
-  AppendPart(out, place.table);
-  AppendPart(out, place.column);
-  for (absl::string_view part : place.row) AppendPart(out, part);
+  AppendPart(out, data.table);
+  AppendPart(out, data.column);
+  for (absl::string_view part : data.row) AppendPart(out, part);
   AppendPart(out, header);
   return out;
 }
@@ -135,24 +134,24 @@ std::vector<uint32_t> KeyRing::key_ids() const {
   return ids;
 }
 
-std::string KeyRing::Seal(const Secret& plaintext, const Place& place) {
+std::string KeyRing::Seal(const Secret& plaintext, const AssociatedData& data) {
   const std::shared_ptr<const Keys> keys = this->keys();
-  return Seal(keys->front(), plaintext, place);
+  return Seal(keys->front(), plaintext, data);
 }
 
 absl::StatusOr<std::string> KeyRing::SealUnder(uint32_t key_id,
                                                const Secret& plaintext,
-                                               const Place& place) {
+                                               const AssociatedData& data) {
   const std::shared_ptr<const Keys> keys = this->keys();
   const Key* key = Find(*keys, key_id);
   if (key == nullptr) return NoKeyError(key_id);
-  return Seal(*key, plaintext, place);
+  return Seal(*key, plaintext, data);
 }
 
 std::string KeyRing::Seal(const Key& key, const Secret& plaintext,
-                          const Place& place) const {
+                          const AssociatedData& data) const {
   std::string out = SealedPrefix(key.id);
-  const std::string aad = AssociatedData(place, out);
+  const std::string aad = Encoded(data, out);
   out += random_.Bytes(kNonceSize);
   out.resize(kCiphertextAt + plaintext.size() + kTagSize);
 
@@ -178,7 +177,7 @@ std::string KeyRing::Seal(const Key& key, const Secret& plaintext,
 }
 
 absl::StatusOr<Secret> KeyRing::Open(absl::string_view sealed,
-                                     const Place& place) {
+                                     const AssociatedData& data) {
   if (sealed.size() < kCiphertextAt + kTagSize || sealed[0] != kSealedVersion)
     return TamperedError();
   const std::shared_ptr<const Keys> keys = this->keys();
@@ -186,7 +185,7 @@ absl::StatusOr<Secret> KeyRing::Open(absl::string_view sealed,
   const Key* key = Find(*keys, id);
   if (key == nullptr) return NoKeyError(id);
 
-  const std::string aad = AssociatedData(place, sealed.substr(0, kNonceAt));
+  const std::string aad = Encoded(data, sealed.substr(0, kNonceAt));
   const absl::string_view ciphertext =
       sealed.substr(kCiphertextAt, sealed.size() - kCiphertextAt - kTagSize);
   std::string tag(sealed.substr(sealed.size() - kTagSize));

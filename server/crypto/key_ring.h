@@ -47,14 +47,15 @@ class KeyRing final : public Aead {
   // All keys in the ring's order, the sealing one first.
   std::vector<uint32_t> key_ids() const;
 
-  std::string Seal(const Secret& plaintext, const Place& place) override;
+  std::string Seal(const Secret& plaintext,
+                   const AssociatedData& data) override;
   absl::StatusOr<Secret> Open(absl::string_view sealed,
-                              const Place& place) override;
+                              const AssociatedData& data) override;
 
   // Seal under any key of the ring. Errors: kNotFound.
   absl::StatusOr<std::string> SealUnder(uint32_t key_id,
                                         const Secret& plaintext,
-                                        const Place& place);
+                                        const AssociatedData& data);
 
  private:
   // Never empty.
@@ -63,7 +64,7 @@ class KeyRing final : public Aead {
   KeyRing(Keys keys, Random& random);
   std::shared_ptr<const Keys> keys() const;
   std::string Seal(const Key& key, const Secret& plaintext,
-                   const Place& place) const;
+                   const AssociatedData& data) const;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Keys> keys_;  // guarded by mutex_

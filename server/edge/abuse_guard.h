@@ -6,7 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/edge/token_bucket.h"
+#include "server/base/token_bucket.h"
 
 namespace wxident {
 

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/crypto/certificates.h"
+#include "server/tls/certificates.h"
 
 namespace wxident {
 

@@ -47,7 +47,7 @@ EdgeConnection::EdgeConnection(Incoming incoming, const Options& options,
 uint32_t EdgeConnection::Awaited() const {
   // A broken connection is told of in any case.
   if (waits_to_write_) return EPOLLOUT;
-  return paused_.has_value() ? 0 : EPOLLIN;
+  return paused_.has_value() ? uint32_t{0} : uint32_t{EPOLLIN};
 }
 
 void EdgeConnection::OnReady(uint32_t events) {

@@ -12,13 +12,13 @@
 #include "absl/time/time.h"
 #include "server/base/log_pace.h"
 #include "server/base/metrics.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/accept_loop.h"
 #include "server/edge/call.h"
 #include "server/edge/edge_worker.h"
 #include "server/edge/handshake_pool.h"
 #include "server/edge/ip_ranges.h"
 #include "server/edge/peer_limiter.h"
+#include "server/tls/tls_server.h"
 
 namespace wxident {
 

@@ -1,20 +1,11 @@
 #include "server/edge/edge_worker.h"
 
-#include <cstdint>
 #include <utility>
 #include <vector>
 
-#include "server/crypto/random.h"
+#include "server/base/backoff.h"
 
 namespace wxident {
-namespace {
-
-// From 0 to 1.
-double Spread() {
-  return static_cast<uint8_t>(SystemRandom().Bytes(1)[0]) / 255.0;
-}
-
-}  // namespace
 
 EdgeWorker::EdgeWorker(Options options)
     : options_(std::move(options)),
@@ -69,7 +60,7 @@ void EdgeWorker::Serve(Incoming incoming) {
   EdgeConnection::Owner& self = *this;
   auto connection = std::make_unique<EdgeConnection>(
       std::move(incoming),
-      EdgeConnection::Options{options_.session, options_.lifetime, Spread()},
+      EdgeConnection::Options{options_.session, options_.lifetime, Chance()},
       calls_, self, scratch_);
   EdgeConnection& served = *connection;
   connections_[&served] = std::move(connection);

@@ -15,8 +15,8 @@
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
 #include "server/base/status_macros.h"
-#include "server/crypto/certificates.h"
 #include "server/edge/event_loop.h"
+#include "server/tls/certificates.h"
 
 namespace wxident {
 namespace {

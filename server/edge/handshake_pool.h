@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/incoming.h"
+#include "server/tls/tls_server.h"
 
 namespace wxident {
 

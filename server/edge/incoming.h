@@ -5,10 +5,10 @@
 #include <string>
 
 #include "server/base/unique_fd.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/call.h"
 #include "server/edge/peer_share.h"
 #include "server/edge/proxy_header.h"
+#include "server/tls/tls_server.h"
 
 namespace wxident {
 

@@ -1,10 +1,10 @@
 #include "server/edge/peer_limiter.h"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/backoff.h"
 #include "server/edge/ip_key.h"
 
 namespace wxident {
@@ -13,6 +13,9 @@ namespace {
 // Of those that there is no room to tell apart.
 constexpr char kOthers[] = "others";
 constexpr char kTooMany[] = "too many connections";
+
+constexpr Backoff kBackoff = {PeerLimiter::kLeastBackoff,
+                              PeerLimiter::kMostBackoff};
 
 }  // namespace
 
@@ -75,9 +78,9 @@ void PeerLimiter::Penalize(const PeerShare& share, absl::Duration now) {
   std::lock_guard<std::mutex> lock(mutex_);
   Entry& entry = EntryOf(share);
   entry.asked_at = now;
-  if (entry.until < now) entry.backoff = kLeastBackoff / 2;
+  if (entry.until < now) entry.violations = 0;
   entry.until = now + limits_.penalty;
-  entry.backoff = std::min(2 * entry.backoff, kMostBackoff);
+  entry.backoff = kBackoff.PauseAfter(entry.violations++);
   entry.next = now + entry.backoff;
 }
 

@@ -9,8 +9,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/token_bucket.h"
 #include "server/edge/peer_share.h"
-#include "server/edge/token_bucket.h"
 
 namespace wxident {
 
@@ -81,10 +81,11 @@ class PeerLimiter {
     std::shared_ptr<PeerShare> share;
     TokenBucket unproductive;
     absl::Duration asked_at;
-    // Until when the penalty lasts, the time between connections, and when the
-    // next may come.
+    // Until when the penalty lasts, for how many violations, the time between
+    // connections, and when the next may come.
     absl::Duration until = -absl::InfiniteDuration();
-    absl::Duration backoff = kLeastBackoff / 2;
+    int violations = 0;
+    absl::Duration backoff = kLeastBackoff;
     absl::Duration next;
   };
 

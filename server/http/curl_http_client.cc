@@ -8,7 +8,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -22,6 +21,7 @@
 #include "absl/time/time.h"
 #include "server/base/deadline.h"
 #include "server/base/log.h"
+#include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/http/curl_queue.h"
 #include "server/http/curl_sockets.h"
@@ -78,7 +78,7 @@ class CurlHttpClient::Loop {
 
   ~Loop() {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(mutex_);
       stopping_ = true;
     }
     curl_multi_wakeup(multi_.get());
@@ -101,7 +101,7 @@ class CurlHttpClient::Loop {
     }
     const char* refusal = nullptr;
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(mutex_);
       if (stopping_) {
         refusal = "stopped";
       } else if (!places_.MayTake(transfer->request.endpoint)) {
@@ -166,7 +166,7 @@ class CurlHttpClient::Loop {
     std::deque<TransferPtr> arrived;
     int count = 0;
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(mutex_);
       if (stopping_) return false;
       arrived.swap(arrived_);
       count = places_.taken();
@@ -306,7 +306,7 @@ class CurlHttpClient::Loop {
     running_.clear();
     for (auto& [host, queue] : queues_) queue.TakeAll(all);
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(mutex_);
       for (TransferPtr& transfer : arrived_) all.push_back(std::move(transfer));
       arrived_.clear();
     }
@@ -322,7 +322,7 @@ class CurlHttpClient::Loop {
     Observe(*transfer, outcome);
     LogChange(*transfer, outcome, result.status());
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(mutex_);
       places_.GiveBack(transfer->request.endpoint);
     }
     Done<HttpResponse> done = std::move(transfer->done);
@@ -359,11 +359,11 @@ class CurlHttpClient::Loop {
   CurlSockets sockets_;
   const std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi_;
 
-  std::mutex mutex_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Arrived, waiting and running.
-  Shares places_;
-  std::deque<TransferPtr> arrived_;
+  Shares places_ ABSL_GUARDED_BY(mutex_);
+  std::deque<TransferPtr> arrived_ ABSL_GUARDED_BY(mutex_);
 
   // By host, of which there are as many as configured base URLs.
   std::map<std::string, CurlQueue> queues_;

@@ -82,16 +82,17 @@ void HttpServer::Run() {
 
 void HttpServer::Take(int fd, const std::string& ip, int port) {
   UniqueFd owned(fd);
-  std::unique_lock<std::mutex> lock(mutex_);
-  taken_.wait(lock, [this] { return incoming_ < kMaxIncoming; });
-  ++incoming_;
-  lock.unlock();
+  {
+    MutexLock lock(mutex_);
+    while (incoming_ >= kMaxIncoming) taken_.Wait(mutex_);
+    ++incoming_;
+  }
   loop_.Post([this, fd = std::move(owned),
               peer = HttpConnection::Peer{ip, port}]() mutable {
     Serve(std::move(fd), std::move(peer));
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     --incoming_;
-    taken_.notify_one();
+    taken_.NotifyOne();
   });
 }
 

@@ -1,12 +1,10 @@
 #ifndef WXIDENT_SERVER_HTTP_SERVER_HTTP_SERVER_H_
 #define WXIDENT_SERVER_HTTP_SERVER_HTTP_SERVER_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/base/mutex.h"
 #include "server/base/unique_fd.h"
 #include "server/edge/accept_loop.h"
 #include "server/edge/event_loop.h"
@@ -92,10 +91,10 @@ class HttpServer final : private HttpConnection::Owner {
 
   const Options options_;
   Metrics& metrics_;
-  std::mutex mutex_;
-  std::condition_variable taken_;
-  // Accepted, and not yet known to the loop; guarded by mutex_.
-  int incoming_ = 0;
+  Mutex mutex_;
+  CondVar taken_;
+  // Accepted, and not yet known to the loop.
+  int incoming_ ABSL_GUARDED_BY(mutex_) = 0;
   EventLoop loop_{SystemClock()};
   // By numbers that are never used again.
   std::map<uint64_t, Served> connections_;

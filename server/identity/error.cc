@@ -10,73 +10,9 @@
 namespace wxident {
 namespace {
 
-using absl::StatusCode;
-
-struct Entry {
-  Reason reason;
-  absl::string_view name;
-  StatusCode code;
-};
-
-constexpr Entry kTable[] = {
-    {Reason::kRequestInvalid, "REQUEST_INVALID", StatusCode::kInvalidArgument},
-    {Reason::kAppUnknown, "APP_UNKNOWN", StatusCode::kInvalidArgument},
-    {Reason::kDecryptRejected, "DECRYPT_REJECTED",
-     StatusCode::kInvalidArgument},
-    {Reason::kLoginCodeInvalid, "LOGIN_CODE_INVALID",
-     StatusCode::kFailedPrecondition},
-    {Reason::kLoginCodeConsumed, "LOGIN_CODE_CONSUMED",
-     StatusCode::kFailedPrecondition},
-    {Reason::kSessionNotActive, "SESSION_NOT_ACTIVE",
-     StatusCode::kFailedPrecondition},
-    {Reason::kSessionKeyStale, "SESSION_KEY_STALE",
-     StatusCode::kFailedPrecondition},
-    {Reason::kSnapshotUser, "SNAPSHOT_USER", StatusCode::kFailedPrecondition},
-    {Reason::kOauthGrantExpired, "OAUTH_GRANT_EXPIRED",
-     StatusCode::kFailedPrecondition},
-    {Reason::kOauthScopeInsufficient, "OAUTH_SCOPE_INSUFFICIENT",
-     StatusCode::kFailedPrecondition},
-    {Reason::kAppMisconfigured, "APP_MISCONFIGURED",
-     StatusCode::kFailedPrecondition},
-    {Reason::kUserBlocked, "USER_BLOCKED", StatusCode::kPermissionDenied},
-    {Reason::kApiUnauthorized, "API_UNAUTHORIZED",
-     StatusCode::kPermissionDenied},
-    {Reason::kCallerNotAllowed, "CALLER_NOT_ALLOWED",
-     StatusCode::kPermissionDenied},
-    {Reason::kCallerUnauthenticated, "CALLER_UNAUTHENTICATED",
-     StatusCode::kUnauthenticated},
-    {Reason::kUserNotFound, "USER_NOT_FOUND", StatusCode::kNotFound},
-    {Reason::kProfileNotFound, "PROFILE_NOT_FOUND", StatusCode::kNotFound},
-    {Reason::kWechatRateLimited, "WECHAT_RATE_LIMITED",
-     StatusCode::kResourceExhausted},
-    {Reason::kTokenBudgetExhausted, "TOKEN_BUDGET_EXHAUSTED",
-     StatusCode::kResourceExhausted},
-    {Reason::kOverloaded, "OVERLOADED", StatusCode::kResourceExhausted},
-    {Reason::kCallerRateLimited, "CALLER_RATE_LIMITED",
-     StatusCode::kResourceExhausted},
-    {Reason::kSessionRateLimited, "SESSION_RATE_LIMITED",
-     StatusCode::kResourceExhausted},
-    {Reason::kWechatBusy, "WECHAT_BUSY", StatusCode::kUnavailable},
-    {Reason::kWechatUnreachable, "WECHAT_UNREACHABLE",
-     StatusCode::kUnavailable},
-    {Reason::kWechatBadResponse, "WECHAT_BAD_RESPONSE",
-     StatusCode::kUnavailable},
-    {Reason::kStoreUnavailable, "STORE_UNAVAILABLE", StatusCode::kUnavailable},
-    {Reason::kOutcomeUnknown, "OUTCOME_UNKNOWN", StatusCode::kUnavailable},
-    {Reason::kAuditUnavailable, "AUDIT_UNAVAILABLE", StatusCode::kUnavailable},
-    {Reason::kDeadlinePassed, "DEADLINE_PASSED", StatusCode::kDeadlineExceeded},
-    {Reason::kKeyUnavailable, "KEY_UNAVAILABLE", StatusCode::kDataLoss},
-    {Reason::kTampered, "TAMPERED", StatusCode::kDataLoss},
-    {Reason::kWechatRequestRejected, "WECHAT_REQUEST_REJECTED",
-     StatusCode::kInternal},
-    {Reason::kInternalFault, "INTERNAL_FAULT", StatusCode::kInternal},
-    {Reason::kWechatErrcodeUnknown, "WECHAT_ERRCODE_UNKNOWN",
-     StatusCode::kUnknown},
-};
-
-const Entry& Find(Reason reason) {
-  for (const Entry& entry : kTable)
-    if (entry.reason == reason) return entry;
+const ReasonRow& Find(Reason reason) {
+  for (const ReasonRow& row : kReasons)
+    if (row.reason == reason) return row;
   return Find(Reason::kInternalFault);
 }
 
@@ -92,8 +28,8 @@ constexpr absl::string_view kMetadata = "wxident/metadata/";
 absl::string_view ReasonName(Reason reason) { return Find(reason).name; }
 
 std::optional<Reason> ReasonNamed(absl::string_view name) {
-  for (const Entry& entry : kTable)
-    if (entry.name == name) return entry.reason;
+  for (const ReasonRow& row : kReasons)
+    if (row.name == name) return row.reason;
   return std::nullopt;
 }
 

@@ -9,47 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/identity/reason.h"
 
 namespace wxident {
-
-// Why something failed, one to one with ErrorReason in error_reason.proto,
-// which says when each comes and what the caller should do.
-enum class Reason {
-  kRequestInvalid = 1,
-  kAppUnknown = 2,
-  kDecryptRejected = 3,
-  kLoginCodeInvalid = 10,
-  kLoginCodeConsumed = 11,
-  kSessionNotActive = 12,
-  kSessionKeyStale = 13,
-  kSnapshotUser = 14,
-  kOauthGrantExpired = 15,
-  kAppMisconfigured = 16,
-  kOauthScopeInsufficient = 17,
-  kUserBlocked = 20,
-  kApiUnauthorized = 21,
-  kCallerNotAllowed = 22,
-  kCallerUnauthenticated = 23,
-  kUserNotFound = 30,
-  kProfileNotFound = 31,
-  kWechatRateLimited = 40,
-  kTokenBudgetExhausted = 41,
-  kOverloaded = 42,
-  kCallerRateLimited = 43,
-  kSessionRateLimited = 44,
-  kWechatBusy = 50,
-  kWechatUnreachable = 51,
-  kWechatBadResponse = 52,
-  kStoreUnavailable = 53,
-  kOutcomeUnknown = 54,
-  kAuditUnavailable = 55,
-  kDeadlinePassed = 60,
-  kKeyUnavailable = 70,
-  kTampered = 71,
-  kWechatRequestRejected = 80,
-  kInternalFault = 81,
-  kWechatErrcodeUnknown = 90,
-};
 
 // "LOGIN_CODE_INVALID": what ErrorInfo.reason carries.
 absl::string_view ReasonName(Reason reason);

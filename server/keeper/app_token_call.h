@@ -9,11 +9,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/base/deadline.h"
 #include "server/base/done.h"
 #include "server/crypto/secret.h"
 #include "server/identity/apps.h"
 #include "server/keeper/access_token.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "server/keeper/vain_reports.h"
 #include "server/wechat/wechat_api.h"
 
@@ -26,7 +27,7 @@ namespace wxident {
 // first had no effect, and must keep what it needs for that.
 //
 //   CallWithAppToken<Phone>(
-//       keeper, app, "getuserphonenumber",
+//       keeper, app, "getuserphonenumber", deadline,
 //       [&wechat, &app, code, openid, deadline](Secret token,
 //                                               Done<Phone> done) {
 //         wechat.GetPhoneNumber(app, std::move(token), code, openid, deadline,
@@ -35,27 +36,28 @@ namespace wxident {
 //       std::move(done));
 //
 // `keeper` and `app` must outlive it. `done` is called once, on any thread,
-// with the error of the keeper or the answer of `call`. The keeper has no
-// deadline of its caller's: it answers within 12 s, so `call` itself must
-// look at the time that is left, as every WechatApi operation does.
+// with the error of the keeper or the answer of `call`. Both look at the time
+// that is left, as every WechatApi operation does.
 template <typename T>
 class AppTokenCall {
  public:
   using Call = absl::AnyInvocable<void(Secret token, Done<T> done)>;
 
   // `endpoint` is a literal, WechatClient's name of what `call` asks.
-  static void Start(TokenKeeper& keeper, const App& app,
-                    absl::string_view endpoint, Call call, Done<T> done) {
-    Run(std::make_shared<AppTokenCall>(keeper, app, endpoint, std::move(call),
-                                       std::move(done)),
+  static void Start(TokenManager& keeper, const App& app,
+                    absl::string_view endpoint, Deadline deadline, Call call,
+                    Done<T> done) {
+    Run(std::make_shared<AppTokenCall>(keeper, app, endpoint, deadline,
+                                       std::move(call), std::move(done)),
         std::nullopt);
   }
 
-  AppTokenCall(TokenKeeper& keeper, const App& app, absl::string_view endpoint,
-               Call call, Done<T> done)
+  AppTokenCall(TokenManager& keeper, const App& app, absl::string_view endpoint,
+               Deadline deadline, Call call, Done<T> done)
       : keeper_(keeper),
         app_(app),
         endpoint_(endpoint),
+        deadline_(deadline),
         call_(std::move(call)),
         done_(std::move(done)) {}
 
@@ -64,7 +66,7 @@ class AppTokenCall {
                   std::optional<Secret> rejected) {
     AppTokenCall& run = *self;
     const bool last = rejected.has_value();
-    run.keeper_.Get(run.app_, rejected,
+    run.keeper_.Get(run.app_, rejected, run.deadline_,
                     [self = std::move(self),
                      last](absl::StatusOr<AccessToken> token) mutable {
                       OnToken(std::move(self), last, std::move(token));
@@ -95,18 +97,19 @@ class AppTokenCall {
   VainReports& Vain() { return keeper_.vain_reports(); }
   bool MayReport() { return Vain().MayReport(app_.app_id, endpoint_); }
 
-  TokenKeeper& keeper_;
+  TokenManager& keeper_;
   const App& app_;
   const absl::string_view endpoint_;
+  const Deadline deadline_;
   Call call_;
   Done<T> done_;
 };
 
 template <typename T>
-void CallWithAppToken(TokenKeeper& keeper, const App& app,
-                      absl::string_view endpoint,
+void CallWithAppToken(TokenManager& keeper, const App& app,
+                      absl::string_view endpoint, Deadline deadline,
                       typename AppTokenCall<T>::Call call, Done<T> done) {
-  AppTokenCall<T>::Start(keeper, app, endpoint, std::move(call),
+  AppTokenCall<T>::Start(keeper, app, endpoint, deadline, std::move(call),
                          std::move(done));
 }
 

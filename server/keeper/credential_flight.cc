@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "server/base/backoff.h"
 #include "server/base/log.h"
 #include "server/identity/error.h"
 #include "server/keeper/credential_keeper.h"
@@ -25,7 +26,8 @@ constexpr absl::Duration kTicketBudget = absl::Seconds(14);
 constexpr absl::Duration kTicketTerm = absl::Seconds(20);
 // Before the store is asked again by who needs a value.
 constexpr absl::Duration kStorePause = absl::Seconds(1);
-constexpr absl::Duration kLongestPoll = absl::Milliseconds(200);
+// Between questions whether another replica has finished.
+constexpr Backoff kPoll = {absl::Milliseconds(20), absl::Milliseconds(200)};
 
 }  // namespace
 
@@ -48,12 +50,13 @@ void CredentialKeeper::Acquire(FlightPtr flight) {
 
 void CredentialKeeper::OnLease(FlightPtr flight,
                                absl::StatusOr<LeaseAnswer> answer) {
-  if (!answer.ok()) return FetchAlone(std::move(flight), answer.status());
+  if (!answer.ok())
+    return FetchLocalFallback(std::move(flight), answer.status());
   CredentialState& state = answer->state;
   bool learned = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
-    alone_not_before_ = -absl::InfiniteDuration();
+    MutexLock lock(mutex_);
+    no_fallback_before_ = -absl::InfiniteDuration();
     learned = Learn(state, flight->asked_store);
     flight->failures = state.failures;
   }
@@ -72,37 +75,36 @@ void CredentialKeeper::OnDenied(FlightPtr flight, const CredentialState& state,
   }
   // Another replica was faster.
   if (learned || state.generation != flight->known)
-    return Land(std::move(flight), absl::OkStatus());
+    return Finish(std::move(flight), absl::OkStatus());
   if (state.lease_left > absl::ZeroDuration())
     return WaitForOther(std::move(flight));
   if (state.pause_left > absl::ZeroDuration()) {
     absl::Status noted = NotedFailure(state);
     Pause(noted, state.pause_left);
-    return Land(std::move(flight), std::move(noted));
+    return Finish(std::move(flight), std::move(noted));
   }
   if (absl::Status spent = OutOfBudget(key_.kind, state, flight->forced);
       !spent.ok()) {
     // An operator's wish that cannot be met changes nothing for readers.
     if (!flight->forced) Pause(spent, kLongestPause);
-    return Land(std::move(flight), std::move(spent));
+    return Finish(std::move(flight), std::move(spent));
   }
   if (!flight->replace && state.until_refresh > absl::ZeroDuration())
-    return Land(std::move(flight), absl::OkStatus());
+    return Finish(std::move(flight), absl::OkStatus());
   // Granted to another replica while this one asked.
   WaitForOther(std::move(flight));
 }
 
 void CredentialKeeper::WaitForOther(FlightPtr flight) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   const bool usable = held_.Usable(absl::ZeroDuration(), Now());
-  lock.unlock();
+  lock.Unlock();
   // Who has a value need not wait; the other's will be heard of.
   if (usable && !flight->replace)
-    return Land(std::move(flight), absl::OkStatus());
-  if (Now() + flight->poll > flight->give_up || parts_.flights->stopping())
-    return Land(std::move(flight), OtherReplicaFetches());
-  const absl::Duration wait = flight->poll;
-  flight->poll = std::min(flight->poll * 2, kLongestPoll);
+    return Finish(std::move(flight), absl::OkStatus());
+  const absl::Duration wait = kPoll.PauseAfter(flight->polls++);
+  if (Now() + wait > flight->give_up || parts_.in_flight->stopping())
+    return Finish(std::move(flight), OtherReplicaFetches());
   parts_.timer.After(wait, [this, flight] { Acquire(flight); });
 }
 
@@ -117,14 +119,14 @@ void CredentialKeeper::Ask(FlightPtr flight) {
 void CredentialKeeper::OnFetched(FlightPtr flight,
                                  absl::StatusOr<FetchedToken> answer) {
   if (!answer.ok()) return OnFailed(std::move(flight), answer.status());
-  if (flight->refused == answer->access_token)
-    return OnInsisted(std::move(flight));
+  if (flight->refused == answer->value)
+    return OnSameTokenReturned(std::move(flight));
   Save(std::move(flight), *std::move(answer));
 }
 
 // In its normal mode stable_token repeats a token until its last minutes, also
 // one that other APIs have begun to refuse.
-void CredentialKeeper::OnInsisted(FlightPtr flight) {
+void CredentialKeeper::OnSameTokenReturned(FlightPtr flight) {
   if (flight->forced || key_.kind != CredentialKind::kStableToken) {
     return OnFailed(std::move(flight),
                     Error(Reason::kWechatBadResponse,
@@ -171,7 +173,7 @@ void CredentialKeeper::OnFailed(FlightPtr flight, const absl::Status& error,
   parts_.store.Fail(key_, flight->fence, std::move(failure),
                     Deadline::After(kStoreBudget, parts_.clock),
                     [this, flight, error](absl::Status) mutable {
-                      Land(std::move(flight), std::move(error));
+                      Finish(std::move(flight), error);
                     });
 }
 
@@ -179,15 +181,15 @@ void CredentialKeeper::Save(FlightPtr flight, FetchedToken fetched) {
   auto kept = std::make_shared<const FetchedToken>(std::move(fetched));
   bool same = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
-    same = held_.token() != nullptr && !held_.alone() &&
+    MutexLock lock(mutex_);
+    same = held_.token() != nullptr && !held_.is_local() &&
            held_.known() == flight->known &&
-           held_.token()->token == kept->access_token;
+           held_.token()->token == kept->value;
   }
   // Its life began at the latest when WeChat was asked.
   const absl::Duration life = kept->expires_in - (Now() - flight->asked_wechat);
   FetchedCredential credential;
-  if (!same) credential.value = kept->access_token;
+  if (!same) credential.value = kept->value;
   credential.life = life;
   credential.until_refresh = RefreshIn(key_.kind, life, parts_.random);
   flight->asked_store = Now();
@@ -207,29 +209,29 @@ void CredentialKeeper::OnSaved(FlightPtr flight,
     Count("unsaved");
     Unsaved unsaved{flight->fence, flight->known, std::nullopt,
                     flight->asked_wechat + fetched->expires_in};
-    if (!same) unsaved.value = fetched->access_token;
-    std::unique_lock<std::mutex> lock(mutex_);
+    if (!same) unsaved.value = fetched->value;
+    MutexLock lock(mutex_);
     // A successor's value, if it was heard of meanwhile, is the stored one.
     if (!same && held_.known() == flight->known)
-      HoldAlone(fetched->access_token, unsaved.dies_at);
+      HoldLocalFallback(fetched->value, unsaved.dies_at);
     unsaved_ = std::move(unsaved);
-    lock.unlock();
-    return Land(std::move(flight), absl::OkStatus());
+    lock.Unlock();
+    return Finish(std::move(flight), absl::OkStatus());
   }
-  if (answer->kept && !same) answer->state.value = fetched->access_token;
-  std::unique_lock<std::mutex> lock(mutex_);
+  if (answer->kept && !same) answer->state.value = fetched->value;
+  MutexLock lock(mutex_);
   Learn(answer->state, flight->asked_store);
-  lock.unlock();
+  lock.Unlock();
   if (!answer->kept) return LostWrite(std::move(flight));
   Count(same ? "same" : "new");
   if (same && flight->forced) {
-    return Land(std::move(flight),
-                Error(Reason::kWechatBadResponse,
-                      "WeChat did not replace the token; retry after 30 s")
-                    .RetryAfter(kForcedFetchesApart)
-                    .ToStatus());
+    return Finish(std::move(flight),
+                  Error(Reason::kWechatBadResponse,
+                        "WeChat did not replace the token; retry after 30 s")
+                      .RetryAfter(kForcedFetchesApart)
+                      .ToStatus());
   }
-  Land(std::move(flight), absl::OkStatus());
+  Finish(std::move(flight), absl::OkStatus());
 }
 
 // Another replica has taken the lease over, so two fetches overlapped. WeChat
@@ -247,60 +249,57 @@ void CredentialKeeper::LostWrite(FlightPtr flight) {
   flight->after_lost_write = true;
   flight->replace = true;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     flight->known = held_.known();
   }
   Acquire(std::move(flight));
 }
 
-void CredentialKeeper::FetchAlone(FlightPtr flight, absl::Status store_error) {
-  std::unique_lock<std::mutex> lock(mutex_);
+void CredentialKeeper::FetchLocalFallback(FlightPtr flight,
+                                          absl::Status store_error) {
+  MutexLock lock(mutex_);
   const absl::Duration now = Now();
-  const bool needed = !held_.refused() && now >= alone_not_before_ &&
+  const bool needed = !held_.refused() && now >= no_fallback_before_ &&
                       !held_.Usable(HeldCredential::kLeastLife, now);
-  lock.unlock();
+  lock.Unlock();
   if (!needed) {
     Pause(store_error, kStorePause);
-    return Land(std::move(flight), std::move(store_error));
+    return Finish(std::move(flight), std::move(store_error));
   }
   flight->forced = false;
   flight->asked_wechat = now;
   fetch_(/*force=*/false, Deadline::After(FetchBudget(), parts_.clock),
          [this, flight](absl::StatusOr<FetchedToken> answer) {
-           OnFetchedAlone(flight, std::move(answer));
+           OnLocalFallbackFetched(flight, std::move(answer));
          });
 }
 
-void CredentialKeeper::OnFetchedAlone(FlightPtr flight,
-                                      absl::StatusOr<FetchedToken> answer) {
+void CredentialKeeper::OnLocalFallbackFetched(
+    FlightPtr flight, absl::StatusOr<FetchedToken> answer) {
   Count(answer.ok() ? "alone" : "failed");
   if (answer.ok()) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    HoldAlone(std::move(answer->access_token),
-              flight->asked_wechat + answer->expires_in);
-    lock.unlock();
-    return Land(std::move(flight), absl::OkStatus());
+    MutexLock lock(mutex_);
+    HoldLocalFallback(std::move(answer->value),
+                      flight->asked_wechat + answer->expires_in);
+    lock.Unlock();
+    return Finish(std::move(flight), absl::OkStatus());
   }
   Pause(answer.status(), kLongestPause);
   if (OutcomeUnknown(answer.status())) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    alone_not_before_ = Now() + kLongestUnknownPause;
+    MutexLock lock(mutex_);
+    no_fallback_before_ = Now() + kLongestUnknownPause;
   }
-  Land(std::move(flight), answer.status());
+  Finish(std::move(flight), answer.status());
 }
 
-void CredentialKeeper::HoldAlone(Secret value, absl::Duration dies_at) {
+void CredentialKeeper::HoldLocalFallback(Secret value, absl::Duration dies_at) {
   const absl::Time expires_at = parts_.clock.Now() + (dies_at - Now());
   held_.Hold({std::move(value), expires_at, 0}, dies_at);
-  alone_not_before_ = dies_at - HeldCredential::kLeastLife;
+  no_fallback_before_ = dies_at - HeldCredential::kLeastLife;
 }
 
 void CredentialKeeper::SaveLate(FlightPtr flight, Unsaved unsaved) {
-  if (!parts_.flights->Begin()) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    flying_ = false;
-    return;
-  }
+  if (!MayRun()) return;
   flight->fence = unsaved.fence;
   flight->known = unsaved.known;
   flight->asked_store = Now();
@@ -313,19 +312,19 @@ void CredentialKeeper::SaveLate(FlightPtr flight, Unsaved unsaved) {
                     Deadline::After(kStoreBudget, parts_.clock),
                     [this, flight, unsaved = std::move(unsaved)](
                         absl::StatusOr<SaveAnswer> answer) {
-                      std::unique_lock<std::mutex> lock(mutex_);
+                      MutexLock lock(mutex_);
                       if (!answer.ok()) {
                         unsaved_ = unsaved;
-                        lock.unlock();
-                        return Land(flight, absl::OkStatus());
+                        lock.Unlock();
+                        return Finish(flight, absl::OkStatus());
                       }
-                      alone_not_before_ = -absl::InfiniteDuration();
+                      no_fallback_before_ = -absl::InfiniteDuration();
                       if (answer->kept && unsaved.value.has_value())
                         answer->state.value = *unsaved.value;
                       Learn(answer->state, flight->asked_store);
-                      lock.unlock();
+                      lock.Unlock();
                       if (!answer->kept) return LostWrite(flight);
-                      Land(flight, absl::OkStatus());
+                      Finish(flight, absl::OkStatus());
                     });
 }
 

@@ -1,6 +1,7 @@
 #include "server/keeper/credential_keeper.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/base/log.h"
@@ -17,18 +18,19 @@ CredentialKeeper::CredentialKeeper(CredentialKey key, Fetch fetch, Parts parts,
       on_new_(std::move(on_new)) {}
 
 std::shared_ptr<const AccessToken> CredentialKeeper::Held() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   return held_.Usable(absl::ZeroDuration(), Now()) ? held_.token() : nullptr;
 }
 
 KnownCredential CredentialKeeper::known() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   return {key_, held_.known()};
 }
 
 void CredentialKeeper::Get(const std::optional<Secret>& rejected,
+                           std::optional<Deadline> deadline,
                            Done<AccessToken> done) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   const absl::Duration now = Now();
   const bool reported = rejected.has_value() && held_.Refuse(*rejected);
   // Neither the present value nor a former one: perhaps the store knows it as
@@ -37,109 +39,137 @@ void CredentialKeeper::Get(const std::optional<Secret>& rejected,
       rejected.has_value() && !reported && !held_.IsFormer(*rejected);
   if (!unheard_of && held_.Good(now)) {
     std::shared_ptr<const AccessToken> token = held_.token();
-    lock.unlock();
+    lock.Unlock();
     return std::move(done)(*token);
   }
   const bool usable = held_.Usable(absl::ZeroDuration(), now);
-  if (!flying_ && held_.Paused(now) && !(unheard_of && usable)) {
+  if (!single_flight_.running() && held_.Paused(now) &&
+      !(unheard_of && usable)) {
     // The last attempt failed a moment ago. What is left of an old value is
     // better than an error, but for who has just seen it refused.
     absl::StatusOr<AccessToken> answer = held_.last_error();
     if (usable && !reported) answer = *held_.token();
-    lock.unlock();
+    lock.Unlock();
     return std::move(done)(std::move(answer));
   }
-  waiters_.push_back({rejected, std::nullopt, std::move(done)});
-  if (flying_) return;
-  FlightPtr flight = TakeOff(/*forced=*/false);
-  lock.unlock();
-  Fly(std::move(flight));
+  FlightPtr flight;
+  if (single_flight_.Begin({rejected, std::nullopt, deadline, std::move(done)}))
+    flight = MakeFlight(/*forced=*/false);
+  lock.Unlock();
+  if (deadline.has_value()) ExpireAt(*deadline);
+  if (flight != nullptr) Run(std::move(flight));
+}
+
+void CredentialKeeper::ExpireAt(Deadline deadline) {
+  parts_.timer.After(
+      std::max(deadline.Left(parts_.clock), absl::ZeroDuration()),
+      [this, in_flight = parts_.in_flight] {
+        // The keeper may be gone.
+        if (!in_flight->Begin()) return;
+        Expire();
+        in_flight->End();
+      });
+}
+
+void CredentialKeeper::Expire() {
+  Waiters expired;
+  {
+    MutexLock lock(mutex_);
+    expired = single_flight_.TakeOut([this](const Waiter& waiter) {
+      return waiter.deadline.has_value() &&
+             waiter.deadline->Passed(parts_.clock);
+    });
+  }
+  for (Waiter& waiter : expired)
+    std::move(waiter.done)(
+        Error(Reason::kDeadlinePassed,
+              "the deadline passed before WeChat's answer came; retry with a "
+              "later one")
+            .ToStatus());
 }
 
 void CredentialKeeper::Replace(Done<AccessToken> done) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  waiters_.push_back({std::nullopt, held_.known(), std::move(done)});
-  if (flying_) return;
-  FlightPtr flight = TakeOff(/*forced=*/true);
-  lock.unlock();
-  Fly(std::move(flight));
+  MutexLock lock(mutex_);
+  if (!single_flight_.Begin(
+          {std::nullopt, held_.known(), std::nullopt, std::move(done)}))
+    return;
+  FlightPtr flight = MakeFlight(/*forced=*/true);
+  lock.Unlock();
+  Run(std::move(flight));
 }
 
-CredentialKeeper::FlightPtr CredentialKeeper::TakeOff(bool forced) {
-  flying_ = true;
+CredentialKeeper::FlightPtr CredentialKeeper::MakeFlight(bool forced) {
   auto flight = std::make_shared<Flight>();
   flight->forced = forced && key_.kind == CredentialKind::kStableToken;
   // A value that this replica fetched for itself is nobody else's.
   flight->replace =
-      forced || held_.refused() || held_.alone() || held_.unreadable();
+      forced || held_.refused() || held_.is_local() || held_.unreadable();
   if (held_.refused()) flight->refused = held_.token()->token;
   flight->known = held_.known();
   flight->give_up = Now() + kLongestWait;
   return flight;
 }
 
-void CredentialKeeper::Fly(FlightPtr flight) {
-  if (!parts_.flights->Begin()) {
-    // The owner ends: nothing may be begun for it.
-    Waiters waiters;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      flying_ = false;
-      waiters.swap(waiters_);
-    }
-    for (Waiter& waiter : waiters)
-      std::move(waiter.done)(Error(Reason::kStoreUnavailable,
-                                   "this server is stopping; ask another")
-                                 .ToStatus());
-    return;
+void CredentialKeeper::Run(FlightPtr flight) {
+  if (MayRun()) Acquire(std::move(flight));
+}
+
+bool CredentialKeeper::MayRun() {
+  if (parts_.in_flight->Begin()) return true;
+  Waiters waiters;
+  {
+    MutexLock lock(mutex_);
+    waiters = single_flight_.Finish();
   }
-  Acquire(std::move(flight));
+  for (Waiter& waiter : waiters)
+    std::move(waiter.done)(
+        Error(Reason::kStoreUnavailable, "this server is stopping; ask another")
+            .ToStatus());
+  return false;
 }
 
 void CredentialKeeper::Observe(CredentialState state, absl::Duration asked) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   Learn(state, asked);
   const bool news = TakeNews();
   FlightPtr flight;
   std::optional<Unsaved> unsaved;
-  if (!flying_) {
-    if (unsaved_.has_value()) {
-      unsaved = std::exchange(unsaved_, std::nullopt);
-      flight = TakeOff(/*forced=*/false);
-    } else if (state.generation > 0 && !held_.Paused(Now()) &&
-               state.lease_left <= absl::ZeroDuration() &&
-               (held_.alone() || held_.unreadable() || state.abandoned ||
-                state.until_refresh <= absl::ZeroDuration())) {
-      flight = TakeOff(/*forced=*/false);
-    }
+  const bool due =
+      unsaved_.has_value() ||
+      (state.generation > 0 && !held_.Paused(Now()) &&
+       state.lease_left <= absl::ZeroDuration() &&
+       (held_.is_local() || held_.unreadable() || state.abandoned ||
+        state.until_refresh <= absl::ZeroDuration()));
+  if (due && single_flight_.Begin()) {
+    unsaved = std::exchange(unsaved_, std::nullopt);
+    flight = MakeFlight(/*forced=*/false);
   }
-  lock.unlock();
+  lock.Unlock();
   if (news) on_new_();
   if (flight == nullptr) return;
   if (unsaved.has_value())
     return SaveLate(std::move(flight), *std::move(unsaved));
-  Fly(std::move(flight));
+  Run(std::move(flight));
 }
 
 void CredentialKeeper::ObserveStoreLost() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   // Readers wait for nobody in the last minute of a value.
   const absl::Duration now = Now();
-  if (held_.token() == nullptr || flying_ || held_.Paused(now) ||
-      held_.Usable(HeldCredential::kLeastLife, now))
+  if (held_.token() == nullptr || held_.Paused(now) ||
+      held_.Usable(HeldCredential::kLeastLife, now) || !single_flight_.Begin())
     return;
-  FlightPtr flight = TakeOff(/*forced=*/false);
-  lock.unlock();
-  Fly(std::move(flight));
+  FlightPtr flight = MakeFlight(/*forced=*/false);
+  lock.Unlock();
+  Run(std::move(flight));
 }
 
-void CredentialKeeper::Land(FlightPtr flight, absl::Status error) {
+void CredentialKeeper::Finish(FlightPtr flight, absl::Status error) {
   Waiters waiters;
   bool news = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
-    waiters.swap(waiters_);
-    flying_ = false;
+    MutexLock lock(mutex_);
+    waiters = single_flight_.Finish();
     news = TakeNews();
   }
   // Also after a failure: the flight may have heard of another's token.
@@ -149,9 +179,9 @@ void CredentialKeeper::Land(FlightPtr flight, absl::Status error) {
     if (waiter.replaced.has_value())
       Replace(std::move(waiter.done));
     else
-      Get(waiter.rejected, std::move(waiter.done));
+      Get(waiter.rejected, waiter.deadline, std::move(waiter.done));
   }
-  parts_.flights->End();
+  parts_.in_flight->End();
 }
 
 CredentialKeeper::Waiters CredentialKeeper::Answer(Waiters waiters, bool forced,
@@ -159,7 +189,7 @@ CredentialKeeper::Waiters CredentialKeeper::Answer(Waiters waiters, bool forced,
   std::shared_ptr<const AccessToken> held;
   absl::Status failure = error;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     if (held_.Usable(absl::ZeroDuration(), Now())) held = held_.token();
     if (failure.ok())
       failure = held != nullptr || held_.last_error().ok()
@@ -212,7 +242,7 @@ bool CredentialKeeper::Learn(const CredentialState& state,
 }
 
 void CredentialKeeper::Pause(const absl::Status& error, absl::Duration pause) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   held_.Pause(error, Now() + pause);
 }
 

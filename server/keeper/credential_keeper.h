@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,12 +15,14 @@
 #include "server/base/clock.h"
 #include "server/base/deadline.h"
 #include "server/base/done.h"
+#include "server/base/in_flight.h"
 #include "server/base/metrics.h"
+#include "server/base/mutex.h"
+#include "server/base/single_flight.h"
 #include "server/base/timer.h"
 #include "server/crypto/random.h"
 #include "server/crypto/secret.h"
 #include "server/keeper/access_token.h"
-#include "server/keeper/flights.h"
 #include "server/keeper/held_credential.h"
 #include "server/store/credential_store.h"
 #include "server/wechat/wechat_api.h"
@@ -44,7 +45,7 @@ class CredentialKeeper {
     Clock& clock;
     Random& random;
     Metrics& metrics;
-    std::shared_ptr<Flights> flights;
+    std::shared_ptr<InFlight> in_flight;
   };
 
   // `on_new` is called after each change of what Held() gives, on any thread,
@@ -53,8 +54,10 @@ class CredentialKeeper {
                    std::function<void()> on_new);
   CredentialKeeper(const CredentialKeeper&) = delete;
 
-  // See TokenKeeper::Get and ::Refresh.
-  void Get(const std::optional<Secret>& rejected, Done<AccessToken> done);
+  // See TokenManager::Get and ::Refresh.
+  // `deadline` nullopt: none of the caller's own.
+  void Get(const std::optional<Secret>& rejected,
+           std::optional<Deadline> deadline, Done<AccessToken> done);
   void Replace(Done<AccessToken> done);
 
   // What is in memory and has not expired; nullptr: nothing.
@@ -76,6 +79,7 @@ class CredentialKeeper {
     std::optional<Secret> rejected;
     // The generation that Replace wants to be rid of.
     std::optional<int64_t> replaced;
+    std::optional<Deadline> deadline;
     Done<AccessToken> done;
   };
   // A value that could not be saved because the store was away.
@@ -101,27 +105,34 @@ class CredentialKeeper {
     absl::Duration asked_store;
     absl::Duration asked_wechat;
     absl::Duration give_up;
-    // How long to wait before the store is asked again.
-    absl::Duration poll = absl::Milliseconds(20);
+    // How often it has waited for another replica.
+    int polls = 0;
   };
   using FlightPtr = std::shared_ptr<Flight>;
   using Waiters = std::vector<Waiter>;
 
-  // These want mutex_ held.
-  bool Learn(const CredentialState& state, absl::Duration asked);
+  bool Learn(const CredentialState& state, absl::Duration asked)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether what is held has changed since the last time that this was true.
-  bool TakeNews();
-  FlightPtr TakeOff(bool forced);
+  bool TakeNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  FlightPtr MakeFlight(bool forced) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Answers who still waits at `deadline`.
+  void ExpireAt(Deadline deadline);
+  void Expire();
 
   // The steps of a flight, in the order of time, without mutex_.
-  void Fly(FlightPtr flight);
+  void Run(FlightPtr flight);
+  // Counts the flight as in flight. Returns false if the owner ends: then all
+  // who wait have been told so, and the flight is over.
+  bool MayRun();
   void Acquire(FlightPtr flight);
   void OnLease(FlightPtr flight, absl::StatusOr<LeaseAnswer> answer);
   void OnDenied(FlightPtr flight, const CredentialState& state, bool learned);
   void WaitForOther(FlightPtr flight);
   void Ask(FlightPtr flight);
   void OnFetched(FlightPtr flight, absl::StatusOr<FetchedToken> answer);
-  void OnInsisted(FlightPtr flight);
+  void OnSameTokenReturned(FlightPtr flight);
   void OnFailed(FlightPtr flight, const absl::Status& error,
                 std::optional<absl::Duration> pause = std::nullopt);
   void Save(FlightPtr flight, FetchedToken fetched);
@@ -129,12 +140,13 @@ class CredentialKeeper {
                bool same, absl::StatusOr<SaveAnswer> answer);
   void LostWrite(FlightPtr flight);
   // Without the store.
-  void FetchAlone(FlightPtr flight, absl::Status store_error);
-  void OnFetchedAlone(FlightPtr flight, absl::StatusOr<FetchedToken> answer);
-  // With mutex_ held.
-  void HoldAlone(Secret value, absl::Duration dies_at);
+  void FetchLocalFallback(FlightPtr flight, absl::Status store_error);
+  void OnLocalFallbackFetched(FlightPtr flight,
+                              absl::StatusOr<FetchedToken> answer);
+  void HoldLocalFallback(Secret value, absl::Duration dies_at)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SaveLate(FlightPtr flight, Unsaved unsaved);
-  void Land(FlightPtr flight, absl::Status error);
+  void Finish(FlightPtr flight, absl::Status error);
 
   // Answers waiters after a flight; gives back those that need another one.
   Waiters Answer(Waiters waiters, bool forced, const absl::Status& error);
@@ -149,16 +161,16 @@ class CredentialKeeper {
   Parts parts_;
   const std::function<void()> on_new_;
 
-  mutable std::mutex mutex_;
-  HeldCredential held_;
+  mutable Mutex mutex_;
+  HeldCredential held_ ABSL_GUARDED_BY(mutex_);
   // What on_new_ was last called for.
-  std::shared_ptr<const AccessToken> announced_;
-  bool flying_ = false;
-  Waiters waiters_;
+  std::shared_ptr<const AccessToken> announced_ ABSL_GUARDED_BY(mutex_);
+  SingleFlight<Waiter> single_flight_ ABSL_GUARDED_BY(mutex_);
   // While the store cannot be asked: before this, this replica fetches no
   // further value for itself.
-  absl::Duration alone_not_before_ = -absl::InfiniteDuration();
-  std::optional<Unsaved> unsaved_;
+  absl::Duration no_fallback_before_ ABSL_GUARDED_BY(mutex_) =
+      -absl::InfiniteDuration();
+  std::optional<Unsaved> unsaved_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

@@ -28,7 +28,7 @@ class HeldCredential {
   // of generation 0 beside it.
   int64_t known() const { return known_; }
   // Fetched by this replica for itself, or not saved yet.
-  bool alone() const { return token_ != nullptr && token_->generation == 0; }
+  bool is_local() const { return token_ != nullptr && token_->generation == 0; }
   // The stored value does not open here.
   bool unreadable() const { return unreadable_; }
   // Callers have reported token() as refused by WeChat.

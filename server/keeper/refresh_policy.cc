@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <optional>
-#include <string>
 
+#include "server/base/backoff.h"
 #include "server/identity/error.h"
 
 namespace wxident {
@@ -12,7 +12,7 @@ namespace {
 // WeChat keeps the old token valid beside the new one for 5 minutes, and in
 // stable mode gives a new one only in the last 5 minutes (wechat-api 5 and 6).
 constexpr absl::Duration kOverlap = absl::Minutes(5);
-constexpr absl::Duration kJitter = absl::Minutes(1);
+constexpr absl::Duration kMostJitter = absl::Minutes(1);
 constexpr absl::Duration kLeastRefreshIn = absl::Seconds(30);
 
 constexpr absl::Duration kFirstPause = absl::Seconds(1);
@@ -29,9 +29,8 @@ bool IsLasting(const absl::Status& error) {
 
 absl::Duration RefreshIn(CredentialKind kind, absl::Duration life,
                          Random& random) {
-  const std::string bytes = random.Bytes(1);
   const absl::Duration jitter =
-      kJitter * (static_cast<unsigned char>(bytes[0]) / 255.0);
+      Jittered(kMostJitter, 0, 1, ChanceOf(random.Bytes(1)));
   const absl::Duration early = kind == CredentialKind::kStableToken
                                    ? kOverlap - jitter
                                    : kOverlap + jitter;
@@ -50,8 +49,7 @@ absl::Duration PauseAfter(CredentialKind kind, int failures,
       kind == CredentialKind::kOrdinaryToken && OutcomeUnknown(error)
           ? kLongestUnknownPause
           : kLongestPause;
-  const int doublings = std::clamp(failures, 0, 10);
-  return std::min(kFirstPause * (1 << doublings), longest);
+  return Backoff{kFirstPause, longest}.PauseAfter(failures);
 }
 
 bool OutcomeUnknown(const absl::Status& error) {

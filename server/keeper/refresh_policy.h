@@ -8,31 +8,34 @@
 
 namespace wxident {
 
-// When credentials are fetched, and when not. docs/adr/0004 tells why.
+// Decides when credentials are fetched, and when they are not. docs/adr/0004
+// tells why.
 
-// How long after it was got a value with so much life is to be replaced: 5
-// minutes before its end, a little earlier or later by chance, and never at
-// once.
+// Returns after how long a new value with this `life` is replaced. That is
+// about 5 minutes before its end, up to a minute earlier (an ordinary token or
+// a ticket) or later (a stable token) by chance, and not before 30 s.
 absl::Duration RefreshIn(CredentialKind kind, absl::Duration life,
                          Random& random);
 
-// How long nobody asks WeChat after a failure that followed `failures` others:
-// 1 s, 2 s, ... 30 s; 30 s and more when asking again cannot help; up to 2
-// minutes when each try may have used up one of cgi-bin/token's fetches.
+// Returns how long no replica asks WeChat after a failure that followed
+// `failures` others: 1 s, 2 s, ... 30 s. When asking again cannot help it is as
+// long as `error` says, between 30 s and 2 minutes. When each try may have used
+// up one of cgi-bin/token's fetches it grows up to 2 minutes.
 absl::Duration PauseAfter(CredentialKind kind, int failures,
                           const absl::Status& error);
 inline constexpr absl::Duration kLongestPause = absl::Seconds(30);
 inline constexpr absl::Duration kLongestUnknownPause = absl::Minutes(2);
 
-// Whether WeChat may have issued a value that nobody has heard of.
+// Returns whether WeChat may have issued a value that was lost on the way.
 bool OutcomeUnknown(const absl::Status& error);
 
-// TOKEN_BUDGET_EXHAUSTED with its retry time when WeChat's limits forbid a
-// fetch, or a forced one; else OK.
+// Returns OK if WeChat's limits allow a fetch, or, with `forced`, a forced one.
+// Else TOKEN_BUDGET_EXHAUSTED with its retry time.
 absl::Status OutOfBudget(CredentialKind kind, const CredentialState& state,
                          bool forced);
 
-// The answer to who cannot wait for another replica any longer.
+// Returns the error for a caller that cannot wait for another replica any
+// longer.
 absl::Status OtherReplicaFetches();
 
 }  // namespace wxident

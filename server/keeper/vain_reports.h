@@ -2,13 +2,13 @@
 #define WXIDENT_SERVER_KEEPER_VAIN_REPORTS_H_
 
 #include <map>
-#include <mutex>
 #include <string>
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/mutex.h"
 
 namespace wxident {
 
@@ -30,15 +30,17 @@ class VainReports {
 
  private:
   struct Vain {
-    absl::Duration pause;
+    // In a row.
+    int times = 0;
     // On Clock::Monotonic().
     absl::Duration until = -absl::InfiniteDuration();
   };
 
   Clock& clock_;
-  std::mutex mutex_;
+  Mutex mutex_;
   // By app and endpoint.
-  std::map<std::pair<std::string, std::string>, Vain> vain_;
+  std::map<std::pair<std::string, std::string>, Vain> vain_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

@@ -4,7 +4,7 @@
 
 namespace wxident {
 
-struct TokenKeeper::Watchers::Entry {
+struct TokenManager::Watchers::Entry {
   explicit Entry(std::shared_ptr<Watcher> watcher)
       : watcher(std::move(watcher)) {}
 
@@ -12,16 +12,16 @@ struct TokenKeeper::Watchers::Entry {
   // Not under `mutex`: a watcher may be removed while it is told something.
   std::atomic<bool> gone{false};
   // Held while the watcher is called.
-  std::mutex mutex;
-  std::shared_ptr<const AccessToken> told;
+  Mutex mutex;
+  std::shared_ptr<const AccessToken> told ABSL_GUARDED_BY(mutex);
 };
 
-std::shared_ptr<TokenKeeper::Watchers::Entry> TokenKeeper::Watchers::Add(
+std::shared_ptr<TokenManager::Watchers::Entry> TokenManager::Watchers::Add(
     std::shared_ptr<Watcher> watcher) {
   auto entry = std::make_shared<Entry>(std::move(watcher));
   bool ended = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     ended = ended_;
     if (!ended) entries_.emplace(entry->watcher.get(), entry);
   }
@@ -33,21 +33,21 @@ std::shared_ptr<TokenKeeper::Watchers::Entry> TokenKeeper::Watchers::Add(
   return entry;
 }
 
-void TokenKeeper::Watchers::Remove(const Watcher* watcher) {
-  std::lock_guard<std::mutex> lock(mutex_);
+void TokenManager::Watchers::Remove(const Watcher* watcher) {
+  MutexLock lock(mutex_);
   auto found = entries_.find(watcher);
   if (found == entries_.end()) return;
   found->second->gone = true;
   entries_.erase(found);
 }
 
-bool TokenKeeper::Watchers::Told(Entry& entry) {
-  std::lock_guard<std::mutex> lock(entry.mutex);
+bool TokenManager::Watchers::Told(Entry& entry) {
+  MutexLock lock(entry.mutex);
   return entry.told != nullptr;
 }
 
-void TokenKeeper::Watchers::Tell(Entry& entry) {
-  std::lock_guard<std::mutex> lock(entry.mutex);
+void TokenManager::Watchers::Tell(Entry& entry) {
+  MutexLock lock(entry.mutex);
   std::shared_ptr<const AccessToken> token = current_();
   if (token == nullptr || entry.gone) return;
   if (entry.told != nullptr && entry.told->generation == token->generation &&
@@ -57,28 +57,28 @@ void TokenKeeper::Watchers::Tell(Entry& entry) {
   entry.watcher->OnToken(*entry.told);
 }
 
-void TokenKeeper::Watchers::TellAll() {
+void TokenManager::Watchers::TellAll() {
   std::vector<std::shared_ptr<Entry>> entries;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     entries.reserve(entries_.size());
     for (const auto& [watcher, entry] : entries_) entries.push_back(entry);
   }
   for (const auto& entry : entries) Tell(*entry);
 }
 
-void TokenKeeper::Watchers::End(Entry& entry, const absl::Status& status) {
+void TokenManager::Watchers::End(Entry& entry, const absl::Status& status) {
   {
-    std::lock_guard<std::mutex> lock(entry.mutex);
+    MutexLock lock(entry.mutex);
     if (!entry.gone.exchange(true)) entry.watcher->OnEnd(status);
   }
   Remove(entry.watcher.get());
 }
 
-void TokenKeeper::Watchers::EndAll() {
+void TokenManager::Watchers::EndAll() {
   std::unordered_map<const Watcher*, std::shared_ptr<Entry>> entries;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mutex_);
     ended_ = true;
     entries.swap(entries_);
   }

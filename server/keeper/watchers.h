@@ -4,21 +4,21 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/base/mutex.h"
 #include "server/keeper/access_token.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 
 namespace wxident {
 
 // Who watches one app's token. Each watcher is called by one thread at a time,
 // with what is newest at that moment, so that none sees an older token after a
 // newer one, whichever threads publish. Thread-safe.
-class TokenKeeper::Watchers {
+class TokenManager::Watchers {
  public:
   using Current = std::function<std::shared_ptr<const AccessToken>()>;
   struct Entry;
@@ -43,9 +43,10 @@ class TokenKeeper::Watchers {
 
  private:
   const Current current_;
-  std::mutex mutex_;
-  bool ended_ = false;
-  std::unordered_map<const Watcher*, std::shared_ptr<Entry>> entries_;
+  Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unordered_map<const Watcher*, std::shared_ptr<Entry>> entries_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "server/access/access_control.h"
 #include "server/edge/call.h"
+#include "server/policy/access_control.h"
 
 namespace wxident {
 

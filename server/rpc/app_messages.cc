@@ -69,7 +69,7 @@ void Fill(const App& app, v1::AppInfo& message) {
                                         app.redirect_hosts.end());
 }
 
-void Fill(const App& app, const TokenKeeper::AppState& state, absl::Time now,
+void Fill(const App& app, const TokenManager::AppState& state, absl::Time now,
           v1::GetAppStatusResponse& message) {
   Fill(app, *message.mutable_app());
   v1::CredentialStatus& token = *message.mutable_access_token();

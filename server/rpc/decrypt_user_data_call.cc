@@ -1,15 +1,11 @@
-#include <optional>
 #include <utility>
 
-#include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
-#include "server/rpc/open_data_fields.h"
 #include "server/rpc/unary_call.h"
-#include "server/wechat/open_data.h"
+#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class DecryptUserDataCall final
     : public UnaryCall<v1::DecryptUserDataRequest,
@@ -21,38 +17,25 @@ class DecryptUserDataCall final
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
-    absl::StatusOr<OpenDataFields> fields =
-        CheckOpenDataFields("", request_.encrypted_data(), request_.iv());
-    if (!fields.ok()) return Fail(fields.status());
-    if (hash->empty()) return Fail(SessionNotActiveError());
-    fields_ = *std::move(fields);
-    services_.sessions.FindSessionWithKeys(
-        *std::move(hash), deadline(),
-        [this](absl::StatusOr<std::optional<SessionWithKeys>> session) {
-          OnSession(std::move(session));
-        });
+    absl::StatusOr<EncryptedData> data = EncryptedDataFields("", request_);
+    if (!data.ok()) return Fail(data.status());
+    FindKeys(*std::move(hash),
+             [this, data = *std::move(data)](const AuthorizedKeys& keys) {
+               OnKeys(keys, data);
+             });
   }
 
  private:
-  void OnSession(absl::StatusOr<std::optional<SessionWithKeys>> session) {
-    if (!session.ok()) return Fail(session.status());
-    absl::StatusOr<const App*> app = CheckOpenDataSession(record_, *session);
-    if (!app.ok()) return Fail(app.status());
+  void OnKeys(const AuthorizedKeys& keys, const EncryptedData& data) {
     absl::StatusOr<OpenedData> opened =
-        OpenWithinLimit(services_, fields_, **session, OpenData);
+        flows_.person.opener.Apply(keys, data, OpenData);
     if (!opened.ok()) return Fail(opened.status());
     response_.set_json(std::move(opened->json));
     Fill(opened->watermark_time, *response_.mutable_watermark_time());
-    Succeed();
+    Succeed(keys);
   }
-
-  OpenDataFields fields_;
 };
 
-}  // namespace
-
-RpcMethod DecryptUserDataMethod(const Services& services) {
-  return MethodOf<DecryptUserDataCall>(services);
-}
+template RpcMethod MethodOf<DecryptUserDataCall>(const Services& services);
 
 }  // namespace wxident

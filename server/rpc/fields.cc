@@ -1,10 +1,9 @@
 #include "server/rpc/fields.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
-#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "server/crypto/base64.h"
@@ -17,7 +16,12 @@ namespace {
 
 constexpr size_t kMaxSessionToken = 512;
 constexpr size_t kMaxOpenid = 128;
+constexpr size_t kMaxUnionid = 128;
+constexpr size_t kMaxCode = 512;
+constexpr size_t kMaxAccessToken = 2048;
+constexpr size_t kMaxPageUrl = 2048;
 constexpr size_t kIvSize = 16;
+constexpr size_t kMaxEncryptedData = 32 * 1024;
 
 }  // namespace
 
@@ -25,21 +29,6 @@ absl::Status FieldError(absl::string_view path, absl::string_view what) {
   return Error(Reason::kRequestInvalid, absl::StrCat(path, " ", what))
       .Field(path, what)
       .ToStatus();
-}
-
-absl::StatusOr<const App*> AppField(CallRecord& call, absl::string_view path,
-                                    absl::string_view app_id) {
-  if (app_id.empty()) return FieldError(path, "is required");
-  WX_RETURN_IF_ERROR(call.Allow(app_id));
-  const App* app = call.services().apps.Find(app_id);
-  if (app == nullptr)
-    return Error(Reason::kAppUnknown,
-                 absl::StrCat(path,
-                              " is no app of this server; check the id, or "
-                              "add the app to the server's configuration"))
-        .Field(path, "is no app of this server")
-        .ToStatus();
-  return app;
 }
 
 absl::Status WechatIdField(absl::string_view path, absl::string_view text,
@@ -52,17 +41,44 @@ absl::Status WechatIdField(absl::string_view path, absl::string_view text,
   return absl::OkStatus();
 }
 
-absl::Status IdentityRefField(CallRecord& call, absl::string_view path,
-                              const v1::IdentityRef& ref) {
-  WX_RETURN_IF_ERROR(
-      AppField(call, absl::StrCat(path, ".app_id"), ref.app_id()).status());
-  call.Concerns(ref.openid());
-  return WechatIdField(absl::StrCat(path, ".openid"), ref.openid(), kMaxOpenid);
+absl::Status OpenidField(absl::string_view path, absl::string_view text) {
+  return WechatIdField(path, text, kMaxOpenid);
+}
+
+absl::Status UnionidField(absl::string_view path, absl::string_view text) {
+  return WechatIdField(path, text, kMaxUnionid);
+}
+
+absl::Status CodeField(absl::string_view path, absl::string_view text) {
+  return WechatIdField(path, text, kMaxCode);
+}
+
+absl::StatusOr<std::optional<Secret>> RejectedTokenField(
+    absl::string_view path, const std::string& token) {
+  if (token.size() > kMaxAccessToken)
+    return FieldError(
+        path, absl::StrCat("is longer than ", kMaxAccessToken, " characters"));
+  if (token.empty()) return std::nullopt;
+  return Secret(token);
 }
 
 absl::Status UserIdField(absl::string_view path, absl::string_view text) {
   if (!IsUuid(text))
     return FieldError(path, "must be a UUID in lower-case text form");
+  return absl::OkStatus();
+}
+
+absl::Status PageUrlField(absl::string_view path, absl::string_view url) {
+  if (url.empty()) return FieldError(path, "is required");
+  if (url.size() > kMaxPageUrl)
+    return FieldError(
+        path, absl::StrCat("is longer than ", kMaxPageUrl, " characters"));
+  if (!absl::StartsWithIgnoreCase(url, "http://") &&
+      !absl::StartsWithIgnoreCase(url, "https://"))
+    return FieldError(path, "must begin with http:// or https://");
+  for (const char c : url)
+    if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f')
+      return FieldError(path, "must not have spaces or control characters");
   return absl::OkStatus();
 }
 
@@ -73,6 +89,12 @@ absl::StatusOr<std::string> SessionTokenField(absl::string_view path,
     return FieldError(
         path, absl::StrCat("is longer than ", kMaxSessionToken, " characters"));
   return SessionTokenHash(token).value_or("");
+}
+
+absl::Status MiniProgramSession(const App& app) {
+  if (app.kind != AppKind::kMiniProgram)
+    return FieldError("session_token", "must be that of a mini program's user");
+  return absl::OkStatus();
 }
 
 absl::Status SessionNotActiveError() {
@@ -92,42 +114,6 @@ absl::Status UserUnknownError() {
   return Error(Reason::kUserNotFound,
                "no user has this id; check it, or let the person log in first")
       .ToStatus();
-}
-
-absl::StatusOr<const App*> AppOf(CallRecord& call, const Identity& identity) {
-  WX_RETURN_IF_ERROR(call.Allow(identity.app_id));
-  call.Concerns(identity.openid);
-  const App* app = call.services().apps.Find(identity.app_id);
-  if (app == nullptr)
-    return Error(Reason::kAppUnknown,
-                 "the identity's app is no longer in the server's "
-                 "configuration")
-        .ToStatus();
-  return app;
-}
-
-absl::StatusOr<const App*> MiniProgramOf(
-    CallRecord& call, const std::optional<Session>& session) {
-  if (!session.has_value()) return SessionNotActiveError();
-  WX_ASSIGN_OR_RETURN(const App* app, AppOf(call, session->identity));
-  if (app->kind != AppKind::kMiniProgram)
-    return FieldError("session_token", "must be that of a mini program's user");
-  return app;
-}
-
-void KeepAllowed(CallRecord& call, std::optional<UserWithIdentities>& found) {
-  if (call.AllowsEveryApp() || !found.has_value()) return;
-  std::vector<Identity>& identities = found->identities;
-  identities.erase(std::remove_if(identities.begin(), identities.end(),
-                                  [&](const Identity& identity) {
-                                    return !call.Allows(identity.app_id);
-                                  }),
-                   identities.end());
-  if (identities.empty()) return found.reset();
-  found->user.phone_linked = std::any_of(
-      identities.begin(), identities.end(), [&](const Identity& identity) {
-        return found->apps_with_phone.count(identity.app_id) > 0;
-      });
 }
 
 absl::StatusOr<std::string> Base64Field(absl::string_view path,
@@ -152,6 +138,18 @@ absl::StatusOr<std::string> IvField(absl::string_view path,
     return FieldError(
         path, absl::StrCat("must be base64 of 16 bytes, not of ", iv.size()));
   return iv;
+}
+
+absl::StatusOr<EncryptedData> EncryptedDataFields(
+    absl::string_view path, absl::string_view encrypted_data,
+    absl::string_view iv) {
+  EncryptedData fields;
+  const std::string prefix = path.empty() ? "" : absl::StrCat(path, ".");
+  WX_ASSIGN_OR_RETURN(fields.ciphertext,
+                      Base64Field(absl::StrCat(prefix, "encrypted_data"),
+                                  encrypted_data, kMaxEncryptedData));
+  WX_ASSIGN_OR_RETURN(fields.iv, IvField(absl::StrCat(prefix, "iv"), iv));
+  return fields;
 }
 
 }  // namespace wxident

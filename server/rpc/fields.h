@@ -7,10 +7,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/crypto/secret.h"
 #include "server/identity/apps.h"
-#include "server/identity/types.h"
-#include "server/rpc/call_record.h"
-#include "wxident/v1/types.pb.h"
+#include "server/person/data_opener.h"
 
 namespace wxident {
 
@@ -20,26 +19,33 @@ namespace wxident {
 // A REQUEST_INVALID that says `what` is wrong with a field.
 absl::Status FieldError(absl::string_view path, absl::string_view what);
 
-// An app of the configuration that the caller may call the method for.
-// CALLER_NOT_ALLOWED comes before APP_UNKNOWN: who may not know of an app is
-// not told whether there is one.
-absl::StatusOr<const App*> AppField(CallRecord& call, absl::string_view path,
-                                    absl::string_view app_id);
-
 // 1 to `max_size` characters of WeChat's alphabet for ids and codes.
 absl::Status WechatIdField(absl::string_view path, absl::string_view text,
                            size_t max_size);
 
-// The call then concerns the ref's openid. Errors besides: those of AppField.
-absl::Status IdentityRefField(CallRecord& call, absl::string_view path,
-                              const v1::IdentityRef& ref);
+absl::Status OpenidField(absl::string_view path, absl::string_view text);
+absl::Status UnionidField(absl::string_view path, absl::string_view text);
+
+// A one-time code of WeChat's.
+absl::Status CodeField(absl::string_view path, absl::string_view text);
+
+// An access_token that WeChat has refused; nullopt for "".
+absl::StatusOr<std::optional<Secret>> RejectedTokenField(
+    absl::string_view path, const std::string& token);
 
 absl::Status UserIdField(absl::string_view path, absl::string_view text);
+
+// The address of a page that WeChat's JS-SDK is to run in.
+absl::Status PageUrlField(absl::string_view path, absl::string_view url);
 
 // The SHA-256 of a session token; empty for a text of 1 to 512 characters that
 // cannot be a token of ours, which is for the caller to treat as inactive.
 absl::StatusOr<std::string> SessionTokenField(absl::string_view path,
                                               absl::string_view token);
+
+// Fails unless `app`, which is that of the field session_token, is a mini
+// program.
+absl::Status MiniProgramSession(const App& app);
 
 // The error of an RPC that needs an active session and has none.
 absl::Status SessionNotActiveError();
@@ -47,20 +53,6 @@ absl::Status SessionNotActiveError();
 // The error of an RPC that needs a known identity_ref, or a known user.
 absl::Status IdentityUnknownError();
 absl::Status UserUnknownError();
-
-// The app of a stored identity, which the call then concerns. Errors:
-// CALLER_NOT_ALLOWED; APP_UNKNOWN when the configuration has lost the app.
-absl::StatusOr<const App*> AppOf(CallRecord& call, const Identity& identity);
-
-// AppOf a session's identity, which must be a mini program;
-// SESSION_NOT_ACTIVE without a session.
-absl::StatusOr<const App*> MiniProgramOf(CallRecord& call,
-                                         const std::optional<Session>& session);
-
-// Takes out of `found` what the caller may not see: identities of apps that it
-// may not call the method for, that a phone is stored of one of those, and a
-// user who is left with none.
-void KeepAllowed(CallRecord& call, std::optional<UserWithIdentities>& found);
 
 // Base64 text of at least 1 and at most `max_size` characters, decoded.
 absl::StatusOr<std::string> Base64Field(absl::string_view path,
@@ -70,6 +62,18 @@ absl::StatusOr<std::string> Base64Field(absl::string_view path,
 // The initialisation vector: base64 of 16 bytes, decoded.
 absl::StatusOr<std::string> IvField(absl::string_view path,
                                     absl::string_view text);
+
+absl::StatusOr<EncryptedData> EncryptedDataFields(
+    absl::string_view path, absl::string_view encrypted_data,
+    absl::string_view iv);
+
+// The fields encrypted_data and iv of the message that `path` leads to; it is
+// empty for the request itself.
+template <typename Message>
+absl::StatusOr<EncryptedData> EncryptedDataFields(absl::string_view path,
+                                                  const Message& message) {
+  return EncryptedDataFields(path, message.encrypted_data(), message.iv());
+}
 
 }  // namespace wxident
 

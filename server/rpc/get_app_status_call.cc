@@ -1,12 +1,10 @@
 #include <utility>
 
-#include "server/rpc/admin_calls.h"
 #include "server/rpc/app_messages.h"
-#include "server/rpc/fields.h"
 #include "server/rpc/unary_call.h"
+#include "wxident/v1/admin_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class GetAppStatusCall final
     : public UnaryCall<v1::GetAppStatusRequest, v1::GetAppStatusResponse> {
@@ -14,30 +12,27 @@ class GetAppStatusCall final
   using UnaryCall::UnaryCall;
 
   void Start() override {
-    absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+    const absl::StatusOr<AuthorizedApp> app =
+        context_.AuthorizeApp("app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
-    services_.tokens.GetState(
+    flows_.tokens.GetState(
         **app, deadline(),
-        [this, app = *app](absl::StatusOr<TokenKeeper::AppState> state) {
-          OnState(*app, std::move(state));
+        [this, app = *app](absl::StatusOr<TokenManager::AppState> state) {
+          OnState(app, std::move(state));
         });
   }
 
  private:
-  void OnState(const App& app, absl::StatusOr<TokenKeeper::AppState> state) {
+  void OnState(const AuthorizedApp& app,
+               absl::StatusOr<TokenManager::AppState> state) {
     if (!state.ok()) return Fail(state.status());
-    Fill(app, *state, services_.clock.Now(), response_);
-    for (const WechatApi::Breaker& breaker : services_.wechat.BreakersOf(app))
+    Fill(*app, *state, flows_.clock.Now(), response_);
+    for (const WechatApi::Breaker& breaker : flows_.wechat.BreakersOf(*app))
       Fill(breaker, *response_.add_breakers());
-    Succeed();
+    Succeed(app);
   }
 };
 
-}  // namespace
-
-RpcMethod GetAppStatusMethod(const Services& services) {
-  return MethodOf<GetAppStatusCall>(services);
-}
+template RpcMethod MethodOf<GetAppStatusCall>(const Services& services);
 
 }  // namespace wxident

@@ -1,12 +1,10 @@
 #include <utility>
 
 #include "server/rpc/authorize_url.h"
-#include "server/rpc/calls.h"
-#include "server/rpc/fields.h"
 #include "server/rpc/unary_call.h"
+#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class GetAuthorizeUrlCall final
     : public UnaryCall<v1::GetAuthorizeUrlRequest,
@@ -15,20 +13,16 @@ class GetAuthorizeUrlCall final
   using UnaryCall::UnaryCall;
 
   void Start() override {
-    absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+    const absl::StatusOr<AuthorizedApp> app =
+        context_.AuthorizeApp("app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
     absl::StatusOr<std::string> url = MakeAuthorizeUrl(**app, request_);
     if (!url.ok()) return Fail(url.status());
     response_.set_url(*std::move(url));
-    Succeed();
+    Succeed(*app);
   }
 };
 
-}  // namespace
-
-RpcMethod GetAuthorizeUrlMethod(const Services& services) {
-  return MethodOf<GetAuthorizeUrlCall>(services);
-}
+template RpcMethod MethodOf<GetAuthorizeUrlCall>(const Services& services);
 
 }  // namespace wxident

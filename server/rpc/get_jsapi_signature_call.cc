@@ -1,30 +1,12 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "server/base/status_macros.h"
-#include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/unary_call.h"
 #include "server/wechat/jsapi_signature.h"
+#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
-namespace {
-
-constexpr size_t kMaxUrl = 2048;
-
-absl::Status PageUrlField(absl::string_view path, const std::string& url) {
-  if (url.empty()) return FieldError(path, "is required");
-  if (url.size() > kMaxUrl)
-    return FieldError(path, "is longer than 2048 characters");
-  if (!absl::StartsWithIgnoreCase(url, "http://") &&
-      !absl::StartsWithIgnoreCase(url, "https://"))
-    return FieldError(path, "must begin with http:// or https://");
-  for (const char c : url)
-    if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f')
-      return FieldError(path, "must not have spaces or control characters");
-  return absl::OkStatus();
-}
 
 class GetJsapiSignatureCall final
     : public UnaryCall<v1::GetJsapiSignatureRequest,
@@ -33,41 +15,34 @@ class GetJsapiSignatureCall final
   using UnaryCall::UnaryCall;
 
   void Start() override {
-    absl::StatusOr<const App*> app = CheckedApp();
+    const absl::StatusOr<AuthorizedApp> app =
+        context_.AuthorizeApp("app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
-    services_.tokens.GetTicket(**app,
-                               [this](absl::StatusOr<AccessToken> ticket) {
-                                 OnTicket(std::move(ticket));
-                               });
+    if ((*app)->kind != AppKind::kOfficialAccount)
+      return Fail(FieldError("app_id", "must be that of an official account"));
+    const absl::Status url = PageUrlField("url", request_.url());
+    if (!url.ok()) return Fail(url);
+    flows_.tokens.GetTicket(
+        **app, deadline(),
+        [this, app = *app](absl::StatusOr<AccessToken> ticket) {
+          OnTicket(app, std::move(ticket));
+        });
   }
 
  private:
-  absl::StatusOr<const App*> CheckedApp() {
-    WX_ASSIGN_OR_RETURN(const App* app,
-                        AppField(record_, "app_id", request_.app_id()));
-    if (app->kind != AppKind::kOfficialAccount)
-      return FieldError("app_id", "must be that of an official account");
-    WX_RETURN_IF_ERROR(PageUrlField("url", request_.url()));
-    return app;
-  }
-
-  void OnTicket(absl::StatusOr<AccessToken> ticket) {
+  void OnTicket(const AuthorizedApp& app, absl::StatusOr<AccessToken> ticket) {
     if (!ticket.ok()) return Fail(ticket.status());
-    const std::string nonce = NewJsapiNonce(services_.random);
-    const int64_t timestamp = absl::ToUnixSeconds(services_.clock.Now());
-    response_.set_app_id(request_.app_id());
+    const std::string nonce = NewJsapiNonce(flows_.random);
+    const int64_t timestamp = absl::ToUnixSeconds(flows_.clock.Now());
+    response_.set_app_id(app->app_id);
     response_.set_nonce(nonce);
     response_.set_timestamp(timestamp);
     response_.set_signature(
         SignJsapi(ticket->token, nonce, timestamp, request_.url()));
-    Succeed();
+    Succeed(app);
   }
 };
 
-}  // namespace
-
-RpcMethod GetJsapiSignatureMethod(const Services& services) {
-  return MethodOf<GetJsapiSignatureCall>(services);
-}
+template RpcMethod MethodOf<GetJsapiSignatureCall>(const Services& services);
 
 }  // namespace wxident

@@ -1,70 +1,64 @@
-#include "server/rpc/get_user_info_call.h"
-
 #include <utility>
 
-#include "server/base/status_macros.h"
-#include "server/rpc/calls.h"
-#include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
+#include "server/rpc/unary_call.h"
+#include "server/rpc/user_info_fields.h"
+#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
 
-void GetUserInfoCall::Start() {
-  const absl::Status checked = CheckRequest();
-  if (!checked.ok()) return Fail(checked);
-  if (request_.has_oauth() || request_.has_follower()) return StartFetched();
-  if (request_.has_encrypted_profile()) return StartEncrypted();
-  StartStored();
-}
+class GetUserInfoCall final
+    : public UnaryCall<v1::GetUserInfoRequest, v1::GetUserInfoResponse> {
+ public:
+  using UnaryCall::UnaryCall;
 
-absl::Status GetUserInfoCall::CheckRequest() const {
-  const std::string& language = request_.language();
-  if (!language.empty() && language != "zh_CN" && language != "zh_TW" &&
-      language != "en")
-    return FieldError("language", "must be zh_CN, zh_TW or en");
-  if (request_.source_case() == v1::GetUserInfoRequest::SOURCE_NOT_SET)
-    return FieldError("source",
-                      "is required: encrypted_profile, stored, oauth or "
-                      "follower");
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ProfileQuery> GetUserInfoCall::Subject() {
-  switch (request_.subject_case()) {
-    case v1::GetUserInfoRequest::kSessionToken: {
-      WX_ASSIGN_OR_RETURN(
-          std::string hash,
-          SessionTokenField("session_token", request_.session_token()));
-      if (hash.empty()) return SessionNotActiveError();
-      return BySession{std::move(hash)};
-    }
-    case v1::GetUserInfoRequest::kIdentityRef: {
-      const v1::IdentityRef& ref = request_.identity_ref();
-      WX_RETURN_IF_ERROR(IdentityRefField(record_, "identity_ref", ref));
-      return ByOpenid{ref.app_id(), ref.openid()};
-    }
-    case v1::GetUserInfoRequest::SUBJECT_NOT_SET:
-      break;
+  void Start() override {
+    const absl::StatusOr<UserInfoSubject> subject =
+        UserInfoSubjectFields(request_, context_);
+    if (!subject.ok()) return Fail(subject.status());
+    if (request_.has_encrypted_profile()) return Decrypt(*subject);
+    if (request_.has_oauth()) return FetchByGrant(*subject);
+    FindProfile(subject->query,
+                [this](const AuthorizedProfile& known) { OnKnown(known); });
   }
-  return FieldError("subject", "is required: session_token or identity_ref");
-}
 
-void GetUserInfoCall::FillAnswer(const Identity& identity,
-                                 const Profile& profile) {
-  Fill(profile, *response_.mutable_user_info());
-  Fill(identity, *response_.mutable_identity());
-  response_.set_source(ToMessage(profile.source));
-  Fill(profile.fetched_at, *response_.mutable_fetch_time());
-}
+ private:
+  void Decrypt(const UserInfoSubject& subject) {
+    FindKeys(subject.token_hash(),
+             [this, data = subject.encrypted](const AuthorizedKeys& keys) {
+               flows_.person.stored_user_info.Decrypt(keys, data, deadline(),
+                                                      Answer(keys));
+             });
+  }
 
-void GetUserInfoCall::OnSaved(absl::StatusOr<User> user) {
-  if (!user.ok()) return Fail(user.status());
-  Fill(*user, *response_.mutable_user());
-  Succeed();
-}
+  void FetchByGrant(const UserInfoSubject& subject) {
+    const auto fetch = [this,
+                        query = subject.query](const AuthorizedPerson& person) {
+      flows_.person.live_user_info.FetchByGrant(
+          person.app(), query, Language(request_), deadline(), Answer(person));
+    };
+    if (subject.person.has_value()) return fetch(*subject.person);
+    FindSession(subject.token_hash(), fetch);
+  }
 
-RpcMethod GetUserInfoMethod(const Services& services) {
-  return MethodOf<GetUserInfoCall>(services);
-}
+  void OnKnown(const AuthorizedProfile& known) {
+    if (request_.has_stored()) return Answer(known)(StoredUserInfo::Of(known));
+    const absl::StatusOr<AuthorizedPerson> person =
+        AuthorizeFollower(known->identity, context_);
+    if (!person.ok()) return Fail(person.status());
+    flows_.person.live_user_info.FetchFollower(
+        *person, known->user, Language(request_), deadline(), Answer(*person));
+  }
+
+  Done<UserInfo> Answer(const Authorized& proof) {
+    return [this, proof](absl::StatusOr<UserInfo> info) {
+      if (!info.ok()) return Fail(info.status());
+      Fill(*info, response_);
+      Succeed(proof);
+    };
+  }
+};
+
+template RpcMethod MethodOf<GetUserInfoCall>(const Services& services);
 
 }  // namespace wxident

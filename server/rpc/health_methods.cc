@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/access/access_control.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/grpc/health/v1/health.pb.h"
 #include "server/rpc/status.h"
 

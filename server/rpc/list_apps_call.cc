@@ -1,9 +1,8 @@
-#include "server/rpc/admin_calls.h"
 #include "server/rpc/app_messages.h"
 #include "server/rpc/unary_call.h"
+#include "wxident/v1/admin_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class ListAppsCall final
     : public UnaryCall<v1::ListAppsRequest, v1::ListAppsResponse> {
@@ -11,18 +10,15 @@ class ListAppsCall final
   using UnaryCall::UnaryCall;
 
   void Start() override {
-    const absl::Status allowed = AllowEveryApp();
-    if (!allowed.ok()) return Fail(allowed);
-    for (const auto& [app_id, app] : services_.apps.all())
+    const absl::StatusOr<AuthorizedEveryApp> right =
+        context_.AuthorizeEveryApp();
+    if (!right.ok()) return Fail(right.status());
+    for (const auto& [app_id, app] : AllApps(*right).all())
       Fill(app, *response_.add_apps());
-    Succeed();
+    Succeed(*right);
   }
 };
 
-}  // namespace
-
-RpcMethod ListAppsMethod(const Services& services) {
-  return MethodOf<ListAppsCall>(services);
-}
+template RpcMethod MethodOf<ListAppsCall>(const Services& services);
 
 }  // namespace wxident

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "server/access/access_control.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/grpc/health/v1/health.pb.h"
 #include "server/rpc/grpc/reflection/v1/reflection.pb.h"
 #include "server/rpc/grpc/reflection/v1alpha/reflection.pb.h"

@@ -2,13 +2,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
-#include "server/rpc/admin_calls.h"
-#include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
 #include "server/rpc/unary_call.h"
+#include "wxident/v1/admin_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class RefreshAccessTokenCall final
     : public UnaryCall<v1::RefreshAccessTokenRequest,
@@ -17,30 +15,27 @@ class RefreshAccessTokenCall final
   using UnaryCall::UnaryCall;
 
   void Start() override {
-    absl::StatusOr<const App*> app =
-        AppField(record_, "app_id", request_.app_id());
+    const absl::StatusOr<AuthorizedApp> app =
+        context_.AuthorizeApp("app_id", request_.app_id());
     if (!app.ok()) return Fail(app.status());
-    services_.tokens.Refresh(**app, [this](absl::StatusOr<AccessToken> token) {
-      OnToken(std::move(token));
-    });
+    flows_.tokens.Refresh(
+        **app, [this, app = *app](absl::StatusOr<AccessToken> token) {
+          OnToken(app, std::move(token));
+        });
   }
 
  private:
-  void OnToken(absl::StatusOr<AccessToken> token) {
-    if (!token.ok()) return Fail(token.status(), Repeat::kMaySpend);
+  void OnToken(const AuthorizedApp& app, absl::StatusOr<AccessToken> token) {
+    if (!token.ok()) return Fail(token.status());
     Log(LogLevel::kInfo, "access_token replaced by an operator",
         {{"app_id", request_.app_id()},
          {"generation", absl::StrCat(token->generation)}});
     response_.set_generation(token->generation);
     Fill(token->expires_at, *response_.mutable_expire_time());
-    Succeed();
+    Succeed(app);
   }
 };
 
-}  // namespace
-
-RpcMethod RefreshAccessTokenMethod(const Services& services) {
-  return MethodOf<RefreshAccessTokenCall>(services);
-}
+template RpcMethod MethodOf<RefreshAccessTokenCall>(const Services& services);
 
 }  // namespace wxident

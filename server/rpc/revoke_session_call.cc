@@ -1,13 +1,11 @@
 #include <optional>
-#include <string>
 #include <utility>
 
-#include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/unary_call.h"
+#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class RevokeSessionCall final
     : public UnaryCall<v1::RevokeSessionRequest, v1::RevokeSessionResponse> {
@@ -15,76 +13,41 @@ class RevokeSessionCall final
   using UnaryCall::UnaryCall;
 
   void Start() override {
-    switch (request_.target_case()) {
-      case v1::RevokeSessionRequest::kSessionToken:
-        return RevokeOne();
-      case v1::RevokeSessionRequest::kUserId:
-        return RevokeAll();
-      case v1::RevokeSessionRequest::TARGET_NOT_SET:
-        return Fail(
-            FieldError("target", "is required: session_token or user_id"));
-    }
-  }
-
- private:
-  void RevokeOne() {
+    if (request_.has_user_id()) return RevokeAll();
+    if (!request_.has_session_token())
+      return Fail(
+          FieldError("target", "is required: session_token or user_id"));
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
-    if (hash->empty()) return NothingToRevoke();
-    hash_ = *std::move(hash);
-    // Whose it is decides whether the caller may, and is for the audit log.
-    if (AllowsEveryApp() && services_.audit == nullptr) return Revoke();
-    services_.sessions.FindTokenOwner(
-        hash_, deadline(), [this](absl::StatusOr<std::optional<Identity>> who) {
-          OnOwner(std::move(who));
-        });
+    FindToken(*std::move(hash), [this](std::optional<AuthorizedToken> token) {
+      // Nothing to revoke.
+      if (!token.has_value()) return Succeed(context_.AboutNobody());
+      flows_.session_changes.Revoke(*token, deadline(), WhenRevoked(*token));
+    });
   }
 
-  void OnOwner(absl::StatusOr<std::optional<Identity>> who) {
-    if (!who.ok()) return Fail(who.status());
-    if (!who->has_value()) return NothingToRevoke();
-    const absl::Status allowed = Allow((*who)->app_id);
-    if (!allowed.ok()) return Fail(allowed);
-    Concerns((*who)->openid);
-    Revoke();
-  }
-
-  void NothingToRevoke() {
-    ConcernsNoApp();
-    Succeed();
-  }
-
-  void Revoke() {
-    services_.session_checks.Revoke(
-        std::move(hash_), deadline(),
-        [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
-  }
-
+ private:
   void RevokeAll() {
-    absl::Status checked = UserIdField("user_id", request_.user_id());
+    const absl::Status checked = UserIdField("user_id", request_.user_id());
     if (!checked.ok()) return Fail(checked);
-    const absl::Status allowed = AllowEveryApp();
-    if (!allowed.ok()) return Fail(allowed);
-    Concerns(request_.user_id());
-    services_.session_checks.RevokeUser(
-        request_.user_id(), deadline(),
-        [this](absl::StatusOr<int> count) { OnRevoked(std::move(count)); });
+    const absl::StatusOr<AuthorizedEveryApp> right =
+        context_.AuthorizeEveryApp();
+    if (!right.ok()) return Fail(right.status());
+    context_.SetSubject(request_.user_id());
+    flows_.session_changes.RevokeUser(*right, request_.user_id(), deadline(),
+                                      WhenRevoked(*right));
   }
 
-  void OnRevoked(absl::StatusOr<int> count) {
-    if (!count.ok()) return Fail(count.status());
-    response_.set_revoked_count(*count);
-    Succeed();
+  Done<int> WhenRevoked(Authorized proof) {
+    return [this, proof](absl::StatusOr<int> count) {
+      if (!count.ok()) return Fail(count.status());
+      response_.set_revoked_count(*count);
+      Succeed(proof);
+    };
   }
-
-  std::string hash_;
 };
 
-}  // namespace
-
-RpcMethod RevokeSessionMethod(const Services& services) {
-  return MethodOf<RevokeSessionCall>(services);
-}
+template RpcMethod MethodOf<RevokeSessionCall>(const Services& services);
 
 }  // namespace wxident

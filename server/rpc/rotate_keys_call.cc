@@ -1,8 +1,7 @@
-#include "server/rpc/admin_calls.h"
 #include "server/rpc/unary_call.h"
+#include "wxident/v1/admin_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class RotateKeysCall final
     : public UnaryCall<v1::RotateKeysRequest, v1::RotateKeysResponse> {
@@ -10,25 +9,25 @@ class RotateKeysCall final
   using UnaryCall::UnaryCall;
 
   void Start() override {
-    if (const absl::Status allowed = AllowEveryApp(); !allowed.ok())
-      return Fail(allowed);
-    services_.ring_reload.Reload(
-        [this](absl::Status reloaded) { OnReloaded(reloaded); });
+    const absl::StatusOr<AuthorizedEveryApp> right =
+        context_.AuthorizeEveryApp();
+    if (!right.ok()) return Fail(right.status());
+    flows_.ring_reload.Reload(
+        [this, right = *right](const absl::Status& reloaded) {
+          OnReloaded(right, reloaded);
+        });
   }
 
  private:
-  void OnReloaded(const absl::Status& reloaded) {
+  void OnReloaded(const AuthorizedEveryApp& right,
+                  const absl::Status& reloaded) {
     if (!reloaded.ok()) return Fail(reloaded);
-    response_.set_sealing_key_id(services_.key_ring.sealing_key_id());
-    services_.resealer.Begin();
-    Succeed();
+    response_.set_sealing_key_id(flows_.key_ring.sealing_key_id());
+    flows_.reencryptor.Begin();
+    Succeed(right);
   }
 };
 
-}  // namespace
-
-RpcMethod RotateKeysMethod(const Services& services) {
-  return MethodOf<RotateKeysCall>(services);
-}
+template RpcMethod MethodOf<RotateKeysCall>(const Services& services);
 
 }  // namespace wxident

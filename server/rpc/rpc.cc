@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/log.h"
 
 namespace wxident {
 namespace {
@@ -20,12 +21,23 @@ const google::protobuf::MethodDescriptor& MethodThatTakes(
   std::abort();
 }
 
+// A call that nobody has thought about is never served.
+MethodRules RulesOrEnd(const google::protobuf::MethodDescriptor& method) {
+  absl::StatusOr<MethodRules> rules = RulesOf(method);
+  if (!rules.ok()) {
+    Log(LogLevel::kError, "method without rules",
+        {{"message", std::string(rules.status().message())}});
+    std::abort();
+  }
+  return *rules;
+}
+
 }  // namespace
 
 Rpc::Rpc(const Services& services, const google::protobuf::Descriptor& request)
     : services_(services),
       method_(MethodThatTakes(request)),
-      audited_(AuditedAs(method_.name())),
+      rules_(RulesOrEnd(method_)),
       ok_(services_.metrics.TimingOf(
           kSeconds, {{"rpc", method_.name()}, {"reason", std::string(kOk)}})) {}
 

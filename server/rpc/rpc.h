@@ -3,16 +3,15 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "server/access/access_control.h"
 #include "server/base/metrics.h"
 #include "server/edge/call.h"
-#include "server/rpc/audited.h"
+#include "server/policy/access_control.h"
+#include "server/rpc/method_rules.h"
 #include "server/rpc/services.h"
 
 namespace wxident {
@@ -22,7 +21,7 @@ namespace wxident {
 class Rpc {
  public:
   // `request` is the type of its requests, of which each RPC has its own. One
-  // that is no RPC's ends the process.
+  // that is no RPC's, or of an RPC without rules, ends the process.
   Rpc(const Services& services, const google::protobuf::Descriptor& request);
 
   const Services& services() const { return services_; }
@@ -30,7 +29,7 @@ class Rpc {
   const std::string& name() const { return method_.name(); }
   // "/wxident.v1.IdentityService/Login".
   std::string path() const;
-  Audited audited() const { return audited_; }
+  const MethodRules& rules() const { return rules_; }
   AccessControl::Kind kind() const {
     return method_.server_streaming() ? AccessControl::Kind::kStream
                                       : AccessControl::Kind::kUnary;
@@ -42,7 +41,7 @@ class Rpc {
  private:
   const Services services_;
   const google::protobuf::MethodDescriptor& method_;
-  const Audited audited_;
+  const MethodRules rules_;
   // Of calls that end well.
   Timing& ok_;
 };
@@ -50,18 +49,10 @@ class Rpc {
 // A method's path, and how its calls begin.
 using RpcMethod = std::pair<std::string, EdgeMethod>;
 
-// The method whose calls are Handlers, made of its Rpc and a Call each.
+// The method whose calls are Handlers, made of its Rpc and a Call each. It is
+// defined in rpc/method_of.h, for the file that has the Handler.
 template <typename Handler>
-RpcMethod MethodOf(const Services& services) {
-  auto rpc =
-      std::make_shared<const Rpc>(services, *Handler::Request::descriptor());
-  std::string path = rpc->path();
-  return {std::move(path),
-          {.start = [rpc = std::move(rpc)](
-                        Call& call) -> std::unique_ptr<CallHandler> {
-            return std::make_unique<Handler>(*rpc, call);
-          }}};
-}
+RpcMethod MethodOf(const Services& services);
 
 }  // namespace wxident
 

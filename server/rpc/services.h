@@ -2,22 +2,22 @@
 #define WXIDENT_SERVER_RPC_SERVICES_H_
 
 #include "absl/time/time.h"
-#include "server/access/access_control.h"
 #include "server/audit/audit_log.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
-#include "server/base/wall_clocks.h"
 #include "server/crypto/key_ring.h"
 #include "server/crypto/random.h"
 #include "server/identity/apps.h"
-#include "server/keeper/token_keeper.h"
-#include "server/keys/resealer.h"
-#include "server/keys/ring_reload.h"
+#include "server/keeper/token_manager.h"
+#include "server/keys/key_ring_reload.h"
+#include "server/keys/reencryptor.h"
+#include "server/person/person_flows.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/caller.h"
-#include "server/session/code_logins.h"
+#include "server/session/code_exchange.h"
 #include "server/session/oauth_grants.h"
-#include "server/session/refusal_limit.h"
-#include "server/session/session_checks.h"
+#include "server/session/session_cache.h"
+#include "server/session/session_changes.h"
 #include "server/store/identity_store.h"
 #include "server/store/key_store.h"
 #include "server/store/profile_store.h"
@@ -26,39 +26,48 @@
 
 namespace wxident {
 
-// What the RPCs work with. All of it outlives every call.
-struct Services {
-  Callers& callers;
-  AccessControl& access;
-  // nullptr: no audit log is kept.
-  AuditLog* audit;
-  // Whether nothing that AuditedAs names leaves without its line.
-  bool audit_required;
+// What the steps of calls work with. All of it outlives every call.
+struct Flows {
+  CodeExchange& code_exchange;
+  SessionChanges& session_changes;
+  PersonFlows& person;
+  OauthGrants& grants;
+  TokenManager& tokens;
+  WechatApi& wechat;
+
   const KeyRing& key_ring;
   KeyStore& keys;
-  RingReload& ring_reload;
-  Resealer& resealer;
+  KeyRingReload& ring_reload;
+  Reencryptor& reencryptor;
 
-  const Apps& apps;
-  CodeLogins& logins;
-  SessionChecks& session_checks;
-  RefusalLimit& refusals;
-  OauthGrants& grants;
-  TokenKeeper& tokens;
-  IdentityStore& identities;
-  SessionStore& sessions;
-  ProfileStore& profiles;
-  WechatApi& wechat;
   Clock& clock;
-  WallClocks& wall_clocks;
   Random& random;
   Metrics& metrics;
 
   absl::Duration default_session_ttl;
   absl::Duration max_session_ttl;
-  absl::Duration session_max_age;
-  absl::Duration session_refresh_overlap;
-  absl::Duration open_data_max_age;
+};
+
+// What every RPC works with. The guard's part is RpcContext's and UnaryCall's:
+// calls get at apps, sessions and people through them.
+struct Services {
+  Callers& callers;
+  AccessControl& access;
+  // nullptr: no audit log is kept.
+  AuditLog* audit;
+  // Whether nothing whose line must come first leaves without it.
+  bool audit_required;
+  const Apps& apps;
+  SessionCache& session_cache;
+  SessionStore& sessions;
+  IdentityStore& identities;
+  ProfileStore& profiles;
+
+  const KeyRing& key_ring;
+  Clock& clock;
+  Random& random;
+  Metrics& metrics;
+  Flows flows;
 };
 
 }  // namespace wxident

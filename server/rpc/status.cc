@@ -10,6 +10,9 @@
 namespace wxident {
 namespace {
 
+// A call without a deadline, a stream, hears of longer waits at once.
+constexpr absl::Duration kStreamsWait = absl::Seconds(3);
+
 // Whether WeChat may have acted on a request that failed so.
 bool MayHaveTaken(Reason reason) {
   return reason == Reason::kWechatBusy ||
@@ -74,7 +77,8 @@ std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
       (repeat == Repeat::kMaySpend && MayHaveTaken(details.reason)))
     return kGiveUp;
   if (!details.retry_after.has_value()) return std::nullopt;
-  if (*details.retry_after > left) return kGiveUp;
+  const bool is_endless = left == absl::InfiniteDuration();
+  if (*details.retry_after > (is_endless ? kStreamsWait : left)) return kGiveUp;
   // Some clients (Java's) repeat whatever carries a time, also what their
   // policy does not name.
   if (code != absl::StatusCode::kUnavailable) return std::nullopt;

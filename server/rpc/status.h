@@ -36,7 +36,7 @@ enum class Repeat {
 // the policy says. It is -1 where what the request needs may be spent, and
 // where the wait is longer than the `left` of the call: the caller then hears
 // the reason now and not of a passed deadline later. Only UNAVAILABLE carries a
-// time.
+// time. `left` is infinite for a stream, which then waits for 3 s at most.
 std::optional<int64_t> RetryPushbackMs(const absl::Status& status,
                                        Repeat repeat, absl::Duration left);
 

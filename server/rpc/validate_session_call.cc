@@ -1,13 +1,11 @@
-#include <optional>
 #include <utility>
 
-#include "server/rpc/calls.h"
 #include "server/rpc/fields.h"
 #include "server/rpc/messages.h"
 #include "server/rpc/unary_call.h"
+#include "wxident/v1/identity_service.pb.h"
 
 namespace wxident {
-namespace {
 
 class ValidateSessionCall final
     : public UnaryCall<v1::ValidateSessionRequest,
@@ -19,36 +17,20 @@ class ValidateSessionCall final
     absl::StatusOr<std::string> hash =
         SessionTokenField("session_token", request_.session_token());
     if (!hash.ok()) return Fail(hash.status());
-    if (hash->empty()) return NotActive();
-    services_.session_checks.Check(
-        *std::move(hash), request_.strong(), deadline(),
-        [this](absl::StatusOr<std::optional<Session>> session) {
-          OnChecked(std::move(session));
-        });
+    CheckSession(
+        *std::move(hash), request_.strong(),
+        [this](const AuthorizedSession* session) { OnChecked(session); });
   }
 
  private:
-  void OnChecked(absl::StatusOr<std::optional<Session>> session) {
-    if (!session.ok()) return Fail(session.status());
-    if (!session->has_value()) return NotActive();
-    const absl::Status allowed = Allow((*session)->identity.app_id);
-    if (!allowed.ok()) return Fail(allowed);
-    Concerns((*session)->identity.openid);
+  void OnChecked(const AuthorizedSession* session) {
+    if (session == nullptr) return Succeed(context_.AboutNobody());
     response_.set_active(true);
     Fill(**session, *response_.mutable_session());
-    Succeed();
-  }
-
-  void NotActive() {
-    ConcernsNoApp();
-    Succeed();
+    Succeed(*session);
   }
 };
 
-}  // namespace
-
-RpcMethod ValidateSessionMethod(const Services& services) {
-  return MethodOf<ValidateSessionCall>(services);
-}
+template RpcMethod MethodOf<ValidateSessionCall>(const Services& services);
 
 }  // namespace wxident

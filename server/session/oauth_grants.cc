@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
+#include "server/base/single_flight.h"
 #include "server/identity/error.h"
 
 namespace wxident {
@@ -61,7 +62,7 @@ struct OauthGrants::Waiter {
 // what an earlier flight brought.
 struct OauthGrants::Flight {
   Identity identity;
-  std::vector<Waiter> waiters;
+  SingleFlight<Waiter> single;
   // Known after Load.
   std::optional<StoredGrant> stored;
 };
@@ -190,13 +191,11 @@ void OauthGrants::Join(const Identity& identity, std::optional<Secret> rejected,
   {
     std::lock_guard<std::mutex> lock(mutex_);
     FlightPtr& known = flights_[{identity.app_id, identity.openid}];
-    const bool is_new = known == nullptr;
-    if (is_new) {
+    if (known == nullptr) {
       known = std::make_shared<Flight>();
       known->identity = identity;
     }
-    known->waiters.push_back({std::move(rejected), std::move(done)});
-    if (!is_new) return;
+    if (!known->single.Begin({std::move(rejected), std::move(done)})) return;
     flight = known;
   }
   Load(std::move(flight));
@@ -220,7 +219,7 @@ void OauthGrants::OnLoaded(FlightPtr flight, Found found) {
   bool wanted = IsDue(grant);
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (const Waiter& waiter : flight->waiters)
+    for (const Waiter& waiter : flight->single.waiters())
       wanted = wanted || waiter.rejected == grant.access_token;
   }
   if (!wanted)
@@ -277,14 +276,15 @@ void OauthGrants::EndFlight(FlightPtr flight, const absl::Status& error,
   bool again = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    std::vector<Waiter> waiters = std::exchange(flight->waiters, {});
-    for (Waiter& waiter : waiters) {
+    for (Waiter& waiter : flight->single.Finish()) {
       // Came after the stored token was looked at, and wants another one.
       const bool stays = error.ok() && !refreshed &&
                          waiter.rejected == stored->grant->access_token;
-      (stays ? flight->waiters : answered).push_back(std::move(waiter));
+      if (!stays)
+        answered.push_back(std::move(waiter));
+      else if (flight->single.Begin(std::move(waiter)))
+        again = true;
     }
-    again = !flight->waiters.empty();
     if (!again)
       flights_.erase({flight->identity.app_id, flight->identity.openid});
   }

@@ -22,7 +22,8 @@ SessionSweeper::SessionSweeper(SessionStore& store, Clock& clock)
 void SessionSweeper::Sweep() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_ || std::exchange(sweeping_, true)) return;
+    if (sweeping_ || !in_flight_.Begin()) return;
+    sweeping_ = true;
   }
   SweepBatch();
 }
@@ -34,6 +35,7 @@ void SessionSweeper::SweepBatch() {
 }
 
 void SessionSweeper::OnSwept(absl::StatusOr<int> count) {
+  bool more = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (!count.ok() && !failing_)
@@ -41,20 +43,13 @@ void SessionSweeper::OnSwept(absl::StatusOr<int> count) {
           {{"reason",
             std::string(ReasonName(DetailsOf(count.status()).reason))}});
     failing_ = !count.ok();
-    if (!count.ok() || *count < kBatch || stopping_) {
-      sweeping_ = false;
-      // The last act: the sweeper may be gone after it.
-      idle_.notify_all();
-      return;
-    }
+    more = count.ok() && *count >= kBatch && !in_flight_.stopping();
+    sweeping_ = more;
   }
-  SweepBatch();
+  if (more) return SweepBatch();
+  in_flight_.End();
 }
 
-void SessionSweeper::Stop() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  stopping_ = true;
-  idle_.wait(lock, [this] { return !sweeping_; });
-}
+void SessionSweeper::Stop() { in_flight_.Stop(); }
 
 }  // namespace wxident

@@ -1,11 +1,11 @@
 #ifndef WXIDENT_SERVER_SESSION_SESSION_SWEEPER_H_
 #define WXIDENT_SERVER_SESSION_SESSION_SWEEPER_H_
 
-#include <condition_variable>
 #include <mutex>
 
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
+#include "server/base/in_flight.h"
 #include "server/store/session_store.h"
 
 namespace wxident {
@@ -30,10 +30,9 @@ class SessionSweeper {
   SessionStore& store_;
   Clock& clock_;
 
+  InFlight in_flight_;
   std::mutex mutex_;
-  std::condition_variable idle_;
   bool sweeping_ = false;
-  bool stopping_ = false;
   // Whether the last batch failed, which is logged once.
   bool failing_ = false;
 };

@@ -50,12 +50,12 @@ struct UnreadablePlace {
   // NOLINTEND(modernize-use-nullptr)
 };
 
-struct ResealedBatch {
+struct ReencryptedBatch {
   // The key that sealed when the batch was read: what was not under it was to
   // be sealed anew.
   uint32_t sealing_key_id = 0;
   // Values that were.
-  int64_t resealed = 0;
+  int64_t reencrypted = 0;
   // Values that somebody else changed, or was changing, at that moment: they
   // are as they were, or newer.
   int64_t missed = 0;
@@ -88,8 +88,8 @@ class KeyStore {
 
   // Looks at the next 500 rows of a column and seals anew, under the key that
   // seals now, what is not under it. Values that do not open stay.
-  virtual void Reseal(KeyPosition from, Deadline deadline,
-                      Done<ResealedBatch> done) = 0;
+  virtual void Reencrypt(KeyPosition from, Deadline deadline,
+                         Done<ReencryptedBatch> done) = 0;
 
   // Says that there are no values under any key but `used`: a ring may lack the
   // others without a word.

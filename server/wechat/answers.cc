@@ -148,15 +148,14 @@ absl::StatusOr<CodeSession> ReadCodeSession(const WechatResponse& response) {
 
 absl::StatusOr<FetchedToken> ReadToken(const WechatResponse& response) {
   FetchedToken token;
-  WX_ASSIGN_OR_RETURN(token.access_token,
-                      ReadTokenText(response, "access_token"));
+  WX_ASSIGN_OR_RETURN(token.value, ReadTokenText(response, "access_token"));
   WX_ASSIGN_OR_RETURN(token.expires_in, ReadTokenLife(response));
   return token;
 }
 
 absl::StatusOr<FetchedToken> ReadTicket(const WechatResponse& response) {
   FetchedToken token;
-  WX_ASSIGN_OR_RETURN(token.access_token, ReadTokenText(response, "ticket"));
+  WX_ASSIGN_OR_RETURN(token.value, ReadTokenText(response, "ticket"));
   WX_ASSIGN_OR_RETURN(token.expires_in, ReadTokenLife(response));
   return token;
 }

@@ -20,7 +20,6 @@ absl::StatusOr<CodeSession> ReadCodeSession(const WechatResponse& response);
 
 absl::StatusOr<FetchedToken> ReadToken(const WechatResponse& response);
 
-// The ticket, as the answer's access_token.
 absl::StatusOr<FetchedToken> ReadTicket(const WechatResponse& response);
 
 // SNAPSHOT_USER before anything else is read.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/backoff.h"
 #include "server/base/log.h"
 #include "server/identity/error.h"
 
@@ -10,8 +11,7 @@ namespace wxident {
 namespace {
 
 constexpr int kMostFailures = 5;
-constexpr absl::Duration kFirstPause = absl::Seconds(1);
-constexpr absl::Duration kLongestPause = absl::Seconds(30);
+constexpr Backoff kBackoff = {absl::Seconds(1), absl::Seconds(30)};
 // More than any call takes.
 constexpr absl::Duration kTrialTime = absl::Seconds(10);
 // What the others are told while a call tries.
@@ -26,14 +26,6 @@ absl::Status Unreachable(absl::Duration wait) {
       .ToStatus();
 }
 
-// Evenly between 0.5 and 1.5, so that replicas do not all try at one moment.
-double Spread(Random& random) {
-  const std::string bytes = random.Bytes(2);
-  const int number = static_cast<unsigned char>(bytes[0]) * 256 +
-                     static_cast<unsigned char>(bytes[1]);
-  return 0.5 + number / 65535.0;
-}
-
 }  // namespace
 
 Breakers::Breakers(Clock& clock, Random& random, Metrics& metrics)
@@ -41,7 +33,7 @@ Breakers::Breakers(Clock& clock, Random& random, Metrics& metrics)
 
 absl::StatusOr<Breakers::Pass> Breakers::Enter(const Of& of) {
   const absl::Duration now = clock_.Monotonic();
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   Breaker& breaker = Find(of);
   if (breaker.state == State::kClosed) return Pass{breaker.epoch};
   if (now < breaker.until)
@@ -54,7 +46,7 @@ absl::StatusOr<Breakers::Pass> Breakers::Enter(const Of& of) {
 
 void Breakers::Leave(const Of& of, Pass pass, Outcome outcome,
                      const absl::Status& error) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   Breaker& breaker = Find(of);
   if (breaker.epoch != pass.epoch) return;
   switch (outcome) {
@@ -79,7 +71,7 @@ void Breakers::Leave(const Of& of, Pass pass, Outcome outcome,
 std::vector<WechatApi::Breaker> Breakers::StatesOf(const std::string& app_id) {
   const absl::Duration now = clock_.Monotonic();
   std::vector<WechatApi::Breaker> states;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   for (auto at = breakers_.lower_bound({app_id, ""});
        at != breakers_.end() && at->first.app_id == app_id; ++at) {
     const Breaker& breaker = at->second;
@@ -116,11 +108,10 @@ void Breakers::Close(const Of& of, Breaker& breaker) {
 }
 
 void Breakers::Open(const Of& of, Breaker& breaker, const absl::Status& error) {
-  absl::Duration pause = kFirstPause;
-  for (int i = 0; i < breaker.openings && pause < kLongestPause; ++i)
-    pause *= 2;
-  pause = absl::Ceil(std::min(pause, kLongestPause) * Spread(random_),
-                     absl::Milliseconds(1));
+  const absl::Duration pause =
+      absl::Ceil(Jittered(kBackoff.PauseAfter(breaker.openings), 0.5, 1.5,
+                          ChanceOf(random_.Bytes(2))),
+                 absl::Milliseconds(1));
   // What a call that tried again in vain adds is only the next pause.
   if (breaker.openings == 0)
     Log(LogLevel::kWarning, "breaker_opened",

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/metrics.h"
+#include "server/base/mutex.h"
 #include "server/crypto/random.h"
 #include "server/wechat/wechat_api.h"
 
@@ -86,17 +86,20 @@ class Breakers {
     absl::Duration until;
   };
 
-  // Closed at first. Under mutex_, like all that follows.
-  Breaker& Find(const Of& of);
-  void Move(const Of& of, Breaker& breaker, State state);
-  void Close(const Of& of, Breaker& breaker);
-  void Open(const Of& of, Breaker& breaker, const absl::Status& error);
+  // Closed at first.
+  Breaker& Find(const Of& of) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Move(const Of& of, Breaker& breaker, State state)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Close(const Of& of, Breaker& breaker)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Open(const Of& of, Breaker& breaker, const absl::Status& error)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock& clock_;
   Random& random_;
   Metrics& metrics_;
-  std::mutex mutex_;
-  std::map<Of, Breaker> breakers_;
+  Mutex mutex_;
+  std::map<Of, Breaker> breakers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

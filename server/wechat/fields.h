@@ -11,19 +11,19 @@
 
 namespace wxident {
 
-// What WeChat writes in one way, encrypted or not.
+// Reads fields that have the same form in encrypted and in plain answers.
 
-// The time in "watermark", which WeChat puts into what it tells about a user;
-// nullopt when there is none, or when it was made for another app.
+// Returns the time in "watermark", which WeChat puts into what it tells about a
+// user. Returns nullopt if there is none or it was made for another app.
 std::optional<absl::Time> ReadWatermark(const Json& object,
                                         absl::string_view app_id);
 
-// A phone but for its watermark_time. nullopt when a field is missing or is not
-// what its name says.
+// Returns a phone without its watermark_time. Returns nullopt if a field is
+// missing or is not what its name says.
 std::optional<Phone> ReadPhone(const Json& object);
 
-// `text`, which is valid UTF-8, without control characters (Unicode's category
-// Cc).
+// Returns `text` without control characters (Unicode's category Cc). `text`
+// must be valid UTF-8.
 std::string WithoutControls(absl::string_view text);
 
 }  // namespace wxident

@@ -1,13 +1,13 @@
 #include "server/wechat/hosts.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "server/base/backoff.h"
 
 namespace wxident {
 namespace {
 
-constexpr absl::Duration kFirstPause = absl::Seconds(1);
-constexpr absl::Duration kLongestPause = absl::Seconds(60);
+constexpr Backoff kBackoff = {absl::Seconds(1), absl::Seconds(60)};
 // How long others wait for what the request that tries a host again learns;
 // more than connecting may take.
 constexpr absl::Duration kTrialTime = absl::Seconds(5);
@@ -19,7 +19,7 @@ Hosts::Hosts(std::vector<std::string> base_urls, Clock& clock)
 
 std::optional<Hosts::Pick> Hosts::Choose(const std::set<size_t>& tried) {
   const absl::Duration now = clock_.Monotonic();
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   std::optional<size_t> best;
   for (size_t i = 0; i < states_.size(); ++i) {
     if (tried.count(i) != 0) continue;
@@ -40,18 +40,15 @@ std::optional<Hosts::Pick> Hosts::Choose(const std::set<size_t>& tried) {
 
 void Hosts::Unreachable(const Pick& pick) {
   const absl::Duration now = clock_.Monotonic();
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   State& state = states_[pick.index];
   if (state.epoch != pick.epoch) return;
   ++state.epoch;
-  absl::Duration pause = kFirstPause;
-  for (int i = 0; i < state.failures && pause < kLongestPause; ++i) pause *= 2;
-  ++state.failures;
-  state.left_alone_until = now + std::min(pause, kLongestPause);
+  state.left_alone_until = now + kBackoff.PauseAfter(state.failures++);
 }
 
 void Hosts::Reached(const Pick& pick) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(mutex_);
   State& state = states_[pick.index];
   if (state.failures == 0 || state.epoch != pick.epoch) return;
   state = State{0, state.epoch + 1, -absl::InfiniteDuration()};

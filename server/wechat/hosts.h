@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/mutex.h"
 
 namespace wxident {
 
@@ -51,8 +51,8 @@ class Hosts {
 
   const std::vector<std::string> urls_;
   Clock& clock_;
-  std::mutex mutex_;
-  std::vector<State> states_;
+  Mutex mutex_;
+  std::vector<State> states_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace wxident

@@ -35,7 +35,7 @@ struct OpenDataInput {
 // decryption and one parse of that many bytes, whether or not the padding fits
 // and wherever the text ceases to be JSON. The cipher authenticates nothing, so
 // a difference would decrypt for whoever may ask often enough; see
-// server/session/refusal_limit.h.
+// server/person/decrypt_rate_limiter.h.
 
 absl::StatusOr<Phone> OpenPhone(const OpenDataInput& input);
 

@@ -6,40 +6,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/base/utf8.h"
 #include "server/identity/error.h"
 
 namespace wxident {
 namespace {
 
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
-
-unsigned char At(absl::string_view text, size_t i) {
-  return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-}
-
-// The size of the well-formed UTF-8 sequence that begins `text`, which begins
-// with a byte over 0x7f; 0 when there is none. After the Unicode standard,
-// table 3-7: no overlong forms, no surrogates, nothing over U+10FFFF.
-size_t SequenceSize(absl::string_view text) {
-  const unsigned char lead = At(text, 0);
-  const auto tail = [&](size_t i, unsigned char low = 0x80,
-                        unsigned char high = 0xBF) {
-    return At(text, i) >= low && At(text, i) <= high;
-  };
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const unsigned char low = lead == 0xE0 ? 0xA0 : 0x80;
-    const unsigned char high = lead == 0xED ? 0x9F : 0xBF;
-    return tail(1, low, high) && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const unsigned char low = lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = lead == 0xF4 ? 0x8F : 0xBF;
-    return tail(1, low, high) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 bool IsHexGroup(absl::string_view text) {
   if (text.size() != 8) return false;
@@ -56,24 +29,11 @@ absl::Status BadField(const char* name, absl::string_view what) {
 
 std::string CleanBody(absl::string_view body) {
   absl::ConsumePrefix(&body, kByteOrderMark);
-  std::string out;
-  out.reserve(body.size());
+  std::string out = WithValidUtf8(body);
   bool in_string = false;
   bool escaped = false;
-  for (size_t i = 0; i < body.size();) {
-    const unsigned char c = At(body, i);
-    if (c > 0x7f) {
-      const size_t size = SequenceSize(body.substr(i));
-      absl::StrAppend(&out, size == 0 ? kReplacement : body.substr(i, size));
-      i += size == 0 ? 1 : size;
-      escaped = false;
-      continue;
-    }
-    if (in_string && c < 0x20) {
-      out += ' ';
-    } else {
-      out += static_cast<char>(c);
-    }
+  for (char& c : out) {
+    if (in_string && c >= 0 && c < 0x20) c = ' ';
     if (in_string && escaped) {
       escaped = false;
     } else if (in_string && c == '\\') {
@@ -81,7 +41,6 @@ std::string CleanBody(absl::string_view body) {
     } else if (c == '"') {
       in_string = !in_string;
     }
-    ++i;
   }
   return out;
 }

@@ -26,7 +26,8 @@ struct CodeSession {
 
 // What stable_token, cgi-bin/token and getticket answer.
 struct FetchedToken {
-  Secret access_token;
+  // The access_token, or the jsapi_ticket.
+  Secret value;
   // Between 60 s and 7200 s, whatever WeChat said.
   absl::Duration expires_in;
 };
@@ -53,9 +54,17 @@ struct FetchedProfile {
   std::string unionid;
 };
 
-// Whether an error says that WeChat refused the access_token that was used
-// (40001, 40014, 42001), so that another one may help.
+// Returns whether an error says that WeChat refused the access_token that was
+// used (40001, 40014, 42001), so that another one may help.
 bool IsTokenRefused(const absl::Status& error);
+
+// Returns whether WeChat says that the login code has been used (40163), so
+// that another replica may have the answer.
+bool IsCodeUsed(const absl::Status& error);
+
+// Returns whether WeChat says that an openid is none of the app's (40003). Of
+// several that were sent together it does not say which.
+bool IsOpenidRefused(const absl::Status& error);
 
 // WeChat's server API, one function per endpoint. Thread-safe. `app` must
 // outlive the call. Every error is an identity/error.h Error with the errcode
@@ -78,8 +87,8 @@ class WechatApi {
   virtual void FetchToken(const App& app, bool force, Deadline deadline,
                           Done<FetchedToken> done) = 0;
 
-  // GET /cgi-bin/ticket/getticket?type=jsapi with the app's token.
-  // `access_token` of the answer is the ticket; see IsTokenRefused.
+  // GET /cgi-bin/ticket/getticket?type=jsapi with the app's token; see
+  // IsTokenRefused.
   virtual void FetchTicket(const App& app, Secret access_token,
                            Deadline deadline, Done<FetchedToken> done) = 0;
 

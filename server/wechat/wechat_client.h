@@ -16,20 +16,26 @@ namespace wxident {
 
 class WechatCaller;
 
-// WechatApi over HTTPS.
+// Calls WeChat's API over HTTPS. Thread-safe. Each call of an operation calls
+// its `done` once, on the HTTP client's thread or before it returns.
 //
-// An attempt may last until 50 ms before the caller's deadline and at most 5 s;
-// with less than 20 ms left none is made (DEADLINE_PASSED). A host that cannot
-// be reached is followed by the next one, each once, and only while nothing has
-// been sent. Nothing else is retried: callers know better what a repetition
-// costs. Of what WechatApi::Breaker counts, an attempt that the caller's
-// deadline cut off before 2 s is no part.
+// Time: an attempt ends 50 ms before the caller's deadline, and after 5 s at
+// the latest. With less than 20 ms left it is not made, and the call fails with
+// DEADLINE_PASSED.
+//
+// Hosts: if no connection to a host comes about, the next host is tried, each
+// host once. Once a byte may have been sent, nothing is repeated: only the
+// caller knows what a repetition costs.
+//
+// Breakers: an attempt that the caller's deadline ended before 2 s counts
+// neither as a success nor as a failure (see WechatApi::Breaker).
 //
 // Metrics: wxident_wechat_errcode_total{endpoint,errcode}; those of Breakers.
 class WechatClient final : public WechatApi {
  public:
-  // `base_urls`: https://host[:port], not empty, the preferred one first. The
-  // references must outlive the client; `http` may still answer after that.
+  // `base_urls` has at least one https://host[:port], the preferred one first.
+  // The references must outlive the client. `http` may answer after the client
+  // has gone.
   WechatClient(HttpClient& http, std::vector<std::string> base_urls,
                Clock& clock, WallClocks& wall_clocks, Random& random,
                Metrics& metrics);

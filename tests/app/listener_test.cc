@@ -27,15 +27,15 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/access/access_control.h"
 #include "server/identity/error.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 #include "tests/app/http2_peer.h"
 #include "tests/base/own_channel.h"
-#include "tests/crypto/test_ca.h"
 #include "tests/edge/edge_client.h"
 #include "tests/edge/test_handlers.h"
 #include "tests/hostile/http2_frames.h"
+#include "tests/tls/test_ca.h"
 #include "wxident/v1/identity_service.grpc.pb.h"
 
 namespace wxident {

@@ -4,14 +4,13 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/base/captured_log.h"
 #include "tests/base/fake_clock.h"
 
 namespace wxident {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::internal::CaptureStderr;
-using ::testing::internal::GetCapturedStderr;
 using Whose = WallClocks::Whose;
 
 class WallClocksTest : public ::testing::Test {
@@ -19,9 +18,7 @@ class WallClocksTest : public ::testing::Test {
   // What is logged when one of the others' clocks is `ahead` of ours.
   std::string See(Whose whose, absl::Duration ahead) {
     clock_.Advance(absl::Seconds(10));
-    CaptureStderr();
-    clocks_.Observe(whose, clock_.Now() + ahead);
-    return GetCapturedStderr();
+    return LoggedBy([&] { clocks_.Observe(whose, clock_.Now() + ahead); });
   }
 
   FakeClock clock_;
@@ -58,12 +55,13 @@ TEST_F(WallClocksTest, EachIsComparedByItself) {
 
 TEST_F(WallClocksTest, OneAnswerInTenSecondsIsLookedAt) {
   EXPECT_EQ(See(Whose::kWechat, absl::ZeroDuration()), "");
-  CaptureStderr();
-  for (int i = 0; i < 9; ++i) {
-    clock_.Advance(absl::Seconds(1));
-    clocks_.Observe(Whose::kWechat, clock_.Now() + absl::Hours(1));
-  }
-  EXPECT_EQ(GetCapturedStderr(), "");
+  const std::string logged = LoggedBy([this] {
+    for (int i = 0; i < 9; ++i) {
+      clock_.Advance(absl::Seconds(1));
+      clocks_.Observe(Whose::kWechat, clock_.Now() + absl::Hours(1));
+    }
+  });
+  EXPECT_EQ(logged, "");
   EXPECT_EQ(clocks_.WechatTime(), clock_.Now());
 }
 

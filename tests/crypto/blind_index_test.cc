@@ -25,5 +25,17 @@ TEST(BlindIndexTest, DependsOnTheKey) {
   EXPECT_NE(one.Mac({"13580006666"}), two.Mac({"13580006666"}));
 }
 
+TEST(BlindIndexTest, EachPurposeHasAKeyOfItsOwn) {
+  const BlindIndex index(7, Secret(std::string(32, 'k')));
+  const BlindIndex derived = index.Derive("a");
+  EXPECT_EQ(derived.key_id(), 7u);
+  EXPECT_EQ(derived.Mac({"x"}), index.Derive("a").Mac({"x"}));
+  const std::set<std::string> macs = {
+      index.Mac({"x"}), derived.Mac({"x"}), index.Derive("b").Mac({"x"}),
+      derived.Derive("a").Mac({"x"}),
+      BlindIndex(7, Secret(std::string(32, 'l'))).Derive("a").Mac({"x"})};
+  EXPECT_EQ(macs.size(), 5u);
+}
+
 }  // namespace
 }  // namespace wxident

@@ -31,7 +31,7 @@ class KeyRingTest : public ::testing::Test {
   }
 
   FakeRandom random_;
-  const Place place_{"session_keys", "sealed", {"wx1", "openid1"}};
+  const AssociatedData data_{"session_keys", "sealed", {"wx1", "openid1"}};
   const Secret value_{"tiihtNczf5v6AKRyjwEUhQ=="};
 };
 
@@ -40,9 +40,9 @@ TEST_F(KeyRingTest, OpensWhatItSealed) {
   for (const std::string& text :
        {std::string(), std::string("x"), std::string(10000, 'y'),
         std::string("\0\xff", 2)}) {
-    const std::string sealed = ring->Seal(Secret(text), place_);
+    const std::string sealed = ring->Seal(Secret(text), data_);
     EXPECT_EQ(sealed.size(), 1 + 4 + 12 + text.size() + 16);
-    const absl::StatusOr<Secret> opened = ring->Open(sealed, place_);
+    const absl::StatusOr<Secret> opened = ring->Open(sealed, data_);
     ASSERT_TRUE(opened.ok()) << opened.status();
     EXPECT_EQ(opened->Expose(), text);
   }
@@ -50,20 +50,20 @@ TEST_F(KeyRingTest, OpensWhatItSealed) {
 
 TEST_F(KeyRingTest, HasItsDocumentedForm) {
   auto ring = Ring({0x01020304});
-  const std::string sealed = ring->Seal(value_, place_);
+  const std::string sealed = ring->Seal(value_, data_);
   EXPECT_EQ(sealed.substr(0, 5), std::string("\x01\x01\x02\x03\x04"));
   EXPECT_THAT(sealed, Not(HasSubstr(value_.Expose())));
 }
 
 TEST_F(KeyRingTest, NeverSealsTwiceTheSame) {
   auto ring = Ring({1});
-  EXPECT_NE(ring->Seal(value_, place_), ring->Seal(value_, place_));
+  EXPECT_NE(ring->Seal(value_, data_), ring->Seal(value_, data_));
 }
 
 TEST_F(KeyRingTest, AMovedValueDoesNotOpen) {
   auto ring = Ring({1});
-  const std::string sealed = ring->Seal(value_, place_);
-  const std::vector<Place> others = {
+  const std::string sealed = ring->Seal(value_, data_);
+  const std::vector<AssociatedData> others = {
       {"other", "sealed", {"wx1", "openid1"}},
       {"session_keys", "other", {"wx1", "openid1"}},
       {"session_keys", "sealed", {"wx2", "openid1"}},
@@ -76,19 +76,19 @@ TEST_F(KeyRingTest, AMovedValueDoesNotOpen) {
       {"session_key", "ssealed", {"wx1", "openid1"}},
       {"", "", {}},
   };
-  for (const Place& other : others)
+  for (const AssociatedData& other : others)
     EXPECT_EQ(ring->Open(sealed, other).status().code(),
               absl::StatusCode::kDataLoss);
-  EXPECT_TRUE(ring->Open(sealed, place_).ok());
+  EXPECT_TRUE(ring->Open(sealed, data_).ok());
 }
 
 TEST_F(KeyRingTest, AnyFlippedBitShows) {
   auto ring = Ring({1});
-  const std::string sealed = ring->Seal(value_, place_);
+  const std::string sealed = ring->Seal(value_, data_);
   for (size_t bit = 0; bit < sealed.size() * 8; ++bit) {
     std::string changed = sealed;
     changed[bit / 8] ^= static_cast<char>(1 << (bit % 8));
-    const absl::StatusCode code = ring->Open(changed, place_).status().code();
+    const absl::StatusCode code = ring->Open(changed, data_).status().code();
     // A changed key id is a key that the ring lacks.
     const bool key_id = bit / 8 >= 1 && bit / 8 < 5;
     EXPECT_EQ(code, key_id ? absl::StatusCode::kNotFound
@@ -99,50 +99,50 @@ TEST_F(KeyRingTest, AnyFlippedBitShows) {
 
 TEST_F(KeyRingTest, AnotherKeysIdDoesNotHelp) {
   auto ring = Ring({1, 2});
-  std::string sealed = ring->Seal(value_, place_);
+  std::string sealed = ring->Seal(value_, data_);
   sealed[4] = 2;
-  EXPECT_EQ(ring->Open(sealed, place_).status().code(),
+  EXPECT_EQ(ring->Open(sealed, data_).status().code(),
             absl::StatusCode::kDataLoss);
 }
 
 TEST_F(KeyRingTest, EveryCutShows) {
   auto ring = Ring({1});
-  const std::string sealed = ring->Seal(value_, place_);
+  const std::string sealed = ring->Seal(value_, data_);
   for (size_t size = 0; size < sealed.size(); ++size)
-    EXPECT_EQ(ring->Open(sealed.substr(0, size), place_).status().code(),
+    EXPECT_EQ(ring->Open(sealed.substr(0, size), data_).status().code(),
               absl::StatusCode::kDataLoss);
-  EXPECT_EQ(ring->Open(sealed + "x", place_).status().code(),
+  EXPECT_EQ(ring->Open(sealed + "x", data_).status().code(),
             absl::StatusCode::kDataLoss);
 }
 
 TEST_F(KeyRingTest, AnUnknownKeyIsNamed) {
-  const std::string sealed = Ring({4711})->Seal(value_, place_);
-  const absl::Status status = Ring({1})->Open(sealed, place_).status();
+  const std::string sealed = Ring({4711})->Seal(value_, data_);
+  const absl::Status status = Ring({1})->Open(sealed, data_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("4711"));
 }
 
 TEST_F(KeyRingTest, RotationSealsWithTheFirstAndOpensWithAll) {
-  const std::string old = Ring({1})->Seal(value_, place_);
+  const std::string old = Ring({1})->Seal(value_, data_);
   auto rotated = Ring({2, 1});
-  EXPECT_EQ(rotated->Open(old, place_)->Expose(), value_.Expose());
-  const std::string fresh = rotated->Seal(value_, place_);
+  EXPECT_EQ(rotated->Open(old, data_)->Expose(), value_.Expose());
+  const std::string fresh = rotated->Seal(value_, data_);
   EXPECT_EQ(fresh[4], 2);
-  EXPECT_TRUE(Ring({2})->Open(fresh, place_).ok());
-  EXPECT_EQ(Ring({2})->Open(old, place_).status().code(),
+  EXPECT_TRUE(Ring({2})->Open(fresh, data_).ok());
+  EXPECT_EQ(Ring({2})->Open(old, data_).status().code(),
             absl::StatusCode::kNotFound);
 }
 
 TEST_F(KeyRingTest, AReplacementIsWhole) {
   auto ring = Ring({1});
-  const std::string old = ring->Seal(value_, place_);
+  const std::string old = ring->Seal(value_, data_);
   ring->Replace(*Ring({3, 1, 2}));
   EXPECT_EQ(ring->sealing_key_id(), 3u);
   EXPECT_EQ(ring->key_ids(), std::vector<uint32_t>({3, 1, 2}));
-  EXPECT_EQ(SealedKeyId(ring->Seal(value_, place_)), 3u);
-  EXPECT_TRUE(ring->Open(old, place_).ok());
+  EXPECT_EQ(SealedKeyId(ring->Seal(value_, data_)), 3u);
+  EXPECT_TRUE(ring->Open(old, data_).ok());
   ring->Replace(*Ring({2}));
-  EXPECT_EQ(ring->Open(old, place_).status().code(),
+  EXPECT_EQ(ring->Open(old, data_).status().code(),
             absl::StatusCode::kNotFound);
 }
 
@@ -156,8 +156,8 @@ TEST_F(KeyRingTest, RacersMeetWholeRingsAlone) {
   for (int i = 0; i < 4; ++i)
     racers.emplace_back([&] {
       do {
-        const std::string sealed = ring->Seal(value_, place_);
-        const absl::StatusOr<Secret> opened = ring->Open(sealed, place_);
+        const std::string sealed = ring->Seal(value_, data_);
+        const absl::StatusOr<Secret> opened = ring->Open(sealed, data_);
         // Two rotations may have come between.
         if (opened.ok())
           EXPECT_EQ(opened->Expose(), value_.Expose());
@@ -175,12 +175,12 @@ TEST_F(KeyRingTest, RacersMeetWholeRingsAlone) {
 
 TEST_F(KeyRingTest, SealsUnderAnyOfItsKeys) {
   auto ring = Ring({2, 1});
-  const absl::StatusOr<std::string> sealed = ring->SealUnder(1, value_, place_);
+  const absl::StatusOr<std::string> sealed = ring->SealUnder(1, value_, data_);
   ASSERT_TRUE(sealed.ok());
   EXPECT_EQ(SealedKeyId(*sealed), 1u);
   EXPECT_EQ(sealed->substr(0, 5), SealedPrefix(1));
-  EXPECT_TRUE(Ring({1})->Open(*sealed, place_).ok());
-  EXPECT_TRUE(absl::IsNotFound(ring->SealUnder(3, value_, place_).status()));
+  EXPECT_TRUE(Ring({1})->Open(*sealed, data_).ok());
+  EXPECT_TRUE(absl::IsNotFound(ring->SealUnder(3, value_, data_).status()));
 }
 
 TEST_F(KeyRingTest, AValueThatIsTooShortNamesNoKey) {

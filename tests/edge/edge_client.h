@@ -6,8 +6,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
-#include "tests/crypto/tls_client.h"
 #include "tests/edge/h2_client.h"
+#include "tests/tls/tls_client.h"
 
 namespace wxident {
 

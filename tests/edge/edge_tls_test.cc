@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/crypto/certificates.h"
-#include "server/crypto/tls_guard.h"
+#include "server/tls/certificates.h"
+#include "server/tls/tls_guard.h"
 #include "tests/edge/server_fixture.h"
 #include "tests/hostile/http2_frames.h"
 #include "tests/hostile/raw_peer.h"

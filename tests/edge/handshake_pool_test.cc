@@ -12,9 +12,9 @@
 
 #include "server/base/unique_fd.h"
 #include "server/crypto/secret.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/incoming.h"
-#include "tests/crypto/test_ca.h"
+#include "server/tls/tls_server.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 namespace {

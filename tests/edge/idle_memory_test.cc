@@ -20,11 +20,11 @@
 #include "absl/time/clock.h"
 #include "server/base/metrics.h"
 #include "server/crypto/secret.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/edge_server.h"
-#include "tests/crypto/test_ca.h"
+#include "server/tls/tls_server.h"
 #include "tests/edge/edge_client.h"
 #include "tests/edge/interop_service.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 namespace {

@@ -12,13 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/metrics.h"
 #include "server/crypto/secret.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/edge_server.h"
-#include "tests/crypto/test_ca.h"
+#include "server/tls/tls_server.h"
 #include "tests/edge/gate_programs.h"
 #include "tests/edge/interop_service.h"
 #include "tests/edge/tls_tunnel.h"
 #include "tests/integration/process.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 namespace {

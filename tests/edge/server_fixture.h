@@ -15,12 +15,12 @@
 #include "absl/time/time.h"
 #include "server/base/metrics.h"
 #include "server/crypto/secret.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/edge_server.h"
-#include "tests/crypto/test_ca.h"
-#include "tests/crypto/tls_client.h"
+#include "server/tls/tls_server.h"
 #include "tests/edge/edge_client.h"
 #include "tests/edge/test_handlers.h"
+#include "tests/tls/test_ca.h"
+#include "tests/tls/tls_client.h"
 
 namespace wxident {
 

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "tests/crypto/tls_client.h"
 #include "tests/edge/connect_to.h"
+#include "tests/tls/tls_client.h"
 
 namespace wxident {
 

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/crypto/test_ca.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "server/store/identity_store.h"
-#include "server/store/postgres/storable_text.h"
+#include "server/store/postgres/sql/storable_text.h"
 #include "tests/fakes/fake_store_data.h"
 
 namespace wxident {

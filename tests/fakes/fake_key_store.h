@@ -30,7 +30,8 @@ class FakeKeyStore final : public KeyStore {
   // Adds a value under the key that seals now; its text is `text`.
   void Add(const std::string& text) {
     std::lock_guard<std::mutex> lock(mutex_);
-    values_.push_back(key_ring_.Seal(Secret(text), PlaceOf(values_.size())));
+    values_.push_back(
+        key_ring_.Seal(Secret(text), AssociatedDataOf(values_.size())));
   }
   // Changes a value by one bit.
   void Tamper(size_t row) {
@@ -42,7 +43,7 @@ class FakeKeyStore final : public KeyStore {
     std::lock_guard<std::mutex> lock(mutex_);
     std::vector<std::string> texts;
     for (size_t i = 0; i < values_.size(); ++i) {
-      const auto text = key_ring_.Open(values_[i], PlaceOf(i));
+      const auto text = key_ring_.Open(values_[i], AssociatedDataOf(i));
       texts.push_back(text.ok() ? text->Expose() : "?");
     }
     return texts;
@@ -63,7 +64,7 @@ class FakeKeyStore final : public KeyStore {
     std::lock_guard<std::mutex> lock(mutex_);
     failing_ = operations;
   }
-  // From now on answers of CheckCanaries and Reseal wait for Answer().
+  // From now on answers of CheckCanaries and Reencrypt wait for Answer().
   void Hold() {
     std::lock_guard<std::mutex> lock(mutex_);
     holding_ = true;
@@ -78,7 +79,7 @@ class FakeKeyStore final : public KeyStore {
     for (auto& answer : held) std::move(answer)();
     return static_cast<int>(held.size());
   }
-  // How often Reseal was asked.
+  // How often Reencrypt was asked.
   int batches() {
     std::lock_guard<std::mutex> lock(mutex_);
     return batches_;
@@ -106,9 +107,9 @@ class FakeKeyStore final : public KeyStore {
     std::move(done)(std::move(counts));
   }
 
-  void Reseal(KeyPosition from, Deadline /*deadline*/,
-              Done<ResealedBatch> done) override {
-    Give(std::move(done), Reseal(from));
+  void Reencrypt(KeyPosition from, Deadline /*deadline*/,
+                 Done<ReencryptedBatch> done) override {
+    Give(std::move(done), Reencrypt(from));
   }
 
   void MarkUnused(std::set<uint32_t> used, Deadline /*deadline*/,
@@ -123,13 +124,14 @@ class FakeKeyStore final : public KeyStore {
   }
 
  private:
-  struct RowPlace {
-    explicit RowPlace(size_t row) : name(absl::StrCat(row)) {}
-    // A Place by another name. NOLINTNEXTLINE(google-explicit-constructor)
-    operator Place() const { return {"fake", "value", {name}}; }
+  struct RowData {
+    explicit RowData(size_t row) : name(absl::StrCat(row)) {}
+    // AssociatedData that has its text with it.
+    // NOLINTNEXTLINE(google-explicit-constructor)
+    operator AssociatedData() const { return {"fake", "value", {name}}; }
     const std::string name;
   };
-  static RowPlace PlaceOf(size_t row) { return RowPlace(row); }
+  static RowData AssociatedDataOf(size_t row) { return RowData(row); }
 
   static absl::Status Unavailable() {
     return Error(Reason::kStoreUnavailable, "told to fail").ToStatus();
@@ -165,14 +167,14 @@ class FakeKeyStore final : public KeyStore {
   absl::StatusOr<std::vector<uint32_t>> Check(KeyRing& ring, bool remember) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (Fails()) return Unavailable();
-    const Place place{"fake", "canary", {}};
+    const AssociatedData data{"fake", "canary", {}};
     for (uint32_t id : ring.key_ids()) {
       const auto canary = canaries_.find(id);
       if (canary != canaries_.end()) {
-        if (!ring.Open(canary->second, place).ok())
+        if (!ring.Open(canary->second, data).ok())
           return Error(Reason::kRequestInvalid, "another key").ToStatus();
       } else if (remember) {
-        canaries_[id] = *ring.SealUnder(id, Secret("canary"), place);
+        canaries_[id] = *ring.SealUnder(id, Secret("canary"), data);
       }
     }
     std::vector<uint32_t> missing;
@@ -183,21 +185,21 @@ class FakeKeyStore final : public KeyStore {
     return missing;
   }
 
-  absl::StatusOr<ResealedBatch> Reseal(const KeyPosition& from) {
+  absl::StatusOr<ReencryptedBatch> Reencrypt(const KeyPosition& from) {
     std::lock_guard<std::mutex> lock(mutex_);
     ++batches_;
     if (Fails()) return Unavailable();
-    ResealedBatch batch;
+    ReencryptedBatch batch;
     batch.sealing_key_id = key_ring_.sealing_key_id();
     size_t row = RowOf(from);
     const size_t end = std::min(row + kRows, values_.size());
     for (; row < end; ++row) {
       const uint32_t id = SealedKeyId(values_[row]);
       if (id == batch.sealing_key_id) continue;
-      const auto text = key_ring_.Open(values_[row], PlaceOf(row));
+      const auto text = key_ring_.Open(values_[row], AssociatedDataOf(row));
       if (text.ok()) {
-        values_[row] = key_ring_.Seal(*text, PlaceOf(row));
-        ++batch.resealed;
+        values_[row] = key_ring_.Seal(*text, AssociatedDataOf(row));
+        ++batch.reencrypted;
       } else {
         ++batch.unreadable[{"fake", "value", "wx1", id,
                             !absl::IsNotFound(text.status())}];

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "server/store/postgres/storable_text.h"
+#include "server/store/postgres/sql/storable_text.h"
 #include "server/store/profile_store.h"
 #include "tests/fakes/fake_store_data.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "server/app/config_parser.h"
+#include "server/config/config_parser.h"
 
 // A config file's text may be anything: the parser must come to an end, give
 // problems of bounded number and one line each, and never read a file.

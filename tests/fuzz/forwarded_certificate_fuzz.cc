@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "server/app/forwarded_certificate.h"
+#include "server/callers/forwarded_certificate.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "tests/crypto/test_ca.h"
 #include "tests/hostile/raw_tls.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "tests/crypto/test_ca.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "server/app/exit_codes.h"
+#include "server/cli/exit_codes.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {

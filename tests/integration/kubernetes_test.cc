@@ -16,7 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "server/app/exit_codes.h"
+#include "server/cli/exit_codes.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {

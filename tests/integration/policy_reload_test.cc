@@ -13,7 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "server/app/exit_codes.h"
+#include "server/cli/exit_codes.h"
 #include "tests/integration/http_get.h"
 #include "tests/integration/wxidentd.h"
 

@@ -17,18 +17,18 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
-#include "server/app/forwarded_certificate.h"
 #include "server/base/metrics.h"
+#include "server/callers/forwarded_certificate.h"
 #include "server/crypto/secret.h"
-#include "server/crypto/tls_server.h"
 #include "server/edge/edge_server.h"
+#include "server/tls/tls_server.h"
 #include "tests/base/temp_folder.h"
-#include "tests/crypto/test_ca.h"
 #include "tests/edge/connect_to.h"
 #include "tests/edge/edge_client.h"
 #include "tests/edge/test_handlers.h"
 #include "tests/hostile/http2_frames.h"
 #include "tests/integration/process.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 namespace {

@@ -14,9 +14,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/app/exit_codes.h"
+#include "absl/time/time.h"
+#include "server/base/version.h"
+#include "server/cli/exit_codes.h"
 #include "server/rpc/grpc/health/v1/health.grpc.pb.h"
 #include "tests/base/own_channel.h"
+#include "tests/integration/http_get.h"
 #include "tests/integration/wxidentd.h"
 
 namespace wxident {
@@ -118,9 +121,12 @@ TEST_F(ServerProcessTest, CommandsThatServeNothing) {
   EXPECT_TRUE(Holds(outcome.output, "the configuration is good"))
       << outcome.output;
 
-  outcome = RunWxidentd({"version"});
-  EXPECT_EQ(outcome.code, 0);
-  EXPECT_TRUE(outcome.output.rfind("wxidentd ", 0) == 0) << outcome.output;
+  for (const char* argument : {"version", "--version"}) {
+    outcome = RunWxidentd({argument});
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_EQ(outcome.output, absl::StrCat("wxidentd ", Version(), " (commit ",
+                                           Commit(), ")\n"));
+  }
 
   outcome = RunWxidentd({"--help"});
   EXPECT_EQ(outcome.code, 0);
@@ -198,6 +204,18 @@ TEST_F(ServerProcessTest, WhatCannotBeHadIsTold) {
   EXPECT_EQ(outcome.code, kExitUnavailable);
   EXPECT_TRUE(Holds(outcome.output, "database.url")) << outcome.output;
   EXPECT_EQ(first.Stop(), 0);
+}
+
+TEST_F(ServerProcessTest, AMetricNamesWhatRuns) {
+  Wxidentd server(world_);
+  const std::string metrics =
+      HttpGet(
+          absl::StrCat("http://127.0.0.1:", server.metrics_port(), "/metrics"),
+          absl::Seconds(20))
+          .value_or("");
+  EXPECT_TRUE(Holds(metrics, "wxident_build_info{")) << metrics;
+  EXPECT_TRUE(Holds(metrics, absl::StrCat("version=\"", Version(), "\"")));
+  EXPECT_TRUE(Holds(metrics, absl::StrCat("commit=\"", Commit(), "\"")));
 }
 
 TEST_F(ServerProcessTest, HealthcheckTellsByItsExitCode) {

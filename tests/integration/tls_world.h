@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/crypto/test_ca.h"
 #include "tests/integration/audited_world.h"
+#include "tests/tls/test_ca.h"
 
 namespace wxident {
 

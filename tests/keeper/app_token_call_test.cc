@@ -29,7 +29,7 @@ class AppTokenCallTest : public ::testing::Test {
 
   void Start(Done<FetchedProfile> done) {
     CallWithAppToken<FetchedProfile>(
-        world_.keeper(), app(), "user_info",
+        world_.keeper(), app(), "user_info", world_.Later(),
         [this](Secret token, Done<FetchedProfile> answered) {
           wechat_.GetFollower(app(), std::move(token), "o1", "zh_CN",
                               Deadline::After(absl::Seconds(3), clock_),

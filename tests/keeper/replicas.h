@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/metrics.h"
 #include "server/identity/error.h"
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "tests/base/fake_clock.h"
 #include "tests/base/fake_timer.h"
 #include "tests/crypto/fake_random.h"
@@ -38,7 +38,7 @@ class Replicas {
 
   void Add() {
     auto replica = std::make_unique<Replica>(data);
-    replica->keeper = std::make_unique<TokenKeeper>(
+    replica->keeper = std::make_unique<TokenManager>(
         apps, wechat, replica->store, timer, clock, random, metrics);
     replica->keeper->Start();
     replicas_.push_back(std::move(replica));
@@ -49,7 +49,7 @@ class Replicas {
     Add();
   }
 
-  TokenKeeper& keeper(int i = 0) { return *replicas_[i]->keeper; }
+  TokenManager& keeper(int i = 0) { return *replicas_[i]->keeper; }
   FakeCredentialStore& store(int i = 0) { return replicas_[i]->store; }
   int count() const { return static_cast<int>(replicas_.size()); }
   const App& app(const std::string& id) { return *apps.Find(id); }
@@ -69,12 +69,15 @@ class Replicas {
   // Until every replica has read the store.
   void Hear() { Pass(absl::Milliseconds(400)); }
 
+  // A deadline that does not pass.
+  Deadline Later() { return Deadline::After(absl::Hours(100), clock); }
+
   // nullopt: not answered yet.
   std::shared_ptr<std::optional<Answer>> Ask(
       const std::string& id, int i = 0,
       const std::optional<Secret>& rejected = std::nullopt) {
     auto answer = std::make_shared<std::optional<Answer>>();
-    keeper(i).Get(app(id), rejected,
+    keeper(i).Get(app(id), rejected, Later(),
                   [answer](Answer given) { *answer = std::move(given); });
     return answer;
   }
@@ -117,7 +120,7 @@ class Replicas {
     explicit Replica(FakeStoreData& data) : store(data) {}
     // Its own, so that it alone can lose the store.
     FakeCredentialStore store;
-    std::unique_ptr<TokenKeeper> keeper;
+    std::unique_ptr<TokenManager> keeper;
   };
   std::vector<std::unique_ptr<Replica>> replicas_;
 };

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 
 namespace wxident {
 namespace {
@@ -193,7 +193,7 @@ TEST_P(KeeperReplicasTest, ManyReportsOnAllReplicasMakeOneRefresh) {
   for (int n = 0; n < 60; ++n)
     callers.emplace_back([&, n] {
       world_.keeper(n % 3).Get(
-          world_.app(GetParam()), dead, [&](Answer answer) {
+          world_.app(GetParam()), dead, world_.Later(), [&](Answer answer) {
             fresh += answer.ok() && !(answer->token == dead) ? 1 : 0;
           });
     });
@@ -326,7 +326,7 @@ TEST(KeeperTickets, ATicketIsKeptLikeAToken) {
   std::vector<std::string> tickets;
   for (int i = 0; i < 2; ++i)
     for (int n = 0; n < 5; ++n)
-      world.keeper(i).GetTicket(world.app(Replicas::kAccount),
+      world.keeper(i).GetTicket(world.app(Replicas::kAccount), world.Later(),
                                 [&](Replicas::Answer ticket) {
                                   ASSERT_TRUE(ticket.ok()) << ticket.status();
                                   tickets.push_back(ticket->token.Expose());
@@ -342,7 +342,7 @@ TEST(KeeperTickets, ARefusedTokenIsRepairedOnTheWay) {
   const std::string token = world.Token(Replicas::kAccount);
   world.wechat.RefuseToken(token);
   bool got = false;
-  world.keeper().GetTicket(world.app(Replicas::kAccount),
+  world.keeper().GetTicket(world.app(Replicas::kAccount), world.Later(),
                            [&](Replicas::Answer ticket) { got = ticket.ok(); });
   EXPECT_TRUE(got);
   EXPECT_NE(world.Token(Replicas::kAccount), token);

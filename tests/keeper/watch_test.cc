@@ -10,14 +10,14 @@
 #include <thread>
 #include <vector>
 
-#include "server/keeper/token_keeper.h"
+#include "server/keeper/token_manager.h"
 #include "tests/keeper/replicas.h"
 
 namespace wxident {
 namespace {
 
 // Notes what it is told, and that nobody calls it twice at once.
-class Notes final : public TokenKeeper::Watcher {
+class Notes final : public TokenManager::Watcher {
  public:
   void OnToken(const AccessToken& token) override {
     EXPECT_FALSE(inside_.exchange(true));

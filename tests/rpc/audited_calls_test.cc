@@ -13,7 +13,6 @@
 #include <future>
 #include <iterator>
 #include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,7 +21,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/audit/audit_log.h"
-#include "server/rpc/audited.h"
 #include "tests/base/own_channel.h"
 #include "tests/base/temp_folder.h"
 #include "tests/rpc/service_test.h"
@@ -119,24 +117,6 @@ TEST_F(AuditedCallsTest, EachTokenOfAStreamHasItsLine) {
   EXPECT_EQ(stream->Read(), 0);
   EXPECT_TRUE(stream->reader->Finish().ok());
   EXPECT_EQ(LinesOf("WatchAccessToken"), 2);
-}
-
-// Whoever adds a method says whether it is audited.
-TEST_F(AuditedCallsTest, TheListNamesEveryMethodOnceAndNoOther) {
-  std::multiset<std::string> listed;
-  int audited = 0;
-  for (const auto& [name, as] : AuditedMethods()) {
-    listed.insert(std::string(name));
-    EXPECT_EQ(AuditedAs(name), as) << name;
-    audited += as != Audited::kNo;
-  }
-  const std::set<std::string> methods = AllMethods();
-  EXPECT_EQ(listed, std::multiset<std::string>(methods.begin(), methods.end()));
-  EXPECT_EQ(audited, 12);
-}
-
-TEST_F(AuditedCallsTest, WhatIsNotListedIsAudited) {
-  EXPECT_EQ(AuditedAs("ExportEverything"), Audited::kBeforeTheAnswer);
 }
 
 // A log whose file hangs until the test reads it.

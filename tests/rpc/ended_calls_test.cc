@@ -106,7 +106,7 @@ class EndedCallsTest : public ServiceTest {
   }
 
   HeldSessions held_{sessions_};
-  SessionChecks held_checks_{held_, clock_};
+  SessionCache held_checks_{held_, clock_};
   std::unique_ptr<EdgeServer> held_server_ =
       Serve(IdentityMethods(MakeServices(access_, held_, held_checks_)));
   std::unique_ptr<v1::IdentityService::Stub> held_stub_ =

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "server/access/access_control.h"
+#include "server/policy/access_control.h"
 #include "server/rpc/grpc/health/v1/health.pb.h"
 #include "server/rpc/health_methods.h"
 #include "tests/edge/server_fixture.h"

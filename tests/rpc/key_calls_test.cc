@@ -14,7 +14,7 @@ class KeyCallsTest : public ServiceTest {
     return Answer(&Admin::GetKeyStatus, "{}");
   }
   void RunToTheEnd() {
-    while (resealer_.GetStatus().state == Resealer::State::kRunning)
+    while (reencryptor_.GetStatus().state == Reencryptor::State::kRunning)
       ASSERT_TRUE(timer_.RunNext());
   }
 };

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "server/access/access_control.h"
 #include "server/identity/error.h"
+#include "server/policy/access_control.h"
 #include "tests/rpc/service_test.h"
 
 namespace wxident {

@@ -144,7 +144,7 @@ class NoisyCallerTest : public ServiceTest {
   }
 
   BusySessions busy_{sessions_};
-  SessionChecks busy_checks_{busy_, clock_};
+  SessionCache busy_checks_{busy_, clock_};
   AccessControl limited_access_{MakePolicy(), SystemClock(), metrics_};
   std::unique_ptr<EdgeServer> busy_server_ = Serve(
       IdentityMethods(MakeServices(limited_access_, busy_, busy_checks_)));

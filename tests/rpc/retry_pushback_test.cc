@@ -55,6 +55,15 @@ TEST(RetryPushbackMsTest, NobodyWaitsBeyondTheDeadline) {
   EXPECT_EQ(RetryPushbackMs(error, Repeat::kSafe, absl::Seconds(-1)), -1);
 }
 
+TEST(RetryPushbackMsTest, AStreamHearsOfALongWaitAtOnce) {
+  const auto pushback = [](absl::Duration wait) {
+    return RetryPushbackMs(Failure(Reason::kWechatUnreachable, wait),
+                           Repeat::kSafe, absl::InfiniteDuration());
+  };
+  EXPECT_EQ(pushback(absl::Seconds(3)), 3000);
+  EXPECT_EQ(pushback(absl::Seconds(4)), -1);
+}
+
 TEST(RetryPushbackMsTest, WhatMayBeSpentIsNotRepeated) {
   for (Reason reason : {Reason::kWechatBusy, Reason::kWechatBadResponse,
                         Reason::kOutcomeUnknown, Reason::kWechatRateLimited}) {

@@ -11,14 +11,15 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/access/access_control.h"
-#include "server/access/policy.h"
 #include "server/base/metrics.h"
 #include "server/base/wall_clocks.h"
 #include "server/crypto/key_ring.h"
 #include "server/edge/edge_server.h"
-#include "server/keys/resealer.h"
-#include "server/keys/ring_reload.h"
+#include "server/keys/key_ring_reload.h"
+#include "server/keys/reencryptor.h"
+#include "server/person/person_flows.h"
+#include "server/policy/access_control.h"
+#include "server/policy/policy.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/services.h"
 #include "tests/base/fake_clock.h"
@@ -92,41 +93,42 @@ class ServicesFixture : public testing::Test {
 
   // The services' parts, of which a test may have others than this.
   Services MakeServices(AccessControl& access, SessionStore& sessions,
-                        SessionChecks& checks) {
+                        SessionCache& checks) {
     return {.callers = callers_,
             .access = access,
             .audit = nullptr,
             .audit_required = true,
-            .key_ring = *key_ring_,
-            .keys = keys_,
-            .ring_reload = ring_reload_,
-            .resealer = resealer_,
             .apps = apps_,
-            .logins = logins_,
-            .session_checks = checks,
-            .refusals = refusals_,
-            .grants = grants_,
-            .tokens = tokens_,
-            .identities = identities_,
+            .session_cache = checks,
             .sessions = sessions,
+            .identities = identities_,
             .profiles = profiles_,
-            .wechat = wechat_,
+            .key_ring = *key_ring_,
             .clock = clock_,
-            .wall_clocks = wall_clocks_,
             .random = random_,
             .metrics = metrics_,
-            .default_session_ttl = absl::Hours(24),
-            .max_session_ttl = absl::Hours(48),
-            .session_max_age = absl::Hours(72),
-            .session_refresh_overlap = absl::Seconds(30),
-            .open_data_max_age = absl::Hours(1)};
+            .flows = {.code_exchange = code_exchange_,
+                      .session_changes = session_changes_,
+                      .person = person_,
+                      .grants = grants_,
+                      .tokens = tokens_,
+                      .wechat = wechat_,
+                      .key_ring = *key_ring_,
+                      .keys = keys_,
+                      .ring_reload = ring_reload_,
+                      .reencryptor = reencryptor_,
+                      .clock = clock_,
+                      .random = random_,
+                      .metrics = metrics_,
+                      .default_session_ttl = absl::Hours(24),
+                      .max_session_ttl = absl::Hours(48)}};
   }
 
   // Ends what calls leave behind, when all have ended.
   void StopFlows() {
     tokens_.Stop();
     ring_reload_.Stop();
-    resealer_.Stop();
+    reencryptor_.Stop();
     timer_.RunAll();
   }
 
@@ -163,16 +165,28 @@ class ServicesFixture : public testing::Test {
   FakeKeyStore keys_{*key_ring_};
   // What the ring's file holds.
   absl::StatusOr<std::vector<KeyRing::Key>> ring_file_ = KeysOfTests();
-  RingReload ring_reload_{*key_ring_, [this] { return ring_file_; },
-                          keys_,      random_,
-                          clock_,     metrics_};
-  Resealer resealer_{keys_, *key_ring_, timer_, clock_, metrics_};
-  TokenKeeper tokens_{apps_,  wechat_, credentials_, timer_,
-                      clock_, random_, metrics_};
-  CodeLogins logins_{wechat_, identities_, timer_, clock_, random_};
-  SessionChecks checks_{sessions_, clock_};
-  RefusalLimit refusals_{clock_};
+  KeyRingReload ring_reload_{*key_ring_, [this] { return ring_file_; },
+                             keys_,      random_,
+                             clock_,     metrics_};
+  Reencryptor reencryptor_{keys_, *key_ring_, timer_, clock_, metrics_};
+  TokenManager tokens_{apps_,  wechat_, credentials_, timer_,
+                       clock_, random_, metrics_};
+  CodeExchange code_exchange_{wechat_, identities_, timer_, clock_, random_};
+  SessionCache checks_{sessions_, clock_};
+  SessionChanges session_changes_{
+      checks_,
+      random_,
+      {.overlap = absl::Seconds(30), .max_age = absl::Hours(72)}};
   OauthGrants grants_{apps_, wechat_, grant_store_, clock_};
+  PersonFlows person_{{.tokens = tokens_,
+                       .wechat = wechat_,
+                       .grants = grants_,
+                       .identities = identities_,
+                       .profiles = profiles_,
+                       .clock = clock_,
+                       .wall_clocks = wall_clocks_,
+                       .open_data_max_age = absl::Hours(1),
+                       .forget_sessions = [this] { checks_.ForgetAll(); }}};
   Services services_ = MakeServices(access_, sessions_, checks_);
 };
 

@@ -168,6 +168,35 @@ class ResultsTest(unittest.TestCase):
         self.add_result("//a", "PASSED")
         self.assertEqual(self.run_main()[1][-1], "1 passed, 1 failed")
 
+    def check(self, text):
+        """The lines for one good test and a script/check that printed text."""
+        self.add_result("//a:b", "PASSED")
+        self.finish(0, "SUCCESS")
+        check = self.path("check")
+        with open(check, "w", encoding="utf-8") as out:
+            out.write(text)
+        events = self.path("asan.json")
+        with open(events, "w", encoding="utf-8") as out:
+            out.write("\n".join(map(json.dumps, self.events)))
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            code = results.main(["--check", check, "asan=" + events])
+        return code, output.getvalue().splitlines()
+
+    def test_each_check_counts(self):
+        code, lines = self.check("passed: Layers\nfailed: Format\n")
+        self.assertEqual(code, 1)
+        self.assertIn("  FAILED script/check Format", lines)
+        self.assertEqual(lines[-1], "2 passed, 1 failed")
+
+    def test_checks_that_pass_fail_nothing(self):
+        code, lines = self.check("passed: Layers\n")
+        self.assertEqual((code, lines[-1]), (0, "2 passed, 0 failed"))
+
+    def test_a_check_that_stopped_is_a_failure(self):
+        code, lines = self.check("")
+        self.assertEqual((code, lines[-1]), (1, "1 passed, 1 failed"))
+
     def test_nothing_run_is_no_success(self):
         self.finish(4)
         code, lines = self.run_main()

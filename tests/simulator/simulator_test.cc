@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/base/captured_log.h"
 #include "tests/simulator/harness.h"
 
 namespace wxident::simulator {
@@ -24,9 +25,9 @@ TEST(Simulator, RefusesAPostWithoutContentLength) {
 
 TEST(Simulator, HasNoAnswerForAnUnknownPath) {
   Harness sim;
-  testing::internal::CaptureStderr();
-  const HttpReply reply = sim.Send("GET", "/sns/nothing?secret=canary");
-  const std::string log = testing::internal::GetCapturedStderr();
+  HttpReply reply;
+  const std::string log =
+      LoggedBy([&] { reply = sim.Send("GET", "/sns/nothing?secret=canary"); });
   EXPECT_EQ(reply.status, 404);
   EXPECT_THAT(log, HasSubstr("\"level\":\"error\""));
   EXPECT_THAT(log, HasSubstr("/sns/nothing"));

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/crypto/random.h"
-#include "server/store/postgres/checked_connector.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/pool/checked_connector.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/sql/sql_values.h"
 
 namespace wxident {
 namespace {

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/identity/error.h"
+#include "tests/base/captured_log.h"
 #include "tests/base/fake_clock.h"
 #include "tests/crypto/fake_random.h"
 
@@ -105,9 +106,7 @@ TEST_F(BreakerTest, OtherAppsAndEndpointsAreNotHeldBack) {
 }
 
 TEST_F(BreakerTest, OpeningAndClosingAreLoggedOnce) {
-  testing::internal::CaptureStderr();
-  Open();
-  const std::string opened = testing::internal::GetCapturedStderr();
+  const std::string opened = LoggedBy([this] { Open(); });
   EXPECT_THAT(opened, HasSubstr("breaker_opened"));
   EXPECT_THAT(opened, HasSubstr(R"("app_id":"wx00000000000000aa")"));
   EXPECT_THAT(opened, HasSubstr(R"("endpoint":"jscode2session")"));
@@ -115,17 +114,18 @@ TEST_F(BreakerTest, OpeningAndClosingAreLoggedOnce) {
   EXPECT_THAT(opened, HasSubstr("\"pause\":\""));
   EXPECT_THAT(opened, Not(HasSubstr("canary")));
   // Trials in vain say nothing new.
-  testing::internal::CaptureStderr();
-  for (int i = 0; i < 3; ++i) {
+  const std::string tried = LoggedBy([this] {
+    for (int i = 0; i < 3; ++i) {
+      PassTheOpenTime();
+      Call(Outcome::kFailed);
+    }
+  });
+  EXPECT_EQ(tried, "");
+  const std::string closed = LoggedBy([this] {
     PassTheOpenTime();
-    Call(Outcome::kFailed);
-  }
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
-  testing::internal::CaptureStderr();
-  PassTheOpenTime();
-  Call(Outcome::kAnswered);
-  Call(Outcome::kAnswered);
-  const std::string closed = testing::internal::GetCapturedStderr();
+    Call(Outcome::kAnswered);
+    Call(Outcome::kAnswered);
+  });
   EXPECT_THAT(closed, HasSubstr("breaker_closed"));
   EXPECT_EQ(closed.find("breaker_closed"), closed.rfind("breaker_closed"));
 }

@@ -36,5 +36,31 @@ TEST(IsTokenRefusedTest, OtherStatusesAreNot) {
       Error(Reason::kWechatBadResponse, "errcode 40001").ToStatus()));
 }
 
+TEST(IsCodeUsedTest, KnowsTheErrcodeOfACodeThatWasSent) {
+  const auto used = [](int errcode, ErrcodeContext context) {
+    return IsCodeUsed(ErrcodeError(errcode, "", context, absl::UnixEpoch()));
+  };
+  EXPECT_TRUE(used(40163, ErrcodeContext::kCodeExchange));
+  EXPECT_TRUE(used(40163, ErrcodeContext::kOauthCode));
+  EXPECT_FALSE(used(40163, ErrcodeContext::kTokenEndpoint));
+  EXPECT_FALSE(used(40029, ErrcodeContext::kCodeExchange));
+  EXPECT_FALSE(IsCodeUsed(absl::OkStatus()));
+  // Our own: WeChat was not asked.
+  EXPECT_FALSE(
+      IsCodeUsed(Error(Reason::kLoginCodeConsumed, "used").ToStatus()));
+}
+
+TEST(IsOpenidRefusedTest, KnowsItsErrcode) {
+  const auto refused = [](int errcode) {
+    return IsOpenidRefused(
+        ErrcodeError(errcode, "", ErrcodeContext::kApi, absl::UnixEpoch()));
+  };
+  EXPECT_TRUE(refused(40003));
+  EXPECT_FALSE(refused(40032));
+  EXPECT_FALSE(IsOpenidRefused(absl::OkStatus()));
+  EXPECT_FALSE(
+      IsOpenidRefused(Error(Reason::kRequestInvalid, "openid").ToStatus()));
+}
+
 }  // namespace
 }  // namespace wxident

@@ -18,7 +18,7 @@ TEST_F(WechatClientTest, PostsForAStableToken) {
   http_.Answer(R"({"access_token":"7_abc","expires_in":7000})");
   const absl::StatusOr<FetchedToken> token = Fetch(/*force=*/true);
   ASSERT_TRUE(token.ok()) << token.status();
-  EXPECT_EQ(token->access_token.Expose(), "7_abc");
+  EXPECT_EQ(token->value.Expose(), "7_abc");
   EXPECT_EQ(token->expires_in, absl::Seconds(7000));
   const HttpRequest& request = http_.sent()[0];
   EXPECT_EQ(request.method, HttpRequest::Method::kPost);
@@ -92,7 +92,7 @@ TEST_F(WechatClientTest, GetsATicketWithTheAppsToken) {
   http_.Answer(R"({"errcode":0,"errmsg":"ok","ticket":"t_1","expires_in":9})");
   const absl::StatusOr<FetchedToken> ticket = Ticket();
   ASSERT_TRUE(ticket.ok()) << ticket.status();
-  EXPECT_EQ(ticket->access_token.Expose(), "t_1");
+  EXPECT_EQ(ticket->value.Expose(), "t_1");
   EXPECT_EQ(ticket->expires_in, absl::Seconds(60));
   const HttpRequest& request = http_.sent()[0];
   EXPECT_EQ(request.method, HttpRequest::Method::kGet);

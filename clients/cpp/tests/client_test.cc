@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "wxident/error.h"
 #include "wxident/fake.h"
+#include "wxident/version.h"
 
 namespace wxident::client {
 namespace {
@@ -314,7 +315,7 @@ TEST(ClientTest, SendsTheTraceContextAndItsName) {
               StartsWith("00-0af7651916cd"));
   EXPECT_EQ(fake.LastMetadata("GetUser", "tracestate"), "vendor=1");
   EXPECT_THAT(fake.LastMetadata("GetUser", "user-agent"),
-              StartsWith("wxident-cpp/0.1.0"));
+              StartsWith(absl::StrCat("wxident-cpp/", kVersion)));
 }
 
 TEST(ClientTest, GoesRoundAllAddresses) {

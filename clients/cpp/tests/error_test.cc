@@ -3,14 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <regex>
-#include <sstream>
-
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "wxident/fake.h"
+#include "wxident/v1/options.pb.h"
 
 namespace wxident::client {
 namespace {
@@ -76,29 +73,30 @@ TEST(ErrorTest, CarriesTheDetails) {
               UnorderedElementsAre(Pair("user_id", HasSubstr("asked for"))));
 }
 
-// Each reason comes with the code that error_reason.proto names.
+// Each reason comes with the code and the advice that error_reason.proto names.
 TEST(ErrorTest, EveryReason) {
-  std::ifstream file("protos/wxident/v1/error_reason.proto");
-  std::stringstream text;
-  text << file.rdbuf();
-  const std::string proto = text.str();
-  const std::regex reason(
-      R"(\n\n  // ([A-Z_]+)\. [^=]*\n  (ERROR_REASON_[A-Z_]+) = )");
   FakeWxident fake;
   const auto client = fake.MakeClient();
-  int count = 0;
-  for (auto match = std::sregex_iterator(proto.begin(), proto.end(), reason);
-       match != std::sregex_iterator(); ++match, ++count) {
-    const std::string name = (*match)[2];
-    v1::ErrorReason value;
-    ASSERT_TRUE(v1::ErrorReason_Parse(name, &value)) << name;
-    fake.FailNext("GetUser", value);
+  const auto* reasons = v1::ErrorReason_descriptor();
+  // The first is no reason.
+  for (int i = 1; i < reasons->value_count(); ++i) {
+    const auto* value = reasons->value(i);
+    const v1::ReasonRules& rules =
+        value->options().GetExtension(v1::reason_rules);
+    const auto reason = static_cast<v1::ErrorReason>(value->number());
+    fake.FailNext("GetUser", reason);
     const absl::Status status = client->GetUser({}).status();
-    EXPECT_EQ(absl::StatusCodeToString(status.code()), (*match)[1]) << name;
-    EXPECT_TRUE(Is(status, value)) << name;
-    EXPECT_EQ("ERROR_REASON_" + ReasonName(value), name);
+    EXPECT_EQ(static_cast<int>(status.code()), rules.code()) << value->name();
+    EXPECT_TRUE(Is(status, reason)) << value->name();
+    EXPECT_EQ("ERROR_REASON_" + ReasonName(reason), value->name());
+    EXPECT_NE(AdviceOf(reason), "") << value->name();
   }
-  EXPECT_EQ(count, v1::ErrorReason_descriptor()->value_count() - 1);
+  EXPECT_EQ(AdviceOf(v1::ERROR_REASON_LOGIN_CODE_INVALID),
+            reasons->FindValueByNumber(v1::ERROR_REASON_LOGIN_CODE_INVALID)
+                ->options()
+                .GetExtension(v1::reason_rules)
+                .advice_en());
+  EXPECT_EQ(AdviceOf(v1::ERROR_REASON_UNSPECIFIED), "");
 }
 
 }  // namespace

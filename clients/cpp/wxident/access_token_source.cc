@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "wxident/contract.h"
 #include "wxident/error.h"
 #include "wxident/flights.h"
 #include "wxident/held_token.h"
@@ -23,7 +24,7 @@ constexpr absl::Duration kLongestPause = absl::Seconds(5);
 // to bring one.
 constexpr absl::Duration kHeadStart = absl::Milliseconds(500);
 // Of one call of GetAccessToken.
-constexpr absl::Duration kLongestCall = absl::Seconds(5);
+constexpr absl::Duration kLongestCall = contract::kGetAccessTokenDeadline;
 
 template <typename Message>
 AppToken TokenOf(const Message& message) {

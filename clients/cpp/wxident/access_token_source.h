@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "wxident/app_token.h"
 #include "wxident/client.h"
+#include "wxident/contract.h"
 
 namespace wxident::client {
 
@@ -27,14 +28,15 @@ class AccessTokenSource {
 
   // The current token. It comes from memory but for the first one, and where
   // the server has been away for long; then Get waits, at most `timeout`.
-  absl::StatusOr<AppToken> Get(absl::Duration timeout = absl::Seconds(5));
+  absl::StatusOr<AppToken> Get(
+      absl::Duration timeout = contract::kGetAccessTokenDeadline);
 
   // WeChat has refused `access_token` (40001, 40014, 42001): the token to go on
   // with. The server replaces it only if it is still the current one. Calls at
   // once that report the same one ask the server once.
   absl::StatusOr<AppToken> ReportRejected(
       const std::string& access_token,
-      absl::Duration timeout = absl::Seconds(5));
+      absl::Duration timeout = contract::kGetAccessTokenDeadline);
 
   // Ends the stream; calls that wait, and later ones, fail with kCancelled.
   void Close();

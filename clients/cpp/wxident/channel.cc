@@ -10,36 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "wxident/address.h"
+#include "wxident/contract.h"
 #include "wxident/tls.h"
 #include "wxident/version.h"
 
 namespace wxident::client {
-namespace {
-
-// Every unary call may be repeated: a Login gives the same session for the same
-// code, and where a repetition would do harm the server forbids it with
-// grpc-retry-pushback-ms.
-constexpr char kServiceConfig[] = R"json({
-  "loadBalancingConfig": [{"round_robin": {}}],
-  "healthCheckConfig": {"serviceName": "wxident.v1.IdentityService"},
-  "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
-  "methodConfig": [{
-    "name": [{"service": "wxident.v1.IdentityService"}],
-    "retryPolicy": {
-      "maxAttempts": 3,
-      "initialBackoff": "0.1s",
-      "maxBackoff": "1s",
-      "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE"]
-    }
-  }, {
-    "name": [{"service": "wxident.v1.IdentityService",
-              "method": "WatchAccessToken"}]
-  }]
-})json";
-
-}  // namespace
-
 absl::StatusOr<ChannelPool::MakeChannel> ChannelMaker(
     const ClientOptions& options, unsigned int reload_seconds) {
   const absl::StatusOr<std::vector<HostPort>> addresses =
@@ -70,7 +45,7 @@ absl::StatusOr<ChannelPool::MakeChannel> ChannelMaker(
   }
   const absl::StatusOr<std::string> target = TargetOf(*addresses);
   if (!target.ok()) return target.status();
-  arguments.SetServiceConfigJSON(kServiceConfig);
+  arguments.SetServiceConfigJSON(contract::kServiceConfig);
   arguments.SetUserAgentPrefix(absl::StrCat("wxident-cpp/", kVersion));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);

@@ -5,15 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "wxident/channel.h"
+#include "wxident/contract.h"
 #include "wxident/error.h"
 
 namespace wxident::client {
 namespace {
-
-constexpr absl::Duration kOfDatabase = absl::Seconds(2);
-constexpr absl::Duration kOfBatch = absl::Seconds(3);
-constexpr absl::Duration kOfWechat = absl::Seconds(5);
-constexpr absl::Duration kOfManyFollowers = absl::Seconds(10);
 
 std::string Variable(const char* name) {
   const char* value = std::getenv(name);
@@ -85,68 +81,79 @@ using Stub = v1::IdentityService::Stub;
 
 absl::StatusOr<v1::LoginResponse> Client::Login(const v1::LoginRequest& request,
                                                 const CallOptions& options) {
-  return Call(&Stub::Login, request, kOfWechat, options);
+  return Call(&Stub::Login, request, contract::kLoginDeadline, options);
 }
 
 absl::StatusOr<v1::ValidateSessionResponse> Client::ValidateSession(
     const v1::ValidateSessionRequest& request, const CallOptions& options) {
-  return Call(&Stub::ValidateSession, request, kOfDatabase, options);
+  return Call(&Stub::ValidateSession, request,
+              contract::kValidateSessionDeadline, options);
 }
 
 absl::StatusOr<v1::RefreshSessionResponse> Client::RefreshSession(
     const v1::RefreshSessionRequest& request, const CallOptions& options) {
-  return Call(&Stub::RefreshSession, request, kOfDatabase, options);
+  return Call(&Stub::RefreshSession, request, contract::kRefreshSessionDeadline,
+              options);
 }
 
 absl::StatusOr<v1::RevokeSessionResponse> Client::RevokeSession(
     const v1::RevokeSessionRequest& request, const CallOptions& options) {
-  return Call(&Stub::RevokeSession, request, kOfDatabase, options);
+  return Call(&Stub::RevokeSession, request, contract::kRevokeSessionDeadline,
+              options);
 }
 
 absl::StatusOr<v1::CheckSessionKeyResponse> Client::CheckSessionKey(
     const v1::CheckSessionKeyRequest& request, const CallOptions& options) {
-  return Call(&Stub::CheckSessionKey, request, kOfWechat, options);
+  return Call(&Stub::CheckSessionKey, request,
+              contract::kCheckSessionKeyDeadline, options);
 }
 
 absl::StatusOr<v1::DecryptPhoneResponse> Client::DecryptPhone(
     const v1::DecryptPhoneRequest& request, const CallOptions& options) {
-  return Call(&Stub::DecryptPhone, request, kOfWechat, options);
+  return Call(&Stub::DecryptPhone, request, contract::kDecryptPhoneDeadline,
+              options);
 }
 
 absl::StatusOr<v1::DecryptUserDataResponse> Client::DecryptUserData(
     const v1::DecryptUserDataRequest& request, const CallOptions& options) {
-  return Call(&Stub::DecryptUserData, request, kOfWechat, options);
+  return Call(&Stub::DecryptUserData, request,
+              contract::kDecryptUserDataDeadline, options);
 }
 
 absl::StatusOr<v1::GetUserInfoResponse> Client::GetUserInfo(
     const v1::GetUserInfoRequest& request, const CallOptions& options) {
-  return Call(&Stub::GetUserInfo, request, kOfWechat, options);
+  return Call(&Stub::GetUserInfo, request, contract::kGetUserInfoDeadline,
+              options);
 }
 
 absl::StatusOr<v1::GetAccessTokenResponse> Client::GetAccessToken(
     const v1::GetAccessTokenRequest& request, const CallOptions& options) {
-  return Call(&Stub::GetAccessToken, request, kOfWechat, options);
+  return Call(&Stub::GetAccessToken, request, contract::kGetAccessTokenDeadline,
+              options);
 }
 
 absl::StatusOr<v1::GetJsapiSignatureResponse> Client::GetJsapiSignature(
     const v1::GetJsapiSignatureRequest& request, const CallOptions& options) {
-  return Call(&Stub::GetJsapiSignature, request, kOfWechat, options);
+  return Call(&Stub::GetJsapiSignature, request,
+              contract::kGetJsapiSignatureDeadline, options);
 }
 
 absl::StatusOr<v1::GetAuthorizeUrlResponse> Client::GetAuthorizeUrl(
     const v1::GetAuthorizeUrlRequest& request, const CallOptions& options) {
-  return Call(&Stub::GetAuthorizeUrl, request, kOfDatabase, options);
+  return Call(&Stub::GetAuthorizeUrl, request,
+              contract::kGetAuthorizeUrlDeadline, options);
 }
 
 absl::StatusOr<v1::GetUserResponse> Client::GetUser(
     const v1::GetUserRequest& request, const CallOptions& options) {
-  return Call(&Stub::GetUser, request, kOfDatabase, options);
+  return Call(&Stub::GetUser, request, contract::kGetUserDeadline, options);
 }
 
 absl::StatusOr<v1::BatchGetUsersResponse> Client::BatchGetUsers(
     const v1::BatchGetUsersRequest& request, const CallOptions& options) {
   return Call(&Stub::BatchGetUsers, request,
-              request.refresh_followers() ? kOfManyFollowers : kOfBatch,
+              request.refresh_followers() ? contract::kBatchGetUsersLongest
+                                          : contract::kBatchGetUsersDeadline,
               options);
 }
 

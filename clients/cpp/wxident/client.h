@@ -54,9 +54,8 @@ struct ClientOptions {
 };
 
 struct CallOptions {
-  // Unset: that of ClientOptions, else 2 s for what the database answers
-  // (BatchGetUsers 3 s, with refresh_followers 10 s), 5 s for what may ask
-  // WeChat.
+  // Unset: that of ClientOptions, else the method's default (contract.h); for
+  // BatchGetUsers with refresh_followers the longest that the server allows.
   std::optional<absl::Duration> deadline;
 };
 

@@ -5,6 +5,7 @@
 #include "bazel/google_rpc/error_info.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "wxident/contract.h"
 
 namespace wxident::client {
 namespace {
@@ -65,6 +66,11 @@ std::string ReasonName(v1::ErrorReason reason) {
   const std::string name = v1::ErrorReason_Name(reason);
   if (reason == v1::ERROR_REASON_UNSPECIFIED || name.empty()) return "";
   return name.substr(sizeof(kPrefix) - 1);
+}
+
+absl::string_view AdviceOf(v1::ErrorReason reason) {
+  const contract::ReasonRules* rules = contract::RulesOf(reason);
+  return rules == nullptr ? "" : rules->advice;
 }
 
 std::string MetadataOf(const absl::Status& status, const std::string& name) {

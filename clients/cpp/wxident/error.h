@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "wxident/v1/error_reason.pb.h"
 
@@ -31,6 +32,10 @@ bool Is(const absl::Status& status, v1::ErrorReason reason);
 
 // "LOGIN_CODE_CONSUMED"; "" for ERROR_REASON_UNSPECIFIED.
 std::string ReasonName(v1::ErrorReason reason);
+
+// What to do about it, as a sentence for people; "" for what this client does
+// not know.
+absl::string_view AdviceOf(v1::ErrorReason reason);
 
 // A public fact: "errcode" and "rid" where WeChat answered. "": none.
 std::string MetadataOf(const absl::Status& status, const std::string& name);

@@ -4,60 +4,17 @@
 #include "bazel/google_rpc/error_info.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "wxident/contract.h"
 #include "wxident/error.h"
 
 namespace wxident::client {
 namespace {
 
-// As error_reason.proto says.
 grpc::StatusCode CodeOf(v1::ErrorReason reason) {
-  switch (reason) {
-    case v1::ERROR_REASON_REQUEST_INVALID:
-    case v1::ERROR_REASON_APP_UNKNOWN:
-    case v1::ERROR_REASON_DECRYPT_REJECTED:
-      return grpc::StatusCode::INVALID_ARGUMENT;
-    case v1::ERROR_REASON_LOGIN_CODE_INVALID:
-    case v1::ERROR_REASON_LOGIN_CODE_CONSUMED:
-    case v1::ERROR_REASON_SESSION_NOT_ACTIVE:
-    case v1::ERROR_REASON_SESSION_KEY_STALE:
-    case v1::ERROR_REASON_SNAPSHOT_USER:
-    case v1::ERROR_REASON_OAUTH_GRANT_EXPIRED:
-    case v1::ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT:
-    case v1::ERROR_REASON_APP_MISCONFIGURED:
-      return grpc::StatusCode::FAILED_PRECONDITION;
-    case v1::ERROR_REASON_USER_BLOCKED:
-    case v1::ERROR_REASON_API_UNAUTHORIZED:
-    case v1::ERROR_REASON_CALLER_NOT_ALLOWED:
-      return grpc::StatusCode::PERMISSION_DENIED;
-    case v1::ERROR_REASON_CALLER_UNAUTHENTICATED:
-      return grpc::StatusCode::UNAUTHENTICATED;
-    case v1::ERROR_REASON_USER_NOT_FOUND:
-    case v1::ERROR_REASON_PROFILE_NOT_FOUND:
-      return grpc::StatusCode::NOT_FOUND;
-    case v1::ERROR_REASON_WECHAT_RATE_LIMITED:
-    case v1::ERROR_REASON_TOKEN_BUDGET_EXHAUSTED:
-    case v1::ERROR_REASON_OVERLOADED:
-    case v1::ERROR_REASON_CALLER_RATE_LIMITED:
-    case v1::ERROR_REASON_SESSION_RATE_LIMITED:
-      return grpc::StatusCode::RESOURCE_EXHAUSTED;
-    case v1::ERROR_REASON_WECHAT_BUSY:
-    case v1::ERROR_REASON_WECHAT_UNREACHABLE:
-    case v1::ERROR_REASON_WECHAT_BAD_RESPONSE:
-    case v1::ERROR_REASON_STORE_UNAVAILABLE:
-    case v1::ERROR_REASON_OUTCOME_UNKNOWN:
-    case v1::ERROR_REASON_AUDIT_UNAVAILABLE:
-      return grpc::StatusCode::UNAVAILABLE;
-    case v1::ERROR_REASON_DEADLINE_PASSED:
-      return grpc::StatusCode::DEADLINE_EXCEEDED;
-    case v1::ERROR_REASON_KEY_UNAVAILABLE:
-    case v1::ERROR_REASON_TAMPERED:
-      return grpc::StatusCode::DATA_LOSS;
-    case v1::ERROR_REASON_WECHAT_REQUEST_REJECTED:
-    case v1::ERROR_REASON_INTERNAL_FAULT:
-      return grpc::StatusCode::INTERNAL;
-    default:
-      return grpc::StatusCode::UNKNOWN;
-  }
+  const contract::ReasonRules* rules = contract::RulesOf(reason);
+  // The two enumerations have the same numbers.
+  return rules == nullptr ? grpc::StatusCode::UNKNOWN
+                          : static_cast<grpc::StatusCode>(rules->code);
 }
 
 }  // namespace

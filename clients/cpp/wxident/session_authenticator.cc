@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "wxident/contract.h"
 #include "wxident/flights.h"
 #include "wxident/session_cache.h"
 
@@ -18,7 +19,7 @@ namespace wxident::client {
 namespace {
 
 // However long the request may take, this is a small part of it.
-constexpr absl::Duration kLongestCall = absl::Seconds(2);
+constexpr absl::Duration kLongestCall = contract::kValidateSessionDeadline;
 // What is longer is no token of ours.
 constexpr size_t kLongestToken = 512;
 

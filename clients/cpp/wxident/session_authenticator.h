@@ -9,13 +9,14 @@
 
 #include "absl/status/statusor.h"
 #include "wxident/client.h"
+#include "wxident/contract.h"
 
 namespace wxident::client {
 
 // Who sends a request, by the session token that it carries. An active session
 // is remembered for at most 1 s, 10,000 of them at once, by the token's
 // SHA-256; one call per token is under way. Thread-safe. It blocks while it
-// asks, 2 s at most.
+// asks, for the default deadline of ValidateSession at most.
 //
 //   grpc::Status GetOrder(grpc::ServerContext* context, ...) {
 //     auto session = authenticator.Authenticate(*context);
@@ -49,12 +50,12 @@ class SessionAuthenticator {
   // By the text of such a header, for servers of any kind; "" is none.
   absl::StatusOr<v1::Session> Authenticate(
       const std::string& authorization,
-      absl::Duration timeout = absl::Seconds(2));
+      absl::Duration timeout = contract::kValidateSessionDeadline);
 
   // By a session token that came in another way, such as a cookie; "" is none.
   absl::StatusOr<v1::Session> AuthenticateToken(
       const std::string& session_token,
-      absl::Duration timeout = absl::Seconds(2));
+      absl::Duration timeout = contract::kValidateSessionDeadline);
 
   // What a handler answers: UNAUTHENTICATED, or UNAVAILABLE.
   static grpc::Status ToGrpc(const absl::Status& status);

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wxident/wxident/clients/go"
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
 	"github.com/wxident/wxident/clients/go/wxidentfake"
 )
@@ -85,7 +86,7 @@ func TestConversation(t *testing.T) {
 	d := newDriver(t)
 
 	hello := d.do("hello", object{})
-	if hello["language"] != "go" || hello["client_version"] != "0.1.0" || hello["grpc_version"] == "" {
+	if hello["language"] != "go" || hello["client_version"] != wxident.Version || hello["grpc_version"] == "" {
 		t.Errorf("hello gave %v", hello)
 	}
 	d.want(d.do("open", object{"name": "c1", "address": fake.Addr(), "insecure": true}), object{})

@@ -14,46 +14,9 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/wxident/wxident/clients/go/internal/contract"
 	wxidentv1 "github.com/wxident/wxident/clients/go/wxident/v1"
 )
-
-// The gRPC code that goes with each reason, as error_reason.proto says.
-var codeOf = map[wxidentv1.ErrorReason]codes.Code{
-	wxidentv1.ErrorReason_ERROR_REASON_REQUEST_INVALID:          codes.InvalidArgument,
-	wxidentv1.ErrorReason_ERROR_REASON_APP_UNKNOWN:              codes.InvalidArgument,
-	wxidentv1.ErrorReason_ERROR_REASON_DECRYPT_REJECTED:         codes.InvalidArgument,
-	wxidentv1.ErrorReason_ERROR_REASON_LOGIN_CODE_INVALID:       codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_LOGIN_CODE_CONSUMED:      codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_SESSION_NOT_ACTIVE:       codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_SESSION_KEY_STALE:        codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_SNAPSHOT_USER:            codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_OAUTH_GRANT_EXPIRED:      codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT: codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_APP_MISCONFIGURED:        codes.FailedPrecondition,
-	wxidentv1.ErrorReason_ERROR_REASON_USER_BLOCKED:             codes.PermissionDenied,
-	wxidentv1.ErrorReason_ERROR_REASON_API_UNAUTHORIZED:         codes.PermissionDenied,
-	wxidentv1.ErrorReason_ERROR_REASON_CALLER_NOT_ALLOWED:       codes.PermissionDenied,
-	wxidentv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED:   codes.Unauthenticated,
-	wxidentv1.ErrorReason_ERROR_REASON_USER_NOT_FOUND:           codes.NotFound,
-	wxidentv1.ErrorReason_ERROR_REASON_PROFILE_NOT_FOUND:        codes.NotFound,
-	wxidentv1.ErrorReason_ERROR_REASON_WECHAT_RATE_LIMITED:      codes.ResourceExhausted,
-	wxidentv1.ErrorReason_ERROR_REASON_TOKEN_BUDGET_EXHAUSTED:   codes.ResourceExhausted,
-	wxidentv1.ErrorReason_ERROR_REASON_OVERLOADED:               codes.ResourceExhausted,
-	wxidentv1.ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED:      codes.ResourceExhausted,
-	wxidentv1.ErrorReason_ERROR_REASON_SESSION_RATE_LIMITED:     codes.ResourceExhausted,
-	wxidentv1.ErrorReason_ERROR_REASON_WECHAT_BUSY:              codes.Unavailable,
-	wxidentv1.ErrorReason_ERROR_REASON_WECHAT_UNREACHABLE:       codes.Unavailable,
-	wxidentv1.ErrorReason_ERROR_REASON_WECHAT_BAD_RESPONSE:      codes.Unavailable,
-	wxidentv1.ErrorReason_ERROR_REASON_STORE_UNAVAILABLE:        codes.Unavailable,
-	wxidentv1.ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN:          codes.Unavailable,
-	wxidentv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE:        codes.Unavailable,
-	wxidentv1.ErrorReason_ERROR_REASON_DEADLINE_PASSED:          codes.DeadlineExceeded,
-	wxidentv1.ErrorReason_ERROR_REASON_KEY_UNAVAILABLE:          codes.DataLoss,
-	wxidentv1.ErrorReason_ERROR_REASON_TAMPERED:                 codes.DataLoss,
-	wxidentv1.ErrorReason_ERROR_REASON_WECHAT_REQUEST_REJECTED:  codes.Internal,
-	wxidentv1.ErrorReason_ERROR_REASON_INTERNAL_FAULT:           codes.Internal,
-	wxidentv1.ErrorReason_ERROR_REASON_WECHAT_ERRCODE_UNKNOWN:   codes.Unknown,
-}
 
 // failure is an error as wxident answers it.
 type failure struct {
@@ -81,7 +44,7 @@ func (f failure) err() error {
 	if f.wait > 0 {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.wait)})
 	}
-	s, err := status.New(codeOf[f.reason], f.message).WithDetails(details...)
+	s, err := status.New(contract.CodeOf(f.reason), f.message).WithDetails(details...)
 	if err != nil {
 		return status.Error(codes.Internal, "a detail cannot be packed")
 	}

@@ -149,6 +149,6 @@ def test_errors_copy_and_pickle(again):
 
 
 def test_the_fake_knows_a_code_for_each_reason():
-    assert set(_faults.CODE_OF) == set(errors.Reason) - {errors.Reason.UNSPECIFIED}
-    for reason, code in _faults.CODE_OF.items():
+    assert set(_faults.CODES) == set(errors.Reason) - {errors.Reason.UNSPECIFIED}
+    for reason, code in _faults.CODES.items():
         assert code.name == proto_code(reason)

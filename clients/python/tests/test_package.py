@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import APP
 
+from wxident import __version__ as VERSION
+
 ROOT = Path(__file__).parent.parent
 WHEELS = Path(sys.prefix).parent / "python-wheels"
 
@@ -68,12 +70,12 @@ def dist(tmp_path_factory):
 
 def test_what_the_wheel_holds(dist):
     assert {path.name for path in dist.iterdir()} == {
-        "wxident-0.1.0.tar.gz",
-        "wxident-0.1.0-py3-none-any.whl",
+        f"wxident-{VERSION}.tar.gz",
+        f"wxident-{VERSION}-py3-none-any.whl",
     }
-    with zipfile.ZipFile(dist / "wxident-0.1.0-py3-none-any.whl") as wheel:
+    with zipfile.ZipFile(dist / f"wxident-{VERSION}-py3-none-any.whl") as wheel:
         names = set(wheel.namelist())
-        metadata = wheel.read("wxident-0.1.0.dist-info/METADATA").decode()
+        metadata = wheel.read(f"wxident-{VERSION}.dist-info/METADATA").decode()
     sources = {
         path.relative_to(ROOT / "src").as_posix()
         for path in (ROOT / "src").rglob("*")
@@ -104,7 +106,7 @@ def test_an_empty_environment_can_use_it(dist, tmp_path):
     program.write_text(PROGRAM)
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     version, generation, file = run(python, program, cwd=tmp_path, env=clean).split()
-    assert (version, generation) == ("0.1.0", "1")
+    assert (version, generation) == (VERSION, "1")
     assert file.startswith(str(venv))
     # And mypy finds its types there.
     run(

@@ -3,33 +3,10 @@ import { Client as GrpcClient, credentials } from '@grpc/grpc-js';
 import { parseAddress } from './address.js';
 import { CertificateFiles } from './certificates.js';
 import { ChannelPool } from './channel_pool.js';
+import { serviceConfig } from './contract.js';
 import { ConfigError } from './errors.js';
-import { IdentityServiceService } from './gen/wxident/v1/identity_service.js';
 import { checkOptions, type ClientOptions } from './options.js';
 import { version } from './version.js';
-
-const service = 'wxident.v1.IdentityService';
-
-// Each unary call may be repeated; where repeating would do harm, the server
-// says so (grpc-retry-pushback-ms) and gRPC obeys.
-const serviceConfig = {
-  loadBalancingConfig: [{ round_robin: {} }],
-  methodConfig: [
-    {
-      name: Object.values(IdentityServiceService)
-        .filter((method) => !method.responseStream)
-        .map((method) => ({ service, method: method.path.split('/')[2] })),
-      retryPolicy: {
-        maxAttempts: 3,
-        initialBackoff: '0.1s',
-        maxBackoff: '1s',
-        backoffMultiplier: 2,
-        retryableStatusCodes: ['UNAVAILABLE'],
-      },
-    },
-  ],
-  retryThrottling: { maxTokens: 10, tokenRatio: 0.1 },
-};
 
 /** Makes the channels; they connect when they are first used. */
 export function openChannels(

@@ -10,6 +10,7 @@ import {
 } from './authenticator.js';
 import { openChannels } from './channel.js';
 import type { ChannelPool } from './channel_pool.js';
+import { defaultTimeouts, longestTimeouts } from './contract.js';
 import { WxidentError } from './errors.js';
 import { toWxidentError, type CallFacts } from './failure.js';
 import {
@@ -71,25 +72,6 @@ type UnaryMethod = {
     Name in keyof typeof service
   ]: (typeof service)[Name]['responseStream'] extends false ? Name : never;
 }[keyof typeof service];
-
-// How long each call may take, in ms, when nobody says otherwise.
-const defaultTimeouts: Readonly<Record<UnaryMethod, number>> = {
-  validateSession: 2_000,
-  revokeSession: 2_000,
-  refreshSession: 2_000,
-  getUser: 2_000,
-  getAuthorizeUrl: 2_000,
-  batchGetUsers: 3_000,
-  login: 5_000,
-  decryptPhone: 5_000,
-  decryptUserData: 5_000,
-  getUserInfo: 5_000,
-  checkSessionKey: 5_000,
-  getAccessToken: 5_000,
-  getJsapiSignature: 5_000,
-};
-// Asks WeChat about up to 500 people.
-const refreshFollowersTimeoutMs = 10_000;
 
 /**
  * A client of wxident: one for the life of a program, safe to share. It
@@ -342,7 +324,7 @@ export class Client {
     input: BatchGetUsersInput,
     options: CallOptions = {},
   ): Promise<BatchGetUsersResult> {
-    const timeoutMs = this.#options.timeoutMs ?? refreshFollowersTimeoutMs;
+    const timeoutMs = this.#options.timeoutMs ?? longestTimeouts.batchGetUsers;
     return this.#unary(
       'batchGetUsers',
       BatchGetUsersRequest.fromPartial(input),

@@ -1,14 +1,10 @@
 // What gRPC says of a failed call, made into an error of ours.
 import { status, type Metadata, type ServiceError } from '@grpc/grpc-js';
-import {
-  errorClasses,
-  WxidentError,
-  type ErrorReason,
-  type WxidentErrorInit,
-} from './errors.js';
+import { WxidentError, type WxidentErrorInit } from './errors.js';
 import { ErrorInfo } from './gen/error_info.js';
 import { BadRequest, RetryInfo } from './gen/google/rpc/error_details.js';
 import { Status } from './gen/google/rpc/status.js';
+import { errorClasses, type ErrorReason } from './reasons.js';
 
 /** What is known of a call when it fails. */
 export interface CallFacts {

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Client } from './client.js';
+import { defaultTimeouts } from './contract.js';
 import { WxidentError } from './errors.js';
 import type { CallOptions } from './options.js';
 import type { AccessToken } from './types.js';
@@ -9,7 +10,7 @@ import type { AccessToken } from './types.js';
 const spareMs = 60_000;
 const firstBackoffMs = 100;
 const maxBackoffMs = 5_000;
-const defaultTimeoutMs = 5_000;
+const defaultTimeoutMs = defaultTimeouts.getAccessToken;
 // How long a stream that is being opened may take before get asks by itself.
 const headStartMs = 500;
 
@@ -25,7 +26,7 @@ export interface TokenSourceHooks {
   pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** How long `get` and `reportRejected` may take, 5 s when nothing is said. */
+/** How long `get` and `reportRejected` may take; else as long as `getAccessToken`. */
 export type GetTokenOptions = CallOptions;
 
 /**

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { version } from '../src/version.js';
 import { appId, startFake, temporaryFolder } from './support.js';
 
 const source = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,7 +40,7 @@ function install(folder: string): string[] {
   const [tarball] = fs
     .readdirSync(folder)
     .filter((name) => name.endsWith('.tgz'));
-  assert.equal(tarball, 'wxident-client-0.1.0.tgz');
+  assert.equal(tarball, `wxident-client-${version}.tgz`);
   const target = path.join(folder, 'node_modules/@wxident/client');
   fs.mkdirSync(target, { recursive: true });
   run(folder, 'tar', ['-xzf', tarball, '-C', target, '--strip-components=1']);

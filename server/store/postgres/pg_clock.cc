@@ -4,7 +4,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/deadline.h"
 #include "server/base/status_macros.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/sql/sql_values.h"
 
 namespace wxident {
 namespace {

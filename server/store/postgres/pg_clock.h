@@ -4,8 +4,8 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/wall_clocks.h"
-#include "server/store/postgres/pg_operation.h"
-#include "server/store/postgres/pg_pool.h"
+#include "server/store/postgres/pool/pg_operation.h"
+#include "server/store/postgres/pool/pg_pool.h"
 
 namespace wxident {
 

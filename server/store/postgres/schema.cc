@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/sql/sql_values.h"
 
 namespace wxident {
 namespace {
@@ -47,25 +47,29 @@ absl::Status CheckSchema(SqlConnector& connector) {
   if (!table.ok()) return CannotAsk(table.status().message());
   if (!IsTrue(table->front()[0])) return NotMigrated("missing");
   auto newest = (*session)->Execute(
-      "SELECT max(version), count(*) FILTER (WHERE version = $1)"
-      " FROM schema_migrations",
-      {std::string(kSchemaVersion)});
+      SqlStatement("SELECT max(version) AS newest,"
+                   " count(*) FILTER (WHERE version = :ours) AS of_ours"
+                   " FROM schema_migrations"),
+      {{"ours", std::string(kSchemaVersion)}});
   if (!newest.ok()) return CannotAsk(newest.status().message());
-  if (!newest->front()[0].has_value()) return NotMigrated("missing");
-  const std::string found = TextOf(newest->front()[0]);
-  if (NumberOf(newest->front()[1]) == 0) return NotMigrated(found);
+  const SqlRow& row = newest->front();
+  if (!row["newest"].has_value()) return NotMigrated("missing");
+  const std::string found = TextOf(row["newest"]);
+  if (NumberOf(row["of_ours"]) == 0) return NotMigrated(found);
   if (found == kSchemaVersion) return absl::OkStatus();
   // Who made a later migration has said which servers may run on it.
   auto forbidden = (*session)->Execute(
-      "SELECT m.version, c.oldest_server FROM schema_migrations m"
-      " LEFT JOIN schema_compatibility c ON c.version = m.version"
-      " WHERE m.version > $1"
-      " AND (c.oldest_server IS NULL OR c.oldest_server > $1)"
-      " ORDER BY c.oldest_server DESC NULLS FIRST, m.version DESC LIMIT 1",
-      {std::string(kSchemaVersion)});
+      SqlStatement(
+          "SELECT m.version, c.oldest_server FROM schema_migrations m"
+          " LEFT JOIN schema_compatibility c ON c.version = m.version"
+          " WHERE m.version > :ours"
+          " AND (c.oldest_server IS NULL OR c.oldest_server > :ours)"
+          " ORDER BY c.oldest_server DESC NULLS FIRST, m.version DESC LIMIT 1"),
+      {{"ours", std::string(kSchemaVersion)}});
   if (!forbidden.ok()) return CannotAsk(forbidden.status().message());
   if (forbidden->empty()) return absl::OkStatus();
-  return TooOld(TextOf(forbidden->front()[0]), TextOf(forbidden->front()[1]));
+  return TooOld(TextOf(forbidden->front()["version"]),
+                TextOf(forbidden->front()["oldest_server"]));
 }
 
 }  // namespace wxident

@@ -3,7 +3,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "server/store/postgres/sql_session.h"
+#include "server/store/postgres/sql/sql_session.h"
 
 namespace wxident {
 

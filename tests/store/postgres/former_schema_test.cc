@@ -19,18 +19,18 @@
 #include "server/crypto/key_ring.h"
 #include "server/crypto/secret.h"
 #include "server/identity/session_token.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/pg_credential_store.h"
-#include "server/store/postgres/pg_grant_store.h"
-#include "server/store/postgres/pg_identity_store.h"
-#include "server/store/postgres/pg_key_store.h"
-#include "server/store/postgres/pg_pool.h"
-#include "server/store/postgres/pg_profile_store.h"
-#include "server/store/postgres/pg_session_store.h"
+#include "server/store/postgres/credential/pg_credential_store.h"
+#include "server/store/postgres/keys/pg_key_store.h"
+#include "server/store/postgres/keys/sealed_page.h"
+#include "server/store/postgres/person/pg_identity_store.h"
+#include "server/store/postgres/person/pg_profile_store.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/pool/pg_pool.h"
 #include "server/store/postgres/schema.h"
-#include "server/store/postgres/sealed_page.h"
-#include "server/store/postgres/sql_session.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/session/pg_grant_store.h"
+#include "server/store/postgres/session/pg_session_store.h"
+#include "server/store/postgres/sql/sql_session.h"
+#include "server/store/postgres/sql/sql_values.h"
 #include "tests/crypto/fake_random.h"
 #include "tests/store/private_postgres.h"
 #include "tests/store/store_contract.h"
@@ -93,8 +93,8 @@ class FormerSchemaTest : public testing::Test {
   static std::string Bytes(const std::string& bytes) {
     return absl::StrCat("'", BytesParameter(bytes), "'::bytea");
   }
-  std::string Sealed(const std::string& text, const Place& place) {
-    return Bytes(ring_->Seal(Secret(text), place));
+  std::string Sealed(const std::string& text, const AssociatedData& data) {
+    return Bytes(ring_->Seal(Secret(text), data));
   }
 
   // A token as the former release made them: of random bytes alone.
@@ -227,6 +227,32 @@ class FormerSchemaTest : public testing::Test {
         });
     return refreshed.has_value() ? refreshed->token.Expose() : "";
   }
+  // The session_keys of wx1's o1, after a login that brought this one.
+  std::vector<std::string> KeysAfterLogin(const std::string& session_key) {
+    SignIn in;
+    in.identity = {"wx1", "o1", "u1"};
+    in.open_platform_account = "account";
+    in.new_user_id = kMergedUser;
+    in.token_salt = NewTokenSalt(random_);
+    const Secret token = LoginToken(in.token_salt, Secret("a code"));
+    in.session_token_hash = HashOf(token);
+    in.code_hash = random_.Bytes(32);
+    in.session_ttl = absl::Hours(1);
+    in.session_key = Secret(session_key);
+    in.exchanged_at = SystemClock().Now() + absl::Minutes(1);
+    Must<SignedIn>([&](auto done) {
+      stores_->identities.RecordSignIn(in, Soon(), std::move(done));
+    });
+    const auto found = Must<std::optional<SessionWithKeys>>([&](auto done) {
+      stores_->sessions.FindSessionWithKeys(HashOf(token), Soon(),
+                                            std::move(done));
+    });
+    std::vector<std::string> keys;
+    if (found.has_value())
+      for (const Secret& key : found->session_keys)
+        keys.push_back(key.Expose());
+    return keys;
+  }
   int Sweep() {
     return Must<int>([&](auto done) {
       stores_->sessions.Sweep(200, Soon(), std::move(done));
@@ -292,22 +318,46 @@ TEST_F(FormerSchemaTest, EverythingIsThereAfterTheMigration) {
                                   random_)
                       .value());
   std::optional<KeyPosition> position = KeyPosition();
-  int64_t resealed = 0;
+  int64_t reencrypted = 0;
   while (position.has_value()) {
-    const auto batch = Must<ResealedBatch>([&](auto done) {
-      stores_->keys.Reseal(*position, Soon(), std::move(done));
+    const auto batch = Must<ReencryptedBatch>([&](auto done) {
+      stores_->keys.Reencrypt(*position, Soon(), std::move(done));
     });
     EXPECT_TRUE(batch.unreadable.empty());
-    resealed += batch.resealed;
+    reencrypted += batch.reencrypted;
     position = batch.next;
   }
   // Two session_keys, a phone's three parts, a grant's two, the app's token.
-  EXPECT_EQ(resealed, 8);
+  EXPECT_EQ(reencrypted, 8);
   EXPECT_EQ(Must<std::optional<Erased>>([&](auto done) {
               stores_->identities.EraseUser(ByUserId{kUser}, Soon(),
                                             std::move(done));
             })->sessions,
             1);
+}
+
+// session_keys were digested under the phone index's own key. A login that
+// brings the same key as before must not take the place of the one before it.
+TEST_F(FormerSchemaTest, ASessionKeyIsKnownByItsFormerDigest) {
+  Fill();
+  const std::string former =
+      Bytes(index_.Mac({"session_keys", "wx1", "o1", "key"}));
+  EXPECT_EQ(
+      Count("SELECT count(*) FROM session_keys WHERE key_digest = " + former),
+      1);
+  Migrate();
+  EXPECT_EQ(KeysAfterLogin("key"),
+            std::vector<std::string>({"key", "former key"}));
+  // From here on it is known by the present digest.
+  EXPECT_EQ(
+      Count("SELECT count(*) FROM session_keys WHERE key_digest = " + former),
+      0);
+  EXPECT_EQ(KeysAfterLogin("key"),
+            std::vector<std::string>({"key", "former key"}));
+  EXPECT_EQ(Count("SELECT count(*) FROM session_keys WHERE older_dropped"), 0);
+  EXPECT_EQ(KeysAfterLogin("new key"),
+            std::vector<std::string>({"new key", "key"}));
+  EXPECT_EQ(Count("SELECT count(*) FROM session_keys WHERE older_dropped"), 1);
 }
 
 TEST_F(FormerSchemaTest, FamiliesGoOn) {

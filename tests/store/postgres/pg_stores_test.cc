@@ -7,8 +7,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "server/identity/error.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/sql/sql_values.h"
 #include "tests/store/postgres_harness.h"
 #include "tests/store/store_contract.h"
 
@@ -221,8 +221,8 @@ TEST_P(PgStoresTest, GrantsAndSaltsAreStoredSealed) {
       " FROM oauth_grants g, login_answers a, sessions s"
       " WHERE s.next_salt IS NOT NULL");
   ASSERT_EQ(rows.size(), 1u);
-  const auto open = [&](int column, const Place& place) {
-    const auto opened = pg().key_ring().Open(BytesOf(rows[0][column]), place);
+  const auto open = [&](int column, const AssociatedData& data) {
+    const auto opened = pg().key_ring().Open(BytesOf(rows[0][column]), data);
     return opened.ok() ? opened->Expose() : opened.status().ToString();
   };
   EXPECT_EQ(open(0, {"oauth_grants", "access_token", {"wx1", "o1"}}),

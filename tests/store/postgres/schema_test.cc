@@ -10,8 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/crypto/secret.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/sql_session.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/sql/sql_session.h"
 #include "tests/store/postgres_harness.h"
 
 namespace wxident {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "server/crypto/secret.h"
-#include "server/store/postgres/pg_connector.h"
-#include "server/store/postgres/sql_session.h"
-#include "server/store/postgres/sql_values.h"
+#include "server/store/postgres/pool/pg_connector.h"
+#include "server/store/postgres/sql/sql_session.h"
+#include "server/store/postgres/sql/sql_values.h"
 #include "tests/store/postgres_harness.h"
 
 namespace wxident {

@@ -1729,17 +1729,24 @@ const file_wxident_v1_admin_service_proto_rawDesc = "" +
 	"\tTokenMode\x12\x1a\n" +
 	"\x16TOKEN_MODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11TOKEN_MODE_STABLE\x10\x01\x12\x17\n" +
-	"\x13TOKEN_MODE_ORDINARY\x10\x022\xc4\x04\n" +
-	"\fAdminService\x12E\n" +
-	"\bListApps\x12\x1b.wxident.v1.ListAppsRequest\x1a\x1c.wxident.v1.ListAppsResponse\x12Q\n" +
-	"\fGetAppStatus\x12\x1f.wxident.v1.GetAppStatusRequest\x1a .wxident.v1.GetAppStatusResponse\x12c\n" +
-	"\x12RefreshAccessToken\x12%.wxident.v1.RefreshAccessTokenRequest\x1a&.wxident.v1.RefreshAccessTokenResponse\x12H\n" +
-	"\tEraseUser\x12\x1c.wxident.v1.EraseUserRequest\x1a\x1d.wxident.v1.EraseUserResponse\x12K\n" +
+	"\x13TOKEN_MODE_ORDINARY\x10\x022\xd0\x05\n" +
+	"\fAdminService\x12Y\n" +
+	"\bListApps\x12\x1b.wxident.v1.ListAppsRequest\x1a\x1c.wxident.v1.ListAppsResponse\"\x12\xd2\xf3\x18\x0e\b\x05\x10\x01\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x01\x12e\n" +
+	"\fGetAppStatus\x12\x1f.wxident.v1.GetAppStatusRequest\x1a .wxident.v1.GetAppStatusResponse\"\x12\xd2\xf3\x18\x0e\b\x01\x10\x01\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x01\x12w\n" +
+	"\x12RefreshAccessToken\x12%.wxident.v1.RefreshAccessTokenRequest\x1a&.wxident.v1.RefreshAccessTokenResponse\"\x12\xd2\xf3\x18\x0e\b\x01\x10\x03\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x03\x12\\\n" +
+	"\tEraseUser\x12\x1c.wxident.v1.EraseUserRequest\x1a\x1d.wxident.v1.EraseUserResponse\"\x12\xd2\xf3\x18\x0e\b\x03\x10\x03\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x01\x12_\n" +
 	"\n" +
-	"ExportUser\x12\x1d.wxident.v1.ExportUserRequest\x1a\x1e.wxident.v1.ExportUserResponse\x12K\n" +
+	"ExportUser\x12\x1d.wxident.v1.ExportUserRequest\x1a\x1e.wxident.v1.ExportUserResponse\"\x12\xd2\xf3\x18\x0e\b\x03\x10\x03\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x01\x12_\n" +
 	"\n" +
-	"RotateKeys\x12\x1d.wxident.v1.RotateKeysRequest\x1a\x1e.wxident.v1.RotateKeysResponse\x12Q\n" +
-	"\fGetKeyStatus\x12\x1f.wxident.v1.GetKeyStatusRequest\x1a .wxident.v1.GetKeyStatusResponseBN\n" +
+	"RotateKeys\x12\x1d.wxident.v1.RotateKeysRequest\x1a\x1e.wxident.v1.RotateKeysResponse\"\x12\xd2\xf3\x18\x0e\b\x05\x10\x03\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x01\x12e\n" +
+	"\fGetKeyStatus\x12\x1f.wxident.v1.GetKeyStatusRequest\x1a .wxident.v1.GetKeyStatusResponse\"\x12\xd2\xf3\x18\x0e\b\x05\x10\x01\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x01BN\n" +
 	"\x0edev.wxident.v1P\x01Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1b\x06proto3"
 
 var (

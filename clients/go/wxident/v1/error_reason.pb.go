@@ -34,109 +34,84 @@ type ErrorReason int32
 
 const (
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
-	// INVALID_ARGUMENT. A field is missing or malformed; google.rpc.BadRequest
-	// names it. Mend the request; sending it again cannot help.
+	// A field is missing or malformed; google.rpc.BadRequest names it.
 	ErrorReason_ERROR_REASON_REQUEST_INVALID ErrorReason = 1
-	// INVALID_ARGUMENT. The server is not configured with this app_id. Check the
-	// id, or add the app to the server's configuration.
+	// The server is not configured with this app_id.
 	ErrorReason_ERROR_REASON_APP_UNKNOWN ErrorReason = 2
-	// INVALID_ARGUMENT. Encrypted data did not open, or what it held was not
-	// what WeChat makes for this app. The same answer covers every cause. Log in
-	// again (wx.login first), then ask WeChat for the data again.
+	// Encrypted data did not open, or what it held was not what WeChat makes for
+	// this app. The same answer covers every cause.
 	ErrorReason_ERROR_REASON_DECRYPT_REJECTED ErrorReason = 3
-	// FAILED_PRECONDITION. WeChat does not know this code: it is mistyped, older
-	// than 5 minutes, or of another app. Get a new code with wx.login.
+	// WeChat does not know this code: it is mistyped, older than 5 minutes, or of
+	// another app.
 	ErrorReason_ERROR_REASON_LOGIN_CODE_INVALID ErrorReason = 10
-	// FAILED_PRECONDITION. The code has been used, or was sent to WeChat and its
-	// answer was lost; a code works once. Get a new code with wx.login.
+	// The code has been used, or was sent to WeChat and its answer was lost; a
+	// code works once.
 	ErrorReason_ERROR_REASON_LOGIN_CODE_CONSUMED ErrorReason = 11
-	// FAILED_PRECONDITION. The session token is unknown, expired or revoked. Log
-	// in again.
+	// The session token is unknown, expired or revoked.
 	ErrorReason_ERROR_REASON_SESSION_NOT_ACTIVE ErrorReason = 12
-	// FAILED_PRECONDITION. No session_key that could open the data is kept. Log
-	// in again (wx.login first), then ask WeChat for the data again.
+	// No session_key that could open the data is kept.
 	ErrorReason_ERROR_REASON_SESSION_KEY_STALE ErrorReason = 13
-	// FAILED_PRECONDITION. WeChat shows this person a snapshot page with made-up
-	// ids; nothing was stored. Ask the person to open the full page and log in
-	// there.
+	// WeChat shows this person a snapshot page with made-up ids; nothing was
+	// stored.
 	ErrorReason_ERROR_REASON_SNAPSHOT_USER ErrorReason = 14
-	// FAILED_PRECONDITION. The person's web authorisation is missing, expired or
-	// withdrawn. Send the person through GetAuthorizeUrl again.
+	// The person's web authorisation is missing, expired or withdrawn.
 	ErrorReason_ERROR_REASON_OAUTH_GRANT_EXPIRED ErrorReason = 15
-	// FAILED_PRECONDITION. The person authorised snsapi_base only, which gives no
-	// profile. Send the person through GetAuthorizeUrl with snsapi_userinfo.
+	// The person authorised snsapi_base only, which gives no profile.
 	ErrorReason_ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT ErrorReason = 17
-	// FAILED_PRECONDITION. WeChat refuses the app's own settings: app secret, IP
-	// list, binding. Callers cannot mend it; tell the operator the errcode.
+	// WeChat refuses the app's own settings: app secret, IP list, binding.
 	ErrorReason_ERROR_REASON_APP_MISCONFIGURED ErrorReason = 16
-	// PERMISSION_DENIED. WeChat has blocked, frozen or flagged this user. Do not
-	// retry.
+	// WeChat has blocked, frozen or flagged this user.
 	ErrorReason_ERROR_REASON_USER_BLOCKED ErrorReason = 20
-	// PERMISSION_DENIED. The app's account may not use this WeChat API. Tell the
-	// operator the errcode.
+	// The app's account may not use this WeChat API.
 	ErrorReason_ERROR_REASON_API_UNAUTHORIZED ErrorReason = 21
-	// PERMISSION_DENIED. The server's policy lets the calling service not call
-	// this method, or not for this app. Ask the operator for a row.
+	// The server's policy does not let the calling service call this method, or
+	// not for this app.
 	ErrorReason_ERROR_REASON_CALLER_NOT_ALLOWED ErrorReason = 22
-	// UNAUTHENTICATED. The calling service has not proved who it is: its client
-	// certificate names no single URI, or is revoked. Get a new certificate.
+	// The calling service has not proved who it is: its client certificate names
+	// no single URI, or is revoked.
 	ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED ErrorReason = 23
-	// NOT_FOUND. No user has this user_id, identity or unionid.
+	// No user has this user_id, identity or unionid.
 	ErrorReason_ERROR_REASON_USER_NOT_FOUND ErrorReason = 30
-	// NOT_FOUND. The identity is known, but no profile has been stored for it.
+	// The identity is known, but no profile has been stored for it.
 	ErrorReason_ERROR_REASON_PROFILE_NOT_FOUND ErrorReason = 31
-	// RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-	// google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
+	// WeChat limits calls of this app.
 	ErrorReason_ERROR_REASON_WECHAT_RATE_LIMITED ErrorReason = 40
-	// RESOURCE_EXHAUSTED. The app's budget of access_token fetches is used up.
-	// Wait as long as google.rpc.RetryInfo says.
+	// The app's budget of access_token fetches is used up.
 	ErrorReason_ERROR_REASON_TOKEN_BUDGET_EXHAUSTED ErrorReason = 41
-	// RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
-	// Wait as long as google.rpc.RetryInfo says, or try another replica.
+	// This server has more work waiting than it accepts.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 42
-	// RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
-	// calls at once, that the server's policy gives it. Wait as long as
-	// google.rpc.RetryInfo says.
+	// The calling service exceeds the rate, or the number of calls at once, that
+	// the server's policy gives it.
 	ErrorReason_ERROR_REASON_CALLER_RATE_LIMITED ErrorReason = 43
-	// RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
-	// within a minute. Wait as long as google.rpc.RetryInfo says.
+	// Too much encrypted data of this session was refused within a minute.
 	ErrorReason_ERROR_REASON_SESSION_RATE_LIMITED ErrorReason = 44
-	// UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
-	// needs a new code.
+	// WeChat says that it is busy.
 	ErrorReason_ERROR_REASON_WECHAT_BUSY ErrorReason = 50
-	// UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-	// Retry, with the same code if there is one.
+	// No connection to WeChat could be made, and nothing was sent.
 	ErrorReason_ERROR_REASON_WECHAT_UNREACHABLE ErrorReason = 51
-	// UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
-	// phone_code needs a new code.
+	// WeChat's answer could not be understood.
 	ErrorReason_ERROR_REASON_WECHAT_BAD_RESPONSE ErrorReason = 52
-	// UNAVAILABLE. The database could not be asked. Retry, with the same code if
-	// it is a login: an exchange that WeChat has answered is remembered. A
-	// phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
+	// The database could not be asked. An exchange of a login code that WeChat
+	// has answered is remembered; that of a phone_code is not.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 53
-	// UNAVAILABLE. The request left for WeChat and no answer came back, so
-	// whether it took effect is not known. Retry; a login or a phone_code needs a
-	// new code.
+	// The request left for WeChat and no answer came back, so whether it took
+	// effect is not known.
 	ErrorReason_ERROR_REASON_OUTCOME_UNKNOWN ErrorReason = 54
-	// UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
-	// without its line. Retry, or tell the operator.
+	// The audit log cannot be written, and nothing secret leaves without its
+	// line.
 	ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE ErrorReason = 55
-	// DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
-	// left to begin.
+	// The caller's deadline passed, or too little of it was left to begin.
 	ErrorReason_ERROR_REASON_DEADLINE_PASSED ErrorReason = 60
-	// DATA_LOSS. A stored value was encrypted under a key that is not in the key
-	// ring. Tell the operator the key id.
+	// A stored value was encrypted under a key that is not in the key ring.
 	ErrorReason_ERROR_REASON_KEY_UNAVAILABLE ErrorReason = 70
-	// DATA_LOSS. A stored value does not open: it was changed or moved. Tell the
-	// operator.
+	// A stored value does not open: it was changed or moved.
 	ErrorReason_ERROR_REASON_TAMPERED ErrorReason = 71
-	// INTERNAL. WeChat refused the form of our request: a defect of this server.
-	// Report it with the errcode and rid.
+	// WeChat refused the form of the server's request: a defect of the server.
 	ErrorReason_ERROR_REASON_WECHAT_REQUEST_REJECTED ErrorReason = 80
-	// INTERNAL. Something that must not happen happened. Report it.
+	// Something that must not happen happened.
 	ErrorReason_ERROR_REASON_INTERNAL_FAULT ErrorReason = 81
-	// UNKNOWN. WeChat answered with an errcode that this server does not know.
-	// Do not retry; the errcode is in the metadata.
+	// WeChat answered with an errcode that this server does not know; it is in
+	// the metadata.
 	ErrorReason_ERROR_REASON_WECHAT_ERRCODE_UNKNOWN ErrorReason = 90
 )
 
@@ -250,44 +225,45 @@ var File_wxident_v1_error_reason_proto protoreflect.FileDescriptor
 const file_wxident_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
 	"\x1dwxident/v1/error_reason.proto\x12\n" +
-	"wxident.v1*\xeb\t\n" +
+	"wxident.v1\x1a\x18wxident/v1/options.proto*\xf85\n" +
 	"\vErrorReason\x12\x1c\n" +
-	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
-	"\x1cERROR_REASON_REQUEST_INVALID\x10\x01\x12\x1c\n" +
-	"\x18ERROR_REASON_APP_UNKNOWN\x10\x02\x12!\n" +
-	"\x1dERROR_REASON_DECRYPT_REJECTED\x10\x03\x12#\n" +
+	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\xde\x01\n" +
+	"\x1cERROR_REASON_REQUEST_INVALID\x10\x01\x1a\xbb\x01\xda\xf3\x18\xb6\x01\b\x03\x12/Mend the request; sending it again cannot help.\x1a'修正请求；原样重发没有用。\"X请求缺少字段或字段格式不对；google.rpc.BadRequest 指出是哪个字段。\x12\xc7\x01\n" +
+	"\x18ERROR_REASON_APP_UNKNOWN\x10\x02\x1a\xa8\x01\xda\xf3\x18\xa3\x01\b\x03\x12?Check the app_id, or add the app to the server's configuration.\x1a7检查 app_id，或把该应用加进服务器配置。\"%服务器没有配置这个 app_id。\x12\xa8\x02\n" +
+	"\x1dERROR_REASON_DECRYPT_REJECTED\x10\x03\x1a\x84\x02\xda\xf3\x18\xff\x01\b\x03\x12BLog in again (wx.login first), then ask WeChat for the data again.\x1a@先调 wx.login 重新登录，再向微信重新获取数据。\"u加密数据无法解密，或解出的内容不是微信为该应用生成的。所有原因都给同一个答复。\x12\xc4\x01\n" +
 	"\x1fERROR_REASON_LOGIN_CODE_INVALID\x10\n" +
-	"\x12$\n" +
-	" ERROR_REASON_LOGIN_CODE_CONSUMED\x10\v\x12#\n" +
-	"\x1fERROR_REASON_SESSION_NOT_ACTIVE\x10\f\x12\"\n" +
-	"\x1eERROR_REASON_SESSION_KEY_STALE\x10\r\x12\x1e\n" +
-	"\x1aERROR_REASON_SNAPSHOT_USER\x10\x0e\x12$\n" +
-	" ERROR_REASON_OAUTH_GRANT_EXPIRED\x10\x0f\x12)\n" +
-	"%ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT\x10\x11\x12\"\n" +
-	"\x1eERROR_REASON_APP_MISCONFIGURED\x10\x10\x12\x1d\n" +
-	"\x19ERROR_REASON_USER_BLOCKED\x10\x14\x12!\n" +
-	"\x1dERROR_REASON_API_UNAUTHORIZED\x10\x15\x12#\n" +
-	"\x1fERROR_REASON_CALLER_NOT_ALLOWED\x10\x16\x12'\n" +
-	"#ERROR_REASON_CALLER_UNAUTHENTICATED\x10\x17\x12\x1f\n" +
-	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x1e\x12\"\n" +
-	"\x1eERROR_REASON_PROFILE_NOT_FOUND\x10\x1f\x12$\n" +
-	" ERROR_REASON_WECHAT_RATE_LIMITED\x10(\x12'\n" +
-	"#ERROR_REASON_TOKEN_BUDGET_EXHAUSTED\x10)\x12\x1b\n" +
-	"\x17ERROR_REASON_OVERLOADED\x10*\x12$\n" +
-	" ERROR_REASON_CALLER_RATE_LIMITED\x10+\x12%\n" +
-	"!ERROR_REASON_SESSION_RATE_LIMITED\x10,\x12\x1c\n" +
-	"\x18ERROR_REASON_WECHAT_BUSY\x102\x12#\n" +
-	"\x1fERROR_REASON_WECHAT_UNREACHABLE\x103\x12$\n" +
-	" ERROR_REASON_WECHAT_BAD_RESPONSE\x104\x12\"\n" +
-	"\x1eERROR_REASON_STORE_UNAVAILABLE\x105\x12 \n" +
-	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x106\x12\"\n" +
-	"\x1eERROR_REASON_AUDIT_UNAVAILABLE\x107\x12 \n" +
-	"\x1cERROR_REASON_DEADLINE_PASSED\x10<\x12 \n" +
-	"\x1cERROR_REASON_KEY_UNAVAILABLE\x10F\x12\x19\n" +
-	"\x15ERROR_REASON_TAMPERED\x10G\x12(\n" +
-	"$ERROR_REASON_WECHAT_REQUEST_REJECTED\x10P\x12\x1f\n" +
-	"\x1bERROR_REASON_INTERNAL_FAULT\x10Q\x12'\n" +
-	"#ERROR_REASON_WECHAT_ERRCODE_UNKNOWN\x10ZBN\n" +
+	"\x1a\x9e\x01\xda\xf3\x18\x99\x01\b\t\x12\x1dGet a new code with wx.login.\x1a\x1e用 wx.login 取新的 code。\"V微信不认识这个 code：写错了、已超过 5 分钟，或属于别的应用。\x12\xc5\x01\n" +
+	" ERROR_REASON_LOGIN_CODE_CONSUMED\x10\v\x1a\x9e\x01\xda\xf3\x18\x99\x01\b\t\x12\x1dGet a new code with wx.login.\x1a\x1e用 wx.login 取新的 code。\"Vcode 已被用过，或已发给微信但答复丢失；一个 code 只能用一次。\x12}\n" +
+	"\x1fERROR_REASON_SESSION_NOT_ACTIVE\x10\f\x1aX\xda\xf3\x18T\b\t\x12\rLog in again.\x1a\x0f重新登录。\"0会话令牌不存在、已过期或已吊销。\x12\xe7\x01\n" +
+	"\x1eERROR_REASON_SESSION_KEY_STALE\x10\r\x1a\xc2\x01\xda\xf3\x18\xbd\x01\b\t\x12BLog in again (wx.login first), then ask WeChat for the data again.\x1a@先调 wx.login 重新登录，再向微信重新获取数据。\"3没有保存能解开这份数据的 session_key。\x12\xf5\x01\n" +
+	"\x1aERROR_REASON_SNAPSHOT_USER\x10\x0e\x1a\xd4\x01\xda\xf3\x18\xcf\x01\b\t\x126Ask the person to open the full page and log in there.\x1a0请用户打开完整页面，在那里登录。\"a微信给该用户展示的是快照页，其中的 id 是虚拟的；没有保存任何内容。\x12\xd9\x01\n" +
+	" ERROR_REASON_OAUTH_GRANT_EXPIRED\x10\x0f\x1a\xb2\x01\xda\xf3\x18\xad\x01\b\t\x12.Send the person through GetAuthorizeUrl again.\x1a>让用户重新走一遍 GetAuthorizeUrl 给出的授权页。\"9用户的网页授权不存在、已过期或已撤回。\x12\xe8\x01\n" +
+	"%ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT\x10\x11\x1a\xbc\x01\xda\xf3\x18\xb7\x01\b\t\x12=Send the person through GetAuthorizeUrl with snsapi_userinfo.\x1a9用 snsapi_userinfo 让用户重新走 GetAuthorizeUrl。\"9用户只授权了 snsapi_base，拿不到用户资料。\x12\xf2\x01\n" +
+	"\x1eERROR_REASON_APP_MISCONFIGURED\x10\x10\x1a\xcd\x01\xda\xf3\x18\xc8\x01\b\t\x126Tell the operator the errcode; callers cannot mend it.\x1a9把 errcode 告诉运维人员；调用方无法修复。\"Q微信拒绝该应用自身的设置：AppSecret、IP 白名单或绑定关系。\x12t\n" +
+	"\x19ERROR_REASON_USER_BLOCKED\x10\x14\x1aU\xda\xf3\x18Q\b\a\x12\rDo not retry.\x1a\x0f不要重试。\"-微信封禁、冻结或标记了该用户。\x12\xa1\x01\n" +
+	"\x1dERROR_REASON_API_UNAUTHORIZED\x10\x15\x1a~\xda\xf3\x18z\b\a\x12\x1eTell the operator the errcode.\x1a!把 errcode 告诉运维人员。\"3该应用的账号无权使用这个微信接口。\x12\xdd\x01\n" +
+	"\x1fERROR_REASON_CALLER_NOT_ALLOWED\x10\x16\x1a\xb7\x01\xda\xf3\x18\xb2\x01\b\a\x122Ask the server's operator for a row in its policy.\x1a'请运维人员在策略里加一行。\"Q服务器策略不允许调用方调用此方法，或不允许用于此应用。\x12\x82\x02\n" +
+	"#ERROR_REASON_CALLER_UNAUTHENTICATED\x10\x17\x1a\xd8\x01\xda\xf3\x18\xd3\x01\b\x10\x122Get a new client certificate, which names one URI.\x1a2换一张只含一个 URI 的新客户端证书。\"g调用方没有证明自己的身份：客户端证书里不是恰好一个 URI，或证书已吊销。\x12\xb7\x01\n" +
+	"\x1bERROR_REASON_USER_NOT_FOUND\x10\x1e\x1a\x95\x01\xda\xf3\x18\x90\x01\b\x05\x12-Check the id, or let the person log in first.\x1a$检查 id，或让用户先登录。\"7没有用户对应这个 user_id、身份或 unionid。\x12\xaa\x01\n" +
+	"\x1eERROR_REASON_PROFILE_NOT_FOUND\x10\x1f\x1a\x85\x01\xda\xf3\x18\x80\x01\b\x05\x12*Get the profile from another source first.\x1a!先从其他来源获取资料。\"-身份存在，但还没有保存过资料。\x12\x88\x02\n" +
+	" ERROR_REASON_WECHAT_RATE_LIMITED\x10(\x1a\xe1\x01\xda\xf3\x18\xdc\x01\b\b\x12YWait as long as google.rpc.RetryInfo says; a login or a phone_code then needs a new code.\x1aQ按 google.rpc.RetryInfo 等待；之后登录或 phone_code 需要新的 code。\"*微信限制了该应用的调用频率。\x12\xb5\x01\n" +
+	"#ERROR_REASON_TOKEN_BUDGET_EXHAUSTED\x10)\x1a\x8b\x01\xda\xf3\x18\x86\x01\b\b\x12*Wait as long as google.rpc.RetryInfo says.\x1a\"按 google.rpc.RetryInfo 等待。\"2该应用获取 access_token 的次数已用完。\x12\xd1\x01\n" +
+	"\x17ERROR_REASON_OVERLOADED\x10*\x1a\xb3\x01\xda\xf3\x18\xae\x01\b\b\x12BWait as long as google.rpc.RetryInfo says, or try another replica.\x1a7按 google.rpc.RetryInfo 等待，或换一个副本。\"-这台服务器排队的工作超过上限。\x12\xbf\x01\n" +
+	" ERROR_REASON_CALLER_RATE_LIMITED\x10+\x1a\x98\x01\xda\xf3\x18\x93\x01\b\b\x12*Wait as long as google.rpc.RetryInfo says.\x1a\"按 google.rpc.RetryInfo 等待。\"?调用方超过了服务器策略给它的频率或并发数。\x12\xb7\x01\n" +
+	"!ERROR_REASON_SESSION_RATE_LIMITED\x10,\x1a\x8f\x01\xda\xf3\x18\x8a\x01\b\b\x12*Wait as long as google.rpc.RetryInfo says.\x1a\"按 google.rpc.RetryInfo 等待。\"6一分钟内该会话被拒绝的加密数据过多。\x12\xa9\x01\n" +
+	"\x18ERROR_REASON_WECHAT_BUSY\x102\x1a\x8a\x01\xda\xf3\x18\x85\x01\b\x0e\x120Retry; a login or a phone_code needs a new code.\x1a2重试；登录或 phone_code 需要新的 code。\"\x1b微信答复系统繁忙。\x12\xb0\x01\n" +
+	"\x1fERROR_REASON_WECHAT_UNREACHABLE\x103\x1a\x8a\x01\xda\xf3\x18\x85\x01\b\x0e\x12*Retry, with the same code if there is one.\x1a)重试；如有 code，可用同一个。\"*无法连接微信，请求没有发出。\x12\xb4\x01\n" +
+	" ERROR_REASON_WECHAT_BAD_RESPONSE\x104\x1a\x8d\x01\xda\xf3\x18\x88\x01\b\x0e\x120Retry; a login or a phone_code needs a new code.\x1a2重试；登录或 phone_code 需要新的 code。\"\x1e微信的答复无法解析。\x12\xa8\x02\n" +
+	"\x1eERROR_REASON_STORE_UNAVAILABLE\x105\x1a\x83\x02\xda\xf3\x18\xfe\x01\b\x0e\x12PRetry, with the same code if it is a login; DecryptPhone needs a new phone_code.\x1aM重试；登录可用同一个 code，DecryptPhone 需要新的 phone_code。\"Y无法访问数据库。微信已答复的登录 code 会被记住，phone_code 不会。\x12\xd7\x01\n" +
+	"\x1cERROR_REASON_OUTCOME_UNKNOWN\x106\x1a\xb4\x01\xda\xf3\x18\xaf\x01\b\x0e\x120Retry; a login or a phone_code needs a new code.\x1a2重试；登录或 phone_code 需要新的 code。\"E请求已发给微信但没有收到答复，不知道是否生效。\x12\xba\x01\n" +
+	"\x1eERROR_REASON_AUDIT_UNAVAILABLE\x107\x1a\x95\x01\xda\xf3\x18\x90\x01\b\x0e\x12\x1cRetry, or tell the operator.\x1a!重试，或告诉运维人员。\"K审计日志写不进去；没有审计记录，机密内容不会发出。\x12\xb9\x01\n" +
+	"\x1cERROR_REASON_DEADLINE_PASSED\x10<\x1a\x96\x01\xda\xf3\x18\x91\x01\b\x04\x12&Give the call more time, or try again.\x1a$给调用更多时间，或重试。\"?调用方的期限已过，或剩余时间不够开始处理。\x12\xa8\x01\n" +
+	"\x1cERROR_REASON_KEY_UNAVAILABLE\x10F\x1a\x85\x01\xda\xf3\x18\x80\x01\b\x0f\x12\x1dTell the operator the key id.\x1a\"把密钥 id 告诉运维人员。\"9某个存储值所用的加密密钥不在密钥环里。\x12\x87\x01\n" +
+	"\x15ERROR_REASON_TAMPERED\x10G\x1al\xda\xf3\x18h\b\x0f\x12\x12Tell the operator.\x1a\x15告诉运维人员。\"9某个存储值无法解密：它被改动或挪动过。\x12\xc0\x01\n" +
+	"$ERROR_REASON_WECHAT_REQUEST_REJECTED\x10P\x1a\x95\x01\xda\xf3\x18\x90\x01\b\r\x12#Report it with the errcode and rid.\x1a 连同 errcode 和 rid 上报。\"E微信拒绝了服务器请求的格式：这是服务器的缺陷。\x12j\n" +
+	"\x1bERROR_REASON_INTERNAL_FAULT\x10Q\x1aI\xda\xf3\x18E\b\r\x12\n" +
+	"Report it.\x1a\f请上报。\"'发生了不应出现的内部错误。\x12\xd7\x01\n" +
+	"#ERROR_REASON_WECHAT_ERRCODE_UNKNOWN\x10Z\x1a\xad\x01\xda\xf3\x18\xa8\x01\b\x02\x12,Do not retry; tell the operator the errcode.\x1a0不要重试；把 errcode 告诉运维人员。\"D微信返回了服务器不认识的 errcode；metadata 里有它。BN\n" +
 	"\x0edev.wxident.v1P\x01Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1b\x06proto3"
 
 var (
@@ -319,6 +295,7 @@ func file_wxident_v1_error_reason_proto_init() {
 	if File_wxident_v1_error_reason_proto != nil {
 		return
 	}
+	file_wxident_v1_options_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -2384,22 +2384,36 @@ const file_wxident_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"identities\x18\x03 \x03(\v2\x14.wxident.v1.IdentityR\n" +
 	"identities\x12+\n" +
-	"\x05error\x18\x04 \x01(\v2\x15.wxident.v1.ItemErrorR\x05error2\xc7\t\n" +
-	"\x0fIdentityService\x12<\n" +
-	"\x05Login\x12\x18.wxident.v1.LoginRequest\x1a\x19.wxident.v1.LoginResponse\x12Z\n" +
-	"\x0fValidateSession\x12\".wxident.v1.ValidateSessionRequest\x1a#.wxident.v1.ValidateSessionResponse\x12W\n" +
-	"\x0eRefreshSession\x12!.wxident.v1.RefreshSessionRequest\x1a\".wxident.v1.RefreshSessionResponse\x12T\n" +
-	"\rRevokeSession\x12 .wxident.v1.RevokeSessionRequest\x1a!.wxident.v1.RevokeSessionResponse\x12Z\n" +
-	"\x0fCheckSessionKey\x12\".wxident.v1.CheckSessionKeyRequest\x1a#.wxident.v1.CheckSessionKeyResponse\x12Q\n" +
-	"\fDecryptPhone\x12\x1f.wxident.v1.DecryptPhoneRequest\x1a .wxident.v1.DecryptPhoneResponse\x12Z\n" +
-	"\x0fDecryptUserData\x12\".wxident.v1.DecryptUserDataRequest\x1a#.wxident.v1.DecryptUserDataResponse\x12N\n" +
-	"\vGetUserInfo\x12\x1e.wxident.v1.GetUserInfoRequest\x1a\x1f.wxident.v1.GetUserInfoResponse\x12W\n" +
-	"\x0eGetAccessToken\x12!.wxident.v1.GetAccessTokenRequest\x1a\".wxident.v1.GetAccessTokenResponse\x12_\n" +
-	"\x10WatchAccessToken\x12#.wxident.v1.WatchAccessTokenRequest\x1a$.wxident.v1.WatchAccessTokenResponse0\x01\x12`\n" +
-	"\x11GetJsapiSignature\x12$.wxident.v1.GetJsapiSignatureRequest\x1a%.wxident.v1.GetJsapiSignatureResponse\x12Z\n" +
-	"\x0fGetAuthorizeUrl\x12\".wxident.v1.GetAuthorizeUrlRequest\x1a#.wxident.v1.GetAuthorizeUrlResponse\x12B\n" +
-	"\aGetUser\x12\x1a.wxident.v1.GetUserRequest\x1a\x1b.wxident.v1.GetUserResponse\x12T\n" +
-	"\rBatchGetUsers\x12 .wxident.v1.BatchGetUsersRequest\x1a!.wxident.v1.BatchGetUsersResponseBN\n" +
+	"\x05error\x18\x04 \x01(\v2\x15.wxident.v1.ItemErrorR\x05error2\xd7\v\n" +
+	"\x0fIdentityService\x12P\n" +
+	"\x05Login\x12\x18.wxident.v1.LoginRequest\x1a\x19.wxident.v1.LoginResponse\"\x12\xd2\xf3\x18\x0e\b\x01\x10\x02\x1a\x02\b\x05\"\x02\b\n" +
+	"(\x02\x12n\n" +
+	"\x0fValidateSession\x12\".wxident.v1.ValidateSessionRequest\x1a#.wxident.v1.ValidateSessionResponse\"\x12\xd2\xf3\x18\x0e\b\x02\x10\x01\x1a\x02\b\x02\"\x02\b\n" +
+	"(\x01\x12k\n" +
+	"\x0eRefreshSession\x12!.wxident.v1.RefreshSessionRequest\x1a\".wxident.v1.RefreshSessionResponse\"\x12\xd2\xf3\x18\x0e\b\x02\x10\x02\x1a\x02\b\x02\"\x02\b\n" +
+	"(\x01\x12h\n" +
+	"\rRevokeSession\x12 .wxident.v1.RevokeSessionRequest\x1a!.wxident.v1.RevokeSessionResponse\"\x12\xd2\xf3\x18\x0e\b\x02\x10\x02\x1a\x02\b\x02\"\x02\b\n" +
+	"(\x01\x12n\n" +
+	"\x0fCheckSessionKey\x12\".wxident.v1.CheckSessionKeyRequest\x1a#.wxident.v1.CheckSessionKeyResponse\"\x12\xd2\xf3\x18\x0e\b\x02\x10\x01\x1a\x02\b\x05\"\x02\b\n" +
+	"(\x01\x12e\n" +
+	"\fDecryptPhone\x12\x1f.wxident.v1.DecryptPhoneRequest\x1a .wxident.v1.DecryptPhoneResponse\"\x12\xd2\xf3\x18\x0e\b\x02\x10\x03\x1a\x02\b\x05\"\x02\b\n" +
+	"(\x02\x12n\n" +
+	"\x0fDecryptUserData\x12\".wxident.v1.DecryptUserDataRequest\x1a#.wxident.v1.DecryptUserDataResponse\"\x12\xd2\xf3\x18\x0e\b\x02\x10\x03\x1a\x02\b\x05\"\x02\b\n" +
+	"(\x01\x12b\n" +
+	"\vGetUserInfo\x12\x1e.wxident.v1.GetUserInfoRequest\x1a\x1f.wxident.v1.GetUserInfoResponse\"\x12\xd2\xf3\x18\x0e\b\x03\x10\x02\x1a\x02\b\x05\"\x02\b\n" +
+	"(\x01\x12k\n" +
+	"\x0eGetAccessToken\x12!.wxident.v1.GetAccessTokenRequest\x1a\".wxident.v1.GetAccessTokenResponse\"\x12\xd2\xf3\x18\x0e\b\x01\x10\x03\x1a\x02\b\x05\"\x02\b\n" +
+	"(\x01\x12k\n" +
+	"\x10WatchAccessToken\x12#.wxident.v1.WatchAccessTokenRequest\x1a$.wxident.v1.WatchAccessTokenResponse\"\n" +
+	"\xd2\xf3\x18\x06\b\x01\x10\x03(\x010\x01\x12t\n" +
+	"\x11GetJsapiSignature\x12$.wxident.v1.GetJsapiSignatureRequest\x1a%.wxident.v1.GetJsapiSignatureResponse\"\x12\xd2\xf3\x18\x0e\b\x01\x10\x01\x1a\x02\b\x05\"\x02\b\n" +
+	"(\x01\x12n\n" +
+	"\x0fGetAuthorizeUrl\x12\".wxident.v1.GetAuthorizeUrlRequest\x1a#.wxident.v1.GetAuthorizeUrlResponse\"\x12\xd2\xf3\x18\x0e\b\x01\x10\x01\x1a\x02\b\x02\"\x02\b\n" +
+	"(\x01\x12V\n" +
+	"\aGetUser\x12\x1a.wxident.v1.GetUserRequest\x1a\x1b.wxident.v1.GetUserResponse\"\x12\xd2\xf3\x18\x0e\b\x03\x10\x01\x1a\x02\b\x02\"\x02\b\n" +
+	"(\x01\x12h\n" +
+	"\rBatchGetUsers\x12 .wxident.v1.BatchGetUsersRequest\x1a!.wxident.v1.BatchGetUsersResponse\"\x12\xd2\xf3\x18\x0e\b\x03\x10\x01\x1a\x02\b\x03\"\x02\b\n" +
+	"(\x01BN\n" +
 	"\x0edev.wxident.v1P\x01Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1b\x06proto3"
 
 var (

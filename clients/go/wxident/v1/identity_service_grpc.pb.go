@@ -40,8 +40,9 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // Logs users in through WeChat and says who they are. ErrorReason lists what
-// can fail and what to do then; every call obeys the caller's deadline, at most
-// 10 s, and has one of 3 s when the caller sets none.
+// can fail and what to do then. Every unary call obeys the caller's deadline, up
+// to its longest_deadline, and has its default_deadline when the caller sets
+// none.
 type IdentityServiceClient interface {
 	// Exchanges a login code for a session of our own. The person is found or
 	// created by (app, openid), and by unionid where WeChat gives one. The call
@@ -295,8 +296,9 @@ func (c *identityServiceClient) BatchGetUsers(ctx context.Context, in *BatchGetU
 // for forward compatibility.
 //
 // Logs users in through WeChat and says who they are. ErrorReason lists what
-// can fail and what to do then; every call obeys the caller's deadline, at most
-// 10 s, and has one of 3 s when the caller sets none.
+// can fail and what to do then. Every unary call obeys the caller's deadline, up
+// to its longest_deadline, and has its default_deadline when the caller sets
+// none.
 type IdentityServiceServer interface {
 	// Exchanges a login code for a session of our own. The person is found or
 	// created by (app, openid), and by unionid where WeChat gives one. The call

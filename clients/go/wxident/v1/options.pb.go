@@ -10,7 +10,9 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	descriptorpb "google.golang.org/protobuf/types/descriptorpb"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
+	sync "sync"
 	unsafe "unsafe"
 )
 
@@ -21,6 +23,434 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whom the caller asks about, which decides what the policy must let it use.
+type MethodRules_Subject int32
+
+const (
+	MethodRules_SUBJECT_UNSPECIFIED MethodRules_Subject = 0
+	// One configured app, or what belongs to it.
+	MethodRules_SUBJECT_APP MethodRules_Subject = 1
+	// A session, and so its app.
+	MethodRules_SUBJECT_SESSION MethodRules_Subject = 2
+	// People, by user_id, identity or unionid, and so the apps that know them.
+	MethodRules_SUBJECT_USER MethodRules_Subject = 3
+	// A third-party platform and the accounts that authorised it.
+	MethodRules_SUBJECT_PLATFORM MethodRules_Subject = 4
+	// The service itself; for operators, who may use every app.
+	MethodRules_SUBJECT_OPERATORS MethodRules_Subject = 5
+)
+
+// Enum value maps for MethodRules_Subject.
+var (
+	MethodRules_Subject_name = map[int32]string{
+		0: "SUBJECT_UNSPECIFIED",
+		1: "SUBJECT_APP",
+		2: "SUBJECT_SESSION",
+		3: "SUBJECT_USER",
+		4: "SUBJECT_PLATFORM",
+		5: "SUBJECT_OPERATORS",
+	}
+	MethodRules_Subject_value = map[string]int32{
+		"SUBJECT_UNSPECIFIED": 0,
+		"SUBJECT_APP":         1,
+		"SUBJECT_SESSION":     2,
+		"SUBJECT_USER":        3,
+		"SUBJECT_PLATFORM":    4,
+		"SUBJECT_OPERATORS":   5,
+	}
+)
+
+func (x MethodRules_Subject) Enum() *MethodRules_Subject {
+	p := new(MethodRules_Subject)
+	*p = x
+	return p
+}
+
+func (x MethodRules_Subject) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MethodRules_Subject) Descriptor() protoreflect.EnumDescriptor {
+	return file_wxident_v1_options_proto_enumTypes[0].Descriptor()
+}
+
+func (MethodRules_Subject) Type() protoreflect.EnumType {
+	return &file_wxident_v1_options_proto_enumTypes[0]
+}
+
+func (x MethodRules_Subject) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MethodRules_Subject.Descriptor instead.
+func (MethodRules_Subject) EnumDescriptor() ([]byte, []int) {
+	return file_wxident_v1_options_proto_rawDescGZIP(), []int{0, 0}
+}
+
+// Whether a call has a line in the audit log. Refused callers always have.
+type MethodRules_Audit int32
+
+const (
+	MethodRules_AUDIT_UNSPECIFIED MethodRules_Audit = 0
+	// No line.
+	MethodRules_AUDIT_NONE MethodRules_Audit = 1
+	// A line for each call. It is dropped and counted when it cannot be written.
+	MethodRules_AUDIT_BEST_EFFORT MethodRules_Audit = 2
+	// The line is written before the answer leaves: the method hands out what
+	// others entrusted to us, or does what cannot be undone.
+	MethodRules_AUDIT_REQUIRED MethodRules_Audit = 3
+)
+
+// Enum value maps for MethodRules_Audit.
+var (
+	MethodRules_Audit_name = map[int32]string{
+		0: "AUDIT_UNSPECIFIED",
+		1: "AUDIT_NONE",
+		2: "AUDIT_BEST_EFFORT",
+		3: "AUDIT_REQUIRED",
+	}
+	MethodRules_Audit_value = map[string]int32{
+		"AUDIT_UNSPECIFIED": 0,
+		"AUDIT_NONE":        1,
+		"AUDIT_BEST_EFFORT": 2,
+		"AUDIT_REQUIRED":    3,
+	}
+)
+
+func (x MethodRules_Audit) Enum() *MethodRules_Audit {
+	p := new(MethodRules_Audit)
+	*p = x
+	return p
+}
+
+func (x MethodRules_Audit) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MethodRules_Audit) Descriptor() protoreflect.EnumDescriptor {
+	return file_wxident_v1_options_proto_enumTypes[1].Descriptor()
+}
+
+func (MethodRules_Audit) Type() protoreflect.EnumType {
+	return &file_wxident_v1_options_proto_enumTypes[1]
+}
+
+func (x MethodRules_Audit) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MethodRules_Audit.Descriptor instead.
+func (MethodRules_Audit) EnumDescriptor() ([]byte, []int) {
+	return file_wxident_v1_options_proto_rawDescGZIP(), []int{0, 1}
+}
+
+// Whether the same request may be sent again after UNAVAILABLE.
+type MethodRules_Repeatable int32
+
+const (
+	MethodRules_REPEATABLE_UNSPECIFIED MethodRules_Repeatable = 0
+	// It may: the answer is the same, or nothing more happens.
+	MethodRules_REPEATABLE_YES MethodRules_Repeatable = 1
+	// It may, unless WeChat may have taken the code in it, which works once. The
+	// server then says so in grpc-retry-pushback-ms.
+	MethodRules_REPEATABLE_SAME_CODE MethodRules_Repeatable = 2
+	// Clients do not send it again by themselves: each one has an effect, or
+	// costs something that is rare.
+	MethodRules_REPEATABLE_NO MethodRules_Repeatable = 3
+)
+
+// Enum value maps for MethodRules_Repeatable.
+var (
+	MethodRules_Repeatable_name = map[int32]string{
+		0: "REPEATABLE_UNSPECIFIED",
+		1: "REPEATABLE_YES",
+		2: "REPEATABLE_SAME_CODE",
+		3: "REPEATABLE_NO",
+	}
+	MethodRules_Repeatable_value = map[string]int32{
+		"REPEATABLE_UNSPECIFIED": 0,
+		"REPEATABLE_YES":         1,
+		"REPEATABLE_SAME_CODE":   2,
+		"REPEATABLE_NO":          3,
+	}
+)
+
+func (x MethodRules_Repeatable) Enum() *MethodRules_Repeatable {
+	p := new(MethodRules_Repeatable)
+	*p = x
+	return p
+}
+
+func (x MethodRules_Repeatable) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MethodRules_Repeatable) Descriptor() protoreflect.EnumDescriptor {
+	return file_wxident_v1_options_proto_enumTypes[2].Descriptor()
+}
+
+func (MethodRules_Repeatable) Type() protoreflect.EnumType {
+	return &file_wxident_v1_options_proto_enumTypes[2]
+}
+
+func (x MethodRules_Repeatable) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MethodRules_Repeatable.Descriptor instead.
+func (MethodRules_Repeatable) EnumDescriptor() ([]byte, []int) {
+	return file_wxident_v1_options_proto_rawDescGZIP(), []int{0, 2}
+}
+
+// The codes of gRPC, with its numbers.
+type ReasonRules_Code int32
+
+const (
+	ReasonRules_CODE_UNSPECIFIED         ReasonRules_Code = 0
+	ReasonRules_CODE_CANCELLED           ReasonRules_Code = 1
+	ReasonRules_CODE_UNKNOWN             ReasonRules_Code = 2
+	ReasonRules_CODE_INVALID_ARGUMENT    ReasonRules_Code = 3
+	ReasonRules_CODE_DEADLINE_EXCEEDED   ReasonRules_Code = 4
+	ReasonRules_CODE_NOT_FOUND           ReasonRules_Code = 5
+	ReasonRules_CODE_ALREADY_EXISTS      ReasonRules_Code = 6
+	ReasonRules_CODE_PERMISSION_DENIED   ReasonRules_Code = 7
+	ReasonRules_CODE_RESOURCE_EXHAUSTED  ReasonRules_Code = 8
+	ReasonRules_CODE_FAILED_PRECONDITION ReasonRules_Code = 9
+	ReasonRules_CODE_ABORTED             ReasonRules_Code = 10
+	ReasonRules_CODE_OUT_OF_RANGE        ReasonRules_Code = 11
+	ReasonRules_CODE_UNIMPLEMENTED       ReasonRules_Code = 12
+	ReasonRules_CODE_INTERNAL            ReasonRules_Code = 13
+	ReasonRules_CODE_UNAVAILABLE         ReasonRules_Code = 14
+	ReasonRules_CODE_DATA_LOSS           ReasonRules_Code = 15
+	ReasonRules_CODE_UNAUTHENTICATED     ReasonRules_Code = 16
+)
+
+// Enum value maps for ReasonRules_Code.
+var (
+	ReasonRules_Code_name = map[int32]string{
+		0:  "CODE_UNSPECIFIED",
+		1:  "CODE_CANCELLED",
+		2:  "CODE_UNKNOWN",
+		3:  "CODE_INVALID_ARGUMENT",
+		4:  "CODE_DEADLINE_EXCEEDED",
+		5:  "CODE_NOT_FOUND",
+		6:  "CODE_ALREADY_EXISTS",
+		7:  "CODE_PERMISSION_DENIED",
+		8:  "CODE_RESOURCE_EXHAUSTED",
+		9:  "CODE_FAILED_PRECONDITION",
+		10: "CODE_ABORTED",
+		11: "CODE_OUT_OF_RANGE",
+		12: "CODE_UNIMPLEMENTED",
+		13: "CODE_INTERNAL",
+		14: "CODE_UNAVAILABLE",
+		15: "CODE_DATA_LOSS",
+		16: "CODE_UNAUTHENTICATED",
+	}
+	ReasonRules_Code_value = map[string]int32{
+		"CODE_UNSPECIFIED":         0,
+		"CODE_CANCELLED":           1,
+		"CODE_UNKNOWN":             2,
+		"CODE_INVALID_ARGUMENT":    3,
+		"CODE_DEADLINE_EXCEEDED":   4,
+		"CODE_NOT_FOUND":           5,
+		"CODE_ALREADY_EXISTS":      6,
+		"CODE_PERMISSION_DENIED":   7,
+		"CODE_RESOURCE_EXHAUSTED":  8,
+		"CODE_FAILED_PRECONDITION": 9,
+		"CODE_ABORTED":             10,
+		"CODE_OUT_OF_RANGE":        11,
+		"CODE_UNIMPLEMENTED":       12,
+		"CODE_INTERNAL":            13,
+		"CODE_UNAVAILABLE":         14,
+		"CODE_DATA_LOSS":           15,
+		"CODE_UNAUTHENTICATED":     16,
+	}
+)
+
+func (x ReasonRules_Code) Enum() *ReasonRules_Code {
+	p := new(ReasonRules_Code)
+	*p = x
+	return p
+}
+
+func (x ReasonRules_Code) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReasonRules_Code) Descriptor() protoreflect.EnumDescriptor {
+	return file_wxident_v1_options_proto_enumTypes[3].Descriptor()
+}
+
+func (ReasonRules_Code) Type() protoreflect.EnumType {
+	return &file_wxident_v1_options_proto_enumTypes[3]
+}
+
+func (x ReasonRules_Code) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReasonRules_Code.Descriptor instead.
+func (ReasonRules_Code) EnumDescriptor() ([]byte, []int) {
+	return file_wxident_v1_options_proto_rawDescGZIP(), []int{1, 0}
+}
+
+// What a method promises. Server, clients and documents are made from it.
+type MethodRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required.
+	Subject MethodRules_Subject `protobuf:"varint,1,opt,name=subject,proto3,enum=wxident.v1.MethodRules_Subject" json:"subject,omitempty"`
+	// Required.
+	Audit MethodRules_Audit `protobuf:"varint,2,opt,name=audit,proto3,enum=wxident.v1.MethodRules_Audit" json:"audit,omitempty"`
+	// Required on a unary method, absent on a stream. How long a call may take when
+	// its caller does not say.
+	DefaultDeadline *durationpb.Duration `protobuf:"bytes,3,opt,name=default_deadline,json=defaultDeadline,proto3" json:"default_deadline,omitempty"`
+	// Required on a unary method, absent on a stream. The server allows no call
+	// more time than this.
+	LongestDeadline *durationpb.Duration `protobuf:"bytes,4,opt,name=longest_deadline,json=longestDeadline,proto3" json:"longest_deadline,omitempty"`
+	// Required.
+	Repeatable    MethodRules_Repeatable `protobuf:"varint,5,opt,name=repeatable,proto3,enum=wxident.v1.MethodRules_Repeatable" json:"repeatable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MethodRules) Reset() {
+	*x = MethodRules{}
+	mi := &file_wxident_v1_options_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MethodRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MethodRules) ProtoMessage() {}
+
+func (x *MethodRules) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_options_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MethodRules.ProtoReflect.Descriptor instead.
+func (*MethodRules) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_options_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *MethodRules) GetSubject() MethodRules_Subject {
+	if x != nil {
+		return x.Subject
+	}
+	return MethodRules_SUBJECT_UNSPECIFIED
+}
+
+func (x *MethodRules) GetAudit() MethodRules_Audit {
+	if x != nil {
+		return x.Audit
+	}
+	return MethodRules_AUDIT_UNSPECIFIED
+}
+
+func (x *MethodRules) GetDefaultDeadline() *durationpb.Duration {
+	if x != nil {
+		return x.DefaultDeadline
+	}
+	return nil
+}
+
+func (x *MethodRules) GetLongestDeadline() *durationpb.Duration {
+	if x != nil {
+		return x.LongestDeadline
+	}
+	return nil
+}
+
+func (x *MethodRules) GetRepeatable() MethodRules_Repeatable {
+	if x != nil {
+		return x.Repeatable
+	}
+	return MethodRules_REPEATABLE_UNSPECIFIED
+}
+
+// What goes with an error reason. The value's comment says what happened.
+type ReasonRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The status code that always comes with the reason.
+	Code ReasonRules_Code `protobuf:"varint,1,opt,name=code,proto3,enum=wxident.v1.ReasonRules_Code" json:"code,omitempty"`
+	// Required. What the caller should do.
+	AdviceEn string `protobuf:"bytes,2,opt,name=advice_en,json=adviceEn,proto3" json:"advice_en,omitempty"`
+	// Required. The same in Chinese.
+	AdviceZh string `protobuf:"bytes,3,opt,name=advice_zh,json=adviceZh,proto3" json:"advice_zh,omitempty"`
+	// Required. What happened, in Chinese.
+	MeaningZh     string `protobuf:"bytes,4,opt,name=meaning_zh,json=meaningZh,proto3" json:"meaning_zh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReasonRules) Reset() {
+	*x = ReasonRules{}
+	mi := &file_wxident_v1_options_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReasonRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReasonRules) ProtoMessage() {}
+
+func (x *ReasonRules) ProtoReflect() protoreflect.Message {
+	mi := &file_wxident_v1_options_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReasonRules.ProtoReflect.Descriptor instead.
+func (*ReasonRules) Descriptor() ([]byte, []int) {
+	return file_wxident_v1_options_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ReasonRules) GetCode() ReasonRules_Code {
+	if x != nil {
+		return x.Code
+	}
+	return ReasonRules_CODE_UNSPECIFIED
+}
+
+func (x *ReasonRules) GetAdviceEn() string {
+	if x != nil {
+		return x.AdviceEn
+	}
+	return ""
+}
+
+func (x *ReasonRules) GetAdviceZh() string {
+	if x != nil {
+		return x.AdviceZh
+	}
+	return ""
+}
+
+func (x *ReasonRules) GetMeaningZh() string {
+	if x != nil {
+		return x.MeaningZh
+	}
+	return ""
+}
+
 var file_wxident_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
@@ -28,6 +458,22 @@ var file_wxident_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Field:         51001,
 		Name:          "wxident.v1.sensitive",
 		Tag:           "varint,51001,opt,name=sensitive",
+		Filename:      "wxident/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*MethodRules)(nil),
+		Field:         51002,
+		Name:          "wxident.v1.method_rules",
+		Tag:           "bytes,51002,opt,name=method_rules",
+		Filename:      "wxident/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
+		ExtensionType: (*ReasonRules)(nil),
+		Field:         51003,
+		Name:          "wxident.v1.reason_rules",
+		Tag:           "bytes,51003,opt,name=reason_rules",
 		Filename:      "wxident/v1/options.proto",
 	},
 }
@@ -42,25 +488,129 @@ var (
 	E_Sensitive = &file_wxident_v1_options_proto_extTypes[0]
 )
 
+// Extension fields to descriptorpb.MethodOptions.
+var (
+	// Required on every method. The server obeys it, and the clients' deadlines
+	// and retries are made from it.
+	//
+	// optional wxident.v1.MethodRules method_rules = 51002;
+	E_MethodRules = &file_wxident_v1_options_proto_extTypes[1]
+)
+
+// Extension fields to descriptorpb.EnumValueOptions.
+var (
+	// Required on every value of ErrorReason but the first.
+	//
+	// optional wxident.v1.ReasonRules reason_rules = 51003;
+	E_ReasonRules = &file_wxident_v1_options_proto_extTypes[2]
+)
+
 var File_wxident_v1_options_proto protoreflect.FileDescriptor
 
 const file_wxident_v1_options_proto_rawDesc = "" +
 	"\n" +
 	"\x18wxident/v1/options.proto\x12\n" +
-	"wxident.v1\x1a google/protobuf/descriptor.proto:=\n" +
-	"\tsensitive\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\bR\tsensitiveBN\n" +
+	"wxident.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\x9d\x05\n" +
+	"\vMethodRules\x129\n" +
+	"\asubject\x18\x01 \x01(\x0e2\x1f.wxident.v1.MethodRules.SubjectR\asubject\x123\n" +
+	"\x05audit\x18\x02 \x01(\x0e2\x1d.wxident.v1.MethodRules.AuditR\x05audit\x12D\n" +
+	"\x10default_deadline\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0fdefaultDeadline\x12D\n" +
+	"\x10longest_deadline\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x0flongestDeadline\x12B\n" +
+	"\n" +
+	"repeatable\x18\x05 \x01(\x0e2\".wxident.v1.MethodRules.RepeatableR\n" +
+	"repeatable\"\x87\x01\n" +
+	"\aSubject\x12\x17\n" +
+	"\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vSUBJECT_APP\x10\x01\x12\x13\n" +
+	"\x0fSUBJECT_SESSION\x10\x02\x12\x10\n" +
+	"\fSUBJECT_USER\x10\x03\x12\x14\n" +
+	"\x10SUBJECT_PLATFORM\x10\x04\x12\x15\n" +
+	"\x11SUBJECT_OPERATORS\x10\x05\"Y\n" +
+	"\x05Audit\x12\x15\n" +
+	"\x11AUDIT_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"AUDIT_NONE\x10\x01\x12\x15\n" +
+	"\x11AUDIT_BEST_EFFORT\x10\x02\x12\x12\n" +
+	"\x0eAUDIT_REQUIRED\x10\x03\"i\n" +
+	"\n" +
+	"Repeatable\x12\x1a\n" +
+	"\x16REPEATABLE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eREPEATABLE_YES\x10\x01\x12\x18\n" +
+	"\x14REPEATABLE_SAME_CODE\x10\x02\x12\x11\n" +
+	"\rREPEATABLE_NO\x10\x03\"\xb0\x04\n" +
+	"\vReasonRules\x120\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x1c.wxident.v1.ReasonRules.CodeR\x04code\x12\x1b\n" +
+	"\tadvice_en\x18\x02 \x01(\tR\badviceEn\x12\x1b\n" +
+	"\tadvice_zh\x18\x03 \x01(\tR\badviceZh\x12\x1d\n" +
+	"\n" +
+	"meaning_zh\x18\x04 \x01(\tR\tmeaningZh\"\x95\x03\n" +
+	"\x04Code\x12\x14\n" +
+	"\x10CODE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCODE_CANCELLED\x10\x01\x12\x10\n" +
+	"\fCODE_UNKNOWN\x10\x02\x12\x19\n" +
+	"\x15CODE_INVALID_ARGUMENT\x10\x03\x12\x1a\n" +
+	"\x16CODE_DEADLINE_EXCEEDED\x10\x04\x12\x12\n" +
+	"\x0eCODE_NOT_FOUND\x10\x05\x12\x17\n" +
+	"\x13CODE_ALREADY_EXISTS\x10\x06\x12\x1a\n" +
+	"\x16CODE_PERMISSION_DENIED\x10\a\x12\x1b\n" +
+	"\x17CODE_RESOURCE_EXHAUSTED\x10\b\x12\x1c\n" +
+	"\x18CODE_FAILED_PRECONDITION\x10\t\x12\x10\n" +
+	"\fCODE_ABORTED\x10\n" +
+	"\x12\x15\n" +
+	"\x11CODE_OUT_OF_RANGE\x10\v\x12\x16\n" +
+	"\x12CODE_UNIMPLEMENTED\x10\f\x12\x11\n" +
+	"\rCODE_INTERNAL\x10\r\x12\x14\n" +
+	"\x10CODE_UNAVAILABLE\x10\x0e\x12\x12\n" +
+	"\x0eCODE_DATA_LOSS\x10\x0f\x12\x18\n" +
+	"\x14CODE_UNAUTHENTICATED\x10\x10:=\n" +
+	"\tsensitive\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\bR\tsensitive:\\\n" +
+	"\fmethod_rules\x12\x1e.google.protobuf.MethodOptions\x18\xba\x8e\x03 \x01(\v2\x17.wxident.v1.MethodRulesR\vmethodRules:_\n" +
+	"\freason_rules\x12!.google.protobuf.EnumValueOptions\x18\xbb\x8e\x03 \x01(\v2\x17.wxident.v1.ReasonRulesR\vreasonRulesBN\n" +
 	"\x0edev.wxident.v1P\x01Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1b\x06proto3"
 
+var (
+	file_wxident_v1_options_proto_rawDescOnce sync.Once
+	file_wxident_v1_options_proto_rawDescData []byte
+)
+
+func file_wxident_v1_options_proto_rawDescGZIP() []byte {
+	file_wxident_v1_options_proto_rawDescOnce.Do(func() {
+		file_wxident_v1_options_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_wxident_v1_options_proto_rawDesc), len(file_wxident_v1_options_proto_rawDesc)))
+	})
+	return file_wxident_v1_options_proto_rawDescData
+}
+
+var file_wxident_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_wxident_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_wxident_v1_options_proto_goTypes = []any{
-	(*descriptorpb.FieldOptions)(nil), // 0: google.protobuf.FieldOptions
+	(MethodRules_Subject)(0),              // 0: wxident.v1.MethodRules.Subject
+	(MethodRules_Audit)(0),                // 1: wxident.v1.MethodRules.Audit
+	(MethodRules_Repeatable)(0),           // 2: wxident.v1.MethodRules.Repeatable
+	(ReasonRules_Code)(0),                 // 3: wxident.v1.ReasonRules.Code
+	(*MethodRules)(nil),                   // 4: wxident.v1.MethodRules
+	(*ReasonRules)(nil),                   // 5: wxident.v1.ReasonRules
+	(*durationpb.Duration)(nil),           // 6: google.protobuf.Duration
+	(*descriptorpb.FieldOptions)(nil),     // 7: google.protobuf.FieldOptions
+	(*descriptorpb.MethodOptions)(nil),    // 8: google.protobuf.MethodOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 9: google.protobuf.EnumValueOptions
 }
 var file_wxident_v1_options_proto_depIdxs = []int32{
-	0, // 0: wxident.v1.sensitive:extendee -> google.protobuf.FieldOptions
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	0, // [0:1] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	0,  // 0: wxident.v1.MethodRules.subject:type_name -> wxident.v1.MethodRules.Subject
+	1,  // 1: wxident.v1.MethodRules.audit:type_name -> wxident.v1.MethodRules.Audit
+	6,  // 2: wxident.v1.MethodRules.default_deadline:type_name -> google.protobuf.Duration
+	6,  // 3: wxident.v1.MethodRules.longest_deadline:type_name -> google.protobuf.Duration
+	2,  // 4: wxident.v1.MethodRules.repeatable:type_name -> wxident.v1.MethodRules.Repeatable
+	3,  // 5: wxident.v1.ReasonRules.code:type_name -> wxident.v1.ReasonRules.Code
+	7,  // 6: wxident.v1.sensitive:extendee -> google.protobuf.FieldOptions
+	8,  // 7: wxident.v1.method_rules:extendee -> google.protobuf.MethodOptions
+	9,  // 8: wxident.v1.reason_rules:extendee -> google.protobuf.EnumValueOptions
+	4,  // 9: wxident.v1.method_rules:type_name -> wxident.v1.MethodRules
+	5,  // 10: wxident.v1.reason_rules:type_name -> wxident.v1.ReasonRules
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	9,  // [9:11] is the sub-list for extension type_name
+	6,  // [6:9] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_wxident_v1_options_proto_init() }
@@ -73,13 +623,15 @@ func file_wxident_v1_options_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wxident_v1_options_proto_rawDesc), len(file_wxident_v1_options_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   0,
-			NumExtensions: 1,
+			NumEnums:      4,
+			NumMessages:   2,
+			NumExtensions: 3,
 			NumServices:   0,
 		},
 		GoTypes:           file_wxident_v1_options_proto_goTypes,
 		DependencyIndexes: file_wxident_v1_options_proto_depIdxs,
+		EnumInfos:         file_wxident_v1_options_proto_enumTypes,
+		MessageInfos:      file_wxident_v1_options_proto_msgTypes,
 		ExtensionInfos:    file_wxident_v1_options_proto_extTypes,
 	}.Build()
 	File_wxident_v1_options_proto = out.File

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from wxident import _calls, _config
+from wxident import _config
 from wxident._calls import Call, RequestT, ResponseT
 from wxident._config import Timeout, TraceContext
+from wxident._contract import TIMEOUTS
 from wxident._transport import Transport
 
 LOOK_UP_SECONDS = 20.0
@@ -59,7 +60,7 @@ class BaseClient:
             insecure=insecure,
             trace_context=trace_context,
             timeouts=timeouts,
-            known=_calls.TIMEOUTS,
+            known=TIMEOUTS,
         )
         self._transport = Transport(self._settings)
         self._closed = False

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 
+from wxident._contract import LONGEST_TIMEOUTS, TIMEOUTS
 from wxident.v1 import identity_service_pb2 as pb
 from wxident.v1 import types_pb2 as types
 
@@ -44,26 +45,6 @@ class Call(Generic[RequestT, ResponseT]):
     response: type[ResponseT]
     timeout: float
 
-
-TIMEOUTS = {
-    "login": 5.0,
-    "validate_session": 2.0,
-    "refresh_session": 2.0,
-    "revoke_session": 2.0,
-    "check_session_key": 5.0,
-    "decrypt_phone": 5.0,
-    "decrypt_user_data": 5.0,
-    "get_user_info": 5.0,
-    "get_access_token": 5.0,
-    "get_jsapi_signature": 5.0,
-    "get_authorize_url": 2.0,
-    "get_user": 2.0,
-    "batch_get_users": 3.0,
-}
-"""Seconds that each method waits by default."""
-
-REFRESH_FOLLOWERS_TIMEOUT = 10.0
-"""What batch_get_users waits with refresh_followers, which asks WeChat."""
 
 UNARY_METHODS = tuple(
     "".join(part.capitalize() for part in name.split("_")) for name in TIMEOUTS
@@ -256,6 +237,6 @@ def batch_get_users(
             call.method,
             request,
             call.response,
-            REFRESH_FOLLOWERS_TIMEOUT,
+            LONGEST_TIMEOUTS[call.name],
         )
     return call

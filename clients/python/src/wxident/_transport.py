@@ -8,7 +8,6 @@ channels for new calls and close each old one after its last call.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
@@ -21,8 +20,8 @@ from dataclasses import dataclass
 
 import grpc
 
-from wxident import _calls
 from wxident._config import HostPort, Settings, name_of
+from wxident._contract import SERVICE_CONFIG
 from wxident._version import __version__
 from wxident.errors import ConfigError, WxidentError
 
@@ -33,30 +32,6 @@ FILE_CHECK_SECONDS = 10.0
 
 NAME_CHECK_SECONDS = 30.0
 """Several names are looked up again this often at most."""
-
-SERVICE_CONFIG = json.dumps(
-    {
-        "loadBalancingConfig": [{"round_robin": {}}],
-        "healthCheckConfig": {"serviceName": _calls.SERVICE},
-        "methodConfig": [
-            {
-                "name": [
-                    {"service": _calls.SERVICE, "method": method}
-                    for method in _calls.UNARY_METHODS
-                ],
-                "retryPolicy": {
-                    "maxAttempts": 3,
-                    "initialBackoff": "0.1s",
-                    "maxBackoff": "1s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            }
-        ],
-        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
-    }
-)
-"""Balancing, health and retries; the server's push-back is gRPC's to obey."""
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 _Option = tuple[str, str | int]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from wxident import _calls, _config, errors
 from wxident._config import Timeout
+from wxident._contract import TIMEOUTS
 from wxident.v1 import identity_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MARGIN = timedelta(seconds=60)
 
 FIRST_BACK_OFF = 0.1
 LONGEST_BACK_OFF = 5.0
-DEFAULT_TIMEOUT = 5.0
+DEFAULT_TIMEOUT = TIMEOUTS["get_access_token"]
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -215,8 +216,8 @@ class AccessTokenSource:
         """The current token: from memory, or from the server when there is none
         in memory, or no stream and less than 60 s of its life are left.
 
-        Waits for `timeout`, 5 s by default. Raises the WxidentError of
-        GetAccessToken when there is no token to be had."""
+        Waits for `timeout`, by default as long as `get_access_token`. Raises the
+        WxidentError of GetAccessToken when there is no token to be had."""
         seconds = DEFAULT_TIMEOUT if timeout is None else _config.seconds(timeout)
         end = time.monotonic() + seconds
         with self._changed:

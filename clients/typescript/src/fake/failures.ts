@@ -1,47 +1,12 @@
 // The statuses that the server answers with.
 import { randomBytes } from 'node:crypto';
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import type { ErrorReason, FieldViolation } from '../errors.js';
+import { codes } from '../contract.js';
+import type { FieldViolation } from '../errors.js';
 import { ErrorInfo } from '../gen/error_info.js';
 import { BadRequest, RetryInfo } from '../gen/google/rpc/error_details.js';
 import { Status } from '../gen/google/rpc/status.js';
-
-const codes: Readonly<Record<ErrorReason, status>> = {
-  REQUEST_INVALID: status.INVALID_ARGUMENT,
-  APP_UNKNOWN: status.INVALID_ARGUMENT,
-  DECRYPT_REJECTED: status.INVALID_ARGUMENT,
-  LOGIN_CODE_INVALID: status.FAILED_PRECONDITION,
-  LOGIN_CODE_CONSUMED: status.FAILED_PRECONDITION,
-  SESSION_NOT_ACTIVE: status.FAILED_PRECONDITION,
-  SESSION_KEY_STALE: status.FAILED_PRECONDITION,
-  SNAPSHOT_USER: status.FAILED_PRECONDITION,
-  OAUTH_GRANT_EXPIRED: status.FAILED_PRECONDITION,
-  OAUTH_SCOPE_INSUFFICIENT: status.FAILED_PRECONDITION,
-  APP_MISCONFIGURED: status.FAILED_PRECONDITION,
-  USER_BLOCKED: status.PERMISSION_DENIED,
-  API_UNAUTHORIZED: status.PERMISSION_DENIED,
-  CALLER_NOT_ALLOWED: status.PERMISSION_DENIED,
-  CALLER_UNAUTHENTICATED: status.UNAUTHENTICATED,
-  USER_NOT_FOUND: status.NOT_FOUND,
-  PROFILE_NOT_FOUND: status.NOT_FOUND,
-  WECHAT_RATE_LIMITED: status.RESOURCE_EXHAUSTED,
-  TOKEN_BUDGET_EXHAUSTED: status.RESOURCE_EXHAUSTED,
-  OVERLOADED: status.RESOURCE_EXHAUSTED,
-  CALLER_RATE_LIMITED: status.RESOURCE_EXHAUSTED,
-  SESSION_RATE_LIMITED: status.RESOURCE_EXHAUSTED,
-  WECHAT_BUSY: status.UNAVAILABLE,
-  WECHAT_UNREACHABLE: status.UNAVAILABLE,
-  WECHAT_BAD_RESPONSE: status.UNAVAILABLE,
-  STORE_UNAVAILABLE: status.UNAVAILABLE,
-  OUTCOME_UNKNOWN: status.UNAVAILABLE,
-  AUDIT_UNAVAILABLE: status.UNAVAILABLE,
-  DEADLINE_PASSED: status.DEADLINE_EXCEEDED,
-  KEY_UNAVAILABLE: status.DATA_LOSS,
-  TAMPERED: status.DATA_LOSS,
-  WECHAT_REQUEST_REJECTED: status.INTERNAL,
-  INTERNAL_FAULT: status.INTERNAL,
-  WECHAT_ERRCODE_UNKNOWN: status.UNKNOWN,
-};
+import type { ErrorReason } from '../reasons.js';
 
 /** What is answered while no other pushback is named: do not try again. */
 export const defaultPushbackMs = -1;

@@ -1,5 +1,5 @@
 // What a call is refused with.
-import type { ErrorReason } from '../errors.js';
+import type { ErrorReason } from '../reasons.js';
 import { defaultMessage, type Failure } from './failures.js';
 
 /** Thrown by what answers a call: it then ends with the failure. */

@@ -105,8 +105,8 @@ class AccessTokenSource:
         """The current token: from memory, or from the server when there is none
         in memory, or no stream and less than 60 s of its life are left.
 
-        Waits for `timeout`, 5 s by default. Raises the WxidentError of
-        GetAccessToken when there is no token to be had."""
+        Waits for `timeout`, by default as long as `get_access_token`. Raises the
+        WxidentError of GetAccessToken when there is no token to be had."""
         seconds = DEFAULT_TIMEOUT if timeout is None else _config.seconds(timeout)
         end = time.monotonic() + seconds
         token = self._at_hand()

@@ -10,37 +10,8 @@ from typing import NoReturn
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from wxident._contract import CODES
 from wxident.errors import Reason
-
-CODES = {
-    grpc.StatusCode.INVALID_ARGUMENT: "REQUEST_INVALID APP_UNKNOWN DECRYPT_REJECTED",
-    grpc.StatusCode.FAILED_PRECONDITION: (
-        "LOGIN_CODE_INVALID LOGIN_CODE_CONSUMED SESSION_NOT_ACTIVE"
-        " SESSION_KEY_STALE SNAPSHOT_USER OAUTH_GRANT_EXPIRED"
-        " OAUTH_SCOPE_INSUFFICIENT APP_MISCONFIGURED"
-    ),
-    grpc.StatusCode.PERMISSION_DENIED: (
-        "USER_BLOCKED API_UNAUTHORIZED CALLER_NOT_ALLOWED"
-    ),
-    grpc.StatusCode.UNAUTHENTICATED: "CALLER_UNAUTHENTICATED",
-    grpc.StatusCode.NOT_FOUND: "USER_NOT_FOUND PROFILE_NOT_FOUND",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (
-        "WECHAT_RATE_LIMITED TOKEN_BUDGET_EXHAUSTED OVERLOADED"
-        " CALLER_RATE_LIMITED SESSION_RATE_LIMITED"
-    ),
-    grpc.StatusCode.UNAVAILABLE: (
-        "WECHAT_BUSY WECHAT_UNREACHABLE WECHAT_BAD_RESPONSE STORE_UNAVAILABLE"
-        " OUTCOME_UNKNOWN AUDIT_UNAVAILABLE"
-    ),
-    grpc.StatusCode.DEADLINE_EXCEEDED: "DEADLINE_PASSED",
-    grpc.StatusCode.DATA_LOSS: "KEY_UNAVAILABLE TAMPERED",
-    grpc.StatusCode.INTERNAL: "WECHAT_REQUEST_REJECTED INTERNAL_FAULT",
-    grpc.StatusCode.UNKNOWN: "WECHAT_ERRCODE_UNKNOWN",
-}
-CODE_OF = {
-    Reason[name]: code for code, names in CODES.items() for name in names.split()
-}
-"""The status code of each reason."""
 
 # After these WeChat may have taken what works once.
 MAYBE_TAKEN = {
@@ -66,7 +37,7 @@ class Fault(Exception):
 def reason_of(reason: Reason | str) -> Reason:
     """A reason, or its name, that an answer may have."""
     found = Reason(reason) if isinstance(reason, str) else reason
-    if found not in CODE_OF:
+    if found not in CODES:
         raise ValueError("no answer has the reason UNSPECIFIED")
     return found
 
@@ -79,7 +50,7 @@ def invalid(path: str, what: str) -> Fault:
 def abort(context: grpc.ServicerContext, fault: Fault, spends: bool) -> NoReturn:
     """Ends a call as the server would; spends: the request holds something that
     works once."""
-    code = CODE_OF[fault.reason]
+    code = CODES[fault.reason]
     status = status_pb2.Status(code=code.value[0], message=fault.message)
     info = error_details_pb2.ErrorInfo(reason=fault.reason.value, domain="wxident")
     if fault.errcode is not None:

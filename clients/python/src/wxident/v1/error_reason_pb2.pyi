@@ -24,139 +24,94 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     DESCRIPTOR: _descriptor.EnumDescriptor
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     ERROR_REASON_REQUEST_INVALID: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT. A field is missing or malformed; google.rpc.BadRequest
-    names it. Mend the request; sending it again cannot help.
-    """
+    """A field is missing or malformed; google.rpc.BadRequest names it."""
     ERROR_REASON_APP_UNKNOWN: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT. The server is not configured with this app_id. Check the
-    id, or add the app to the server's configuration.
-    """
+    """The server is not configured with this app_id."""
     ERROR_REASON_DECRYPT_REJECTED: _ErrorReason.ValueType  # 3
-    """INVALID_ARGUMENT. Encrypted data did not open, or what it held was not
-    what WeChat makes for this app. The same answer covers every cause. Log in
-    again (wx.login first), then ask WeChat for the data again.
+    """Encrypted data did not open, or what it held was not what WeChat makes for
+    this app. The same answer covers every cause.
     """
     ERROR_REASON_LOGIN_CODE_INVALID: _ErrorReason.ValueType  # 10
-    """FAILED_PRECONDITION. WeChat does not know this code: it is mistyped, older
-    than 5 minutes, or of another app. Get a new code with wx.login.
+    """WeChat does not know this code: it is mistyped, older than 5 minutes, or of
+    another app.
     """
     ERROR_REASON_LOGIN_CODE_CONSUMED: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION. The code has been used, or was sent to WeChat and its
-    answer was lost; a code works once. Get a new code with wx.login.
+    """The code has been used, or was sent to WeChat and its answer was lost; a
+    code works once.
     """
     ERROR_REASON_SESSION_NOT_ACTIVE: _ErrorReason.ValueType  # 12
-    """FAILED_PRECONDITION. The session token is unknown, expired or revoked. Log
-    in again.
-    """
+    """The session token is unknown, expired or revoked."""
     ERROR_REASON_SESSION_KEY_STALE: _ErrorReason.ValueType  # 13
-    """FAILED_PRECONDITION. No session_key that could open the data is kept. Log
-    in again (wx.login first), then ask WeChat for the data again.
-    """
+    """No session_key that could open the data is kept."""
     ERROR_REASON_SNAPSHOT_USER: _ErrorReason.ValueType  # 14
-    """FAILED_PRECONDITION. WeChat shows this person a snapshot page with made-up
-    ids; nothing was stored. Ask the person to open the full page and log in
-    there.
+    """WeChat shows this person a snapshot page with made-up ids; nothing was
+    stored.
     """
     ERROR_REASON_OAUTH_GRANT_EXPIRED: _ErrorReason.ValueType  # 15
-    """FAILED_PRECONDITION. The person's web authorisation is missing, expired or
-    withdrawn. Send the person through GetAuthorizeUrl again.
-    """
+    """The person's web authorisation is missing, expired or withdrawn."""
     ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT: _ErrorReason.ValueType  # 17
-    """FAILED_PRECONDITION. The person authorised snsapi_base only, which gives no
-    profile. Send the person through GetAuthorizeUrl with snsapi_userinfo.
-    """
+    """The person authorised snsapi_base only, which gives no profile."""
     ERROR_REASON_APP_MISCONFIGURED: _ErrorReason.ValueType  # 16
-    """FAILED_PRECONDITION. WeChat refuses the app's own settings: app secret, IP
-    list, binding. Callers cannot mend it; tell the operator the errcode.
-    """
+    """WeChat refuses the app's own settings: app secret, IP list, binding."""
     ERROR_REASON_USER_BLOCKED: _ErrorReason.ValueType  # 20
-    """PERMISSION_DENIED. WeChat has blocked, frozen or flagged this user. Do not
-    retry.
-    """
+    """WeChat has blocked, frozen or flagged this user."""
     ERROR_REASON_API_UNAUTHORIZED: _ErrorReason.ValueType  # 21
-    """PERMISSION_DENIED. The app's account may not use this WeChat API. Tell the
-    operator the errcode.
-    """
+    """The app's account may not use this WeChat API."""
     ERROR_REASON_CALLER_NOT_ALLOWED: _ErrorReason.ValueType  # 22
-    """PERMISSION_DENIED. The server's policy lets the calling service not call
-    this method, or not for this app. Ask the operator for a row.
+    """The server's policy does not let the calling service call this method, or
+    not for this app.
     """
     ERROR_REASON_CALLER_UNAUTHENTICATED: _ErrorReason.ValueType  # 23
-    """UNAUTHENTICATED. The calling service has not proved who it is: its client
-    certificate names no single URI, or is revoked. Get a new certificate.
+    """The calling service has not proved who it is: its client certificate names
+    no single URI, or is revoked.
     """
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 30
-    """NOT_FOUND. No user has this user_id, identity or unionid."""
+    """No user has this user_id, identity or unionid."""
     ERROR_REASON_PROFILE_NOT_FOUND: _ErrorReason.ValueType  # 31
-    """NOT_FOUND. The identity is known, but no profile has been stored for it."""
+    """The identity is known, but no profile has been stored for it."""
     ERROR_REASON_WECHAT_RATE_LIMITED: _ErrorReason.ValueType  # 40
-    """RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-    google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
-    """
+    """WeChat limits calls of this app."""
     ERROR_REASON_TOKEN_BUDGET_EXHAUSTED: _ErrorReason.ValueType  # 41
-    """RESOURCE_EXHAUSTED. The app's budget of access_token fetches is used up.
-    Wait as long as google.rpc.RetryInfo says.
-    """
+    """The app's budget of access_token fetches is used up."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 42
-    """RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
-    Wait as long as google.rpc.RetryInfo says, or try another replica.
-    """
+    """This server has more work waiting than it accepts."""
     ERROR_REASON_CALLER_RATE_LIMITED: _ErrorReason.ValueType  # 43
-    """RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
-    calls at once, that the server's policy gives it. Wait as long as
-    google.rpc.RetryInfo says.
+    """The calling service exceeds the rate, or the number of calls at once, that
+    the server's policy gives it.
     """
     ERROR_REASON_SESSION_RATE_LIMITED: _ErrorReason.ValueType  # 44
-    """RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
-    within a minute. Wait as long as google.rpc.RetryInfo says.
-    """
+    """Too much encrypted data of this session was refused within a minute."""
     ERROR_REASON_WECHAT_BUSY: _ErrorReason.ValueType  # 50
-    """UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
-    needs a new code.
-    """
+    """WeChat says that it is busy."""
     ERROR_REASON_WECHAT_UNREACHABLE: _ErrorReason.ValueType  # 51
-    """UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-    Retry, with the same code if there is one.
-    """
+    """No connection to WeChat could be made, and nothing was sent."""
     ERROR_REASON_WECHAT_BAD_RESPONSE: _ErrorReason.ValueType  # 52
-    """UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
-    phone_code needs a new code.
-    """
+    """WeChat's answer could not be understood."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 53
-    """UNAVAILABLE. The database could not be asked. Retry, with the same code if
-    it is a login: an exchange that WeChat has answered is remembered. A
-    phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
+    """The database could not be asked. An exchange of a login code that WeChat
+    has answered is remembered; that of a phone_code is not.
     """
     ERROR_REASON_OUTCOME_UNKNOWN: _ErrorReason.ValueType  # 54
-    """UNAVAILABLE. The request left for WeChat and no answer came back, so
-    whether it took effect is not known. Retry; a login or a phone_code needs a
-    new code.
+    """The request left for WeChat and no answer came back, so whether it took
+    effect is not known.
     """
     ERROR_REASON_AUDIT_UNAVAILABLE: _ErrorReason.ValueType  # 55
-    """UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
-    without its line. Retry, or tell the operator.
+    """The audit log cannot be written, and nothing secret leaves without its
+    line.
     """
     ERROR_REASON_DEADLINE_PASSED: _ErrorReason.ValueType  # 60
-    """DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
-    left to begin.
-    """
+    """The caller's deadline passed, or too little of it was left to begin."""
     ERROR_REASON_KEY_UNAVAILABLE: _ErrorReason.ValueType  # 70
-    """DATA_LOSS. A stored value was encrypted under a key that is not in the key
-    ring. Tell the operator the key id.
-    """
+    """A stored value was encrypted under a key that is not in the key ring."""
     ERROR_REASON_TAMPERED: _ErrorReason.ValueType  # 71
-    """DATA_LOSS. A stored value does not open: it was changed or moved. Tell the
-    operator.
-    """
+    """A stored value does not open: it was changed or moved."""
     ERROR_REASON_WECHAT_REQUEST_REJECTED: _ErrorReason.ValueType  # 80
-    """INTERNAL. WeChat refused the form of our request: a defect of this server.
-    Report it with the errcode and rid.
-    """
+    """WeChat refused the form of the server's request: a defect of the server."""
     ERROR_REASON_INTERNAL_FAULT: _ErrorReason.ValueType  # 81
-    """INTERNAL. Something that must not happen happened. Report it."""
+    """Something that must not happen happened."""
     ERROR_REASON_WECHAT_ERRCODE_UNKNOWN: _ErrorReason.ValueType  # 90
-    """UNKNOWN. WeChat answered with an errcode that this server does not know.
-    Do not retry; the errcode is in the metadata.
+    """WeChat answered with an errcode that this server does not know; it is in
+    the metadata.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -173,138 +128,93 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 ERROR_REASON_REQUEST_INVALID: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT. A field is missing or malformed; google.rpc.BadRequest
-names it. Mend the request; sending it again cannot help.
-"""
+"""A field is missing or malformed; google.rpc.BadRequest names it."""
 ERROR_REASON_APP_UNKNOWN: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT. The server is not configured with this app_id. Check the
-id, or add the app to the server's configuration.
-"""
+"""The server is not configured with this app_id."""
 ERROR_REASON_DECRYPT_REJECTED: ErrorReason.ValueType  # 3
-"""INVALID_ARGUMENT. Encrypted data did not open, or what it held was not
-what WeChat makes for this app. The same answer covers every cause. Log in
-again (wx.login first), then ask WeChat for the data again.
+"""Encrypted data did not open, or what it held was not what WeChat makes for
+this app. The same answer covers every cause.
 """
 ERROR_REASON_LOGIN_CODE_INVALID: ErrorReason.ValueType  # 10
-"""FAILED_PRECONDITION. WeChat does not know this code: it is mistyped, older
-than 5 minutes, or of another app. Get a new code with wx.login.
+"""WeChat does not know this code: it is mistyped, older than 5 minutes, or of
+another app.
 """
 ERROR_REASON_LOGIN_CODE_CONSUMED: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION. The code has been used, or was sent to WeChat and its
-answer was lost; a code works once. Get a new code with wx.login.
+"""The code has been used, or was sent to WeChat and its answer was lost; a
+code works once.
 """
 ERROR_REASON_SESSION_NOT_ACTIVE: ErrorReason.ValueType  # 12
-"""FAILED_PRECONDITION. The session token is unknown, expired or revoked. Log
-in again.
-"""
+"""The session token is unknown, expired or revoked."""
 ERROR_REASON_SESSION_KEY_STALE: ErrorReason.ValueType  # 13
-"""FAILED_PRECONDITION. No session_key that could open the data is kept. Log
-in again (wx.login first), then ask WeChat for the data again.
-"""
+"""No session_key that could open the data is kept."""
 ERROR_REASON_SNAPSHOT_USER: ErrorReason.ValueType  # 14
-"""FAILED_PRECONDITION. WeChat shows this person a snapshot page with made-up
-ids; nothing was stored. Ask the person to open the full page and log in
-there.
+"""WeChat shows this person a snapshot page with made-up ids; nothing was
+stored.
 """
 ERROR_REASON_OAUTH_GRANT_EXPIRED: ErrorReason.ValueType  # 15
-"""FAILED_PRECONDITION. The person's web authorisation is missing, expired or
-withdrawn. Send the person through GetAuthorizeUrl again.
-"""
+"""The person's web authorisation is missing, expired or withdrawn."""
 ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT: ErrorReason.ValueType  # 17
-"""FAILED_PRECONDITION. The person authorised snsapi_base only, which gives no
-profile. Send the person through GetAuthorizeUrl with snsapi_userinfo.
-"""
+"""The person authorised snsapi_base only, which gives no profile."""
 ERROR_REASON_APP_MISCONFIGURED: ErrorReason.ValueType  # 16
-"""FAILED_PRECONDITION. WeChat refuses the app's own settings: app secret, IP
-list, binding. Callers cannot mend it; tell the operator the errcode.
-"""
+"""WeChat refuses the app's own settings: app secret, IP list, binding."""
 ERROR_REASON_USER_BLOCKED: ErrorReason.ValueType  # 20
-"""PERMISSION_DENIED. WeChat has blocked, frozen or flagged this user. Do not
-retry.
-"""
+"""WeChat has blocked, frozen or flagged this user."""
 ERROR_REASON_API_UNAUTHORIZED: ErrorReason.ValueType  # 21
-"""PERMISSION_DENIED. The app's account may not use this WeChat API. Tell the
-operator the errcode.
-"""
+"""The app's account may not use this WeChat API."""
 ERROR_REASON_CALLER_NOT_ALLOWED: ErrorReason.ValueType  # 22
-"""PERMISSION_DENIED. The server's policy lets the calling service not call
-this method, or not for this app. Ask the operator for a row.
+"""The server's policy does not let the calling service call this method, or
+not for this app.
 """
 ERROR_REASON_CALLER_UNAUTHENTICATED: ErrorReason.ValueType  # 23
-"""UNAUTHENTICATED. The calling service has not proved who it is: its client
-certificate names no single URI, or is revoked. Get a new certificate.
+"""The calling service has not proved who it is: its client certificate names
+no single URI, or is revoked.
 """
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 30
-"""NOT_FOUND. No user has this user_id, identity or unionid."""
+"""No user has this user_id, identity or unionid."""
 ERROR_REASON_PROFILE_NOT_FOUND: ErrorReason.ValueType  # 31
-"""NOT_FOUND. The identity is known, but no profile has been stored for it."""
+"""The identity is known, but no profile has been stored for it."""
 ERROR_REASON_WECHAT_RATE_LIMITED: ErrorReason.ValueType  # 40
-"""RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
-"""
+"""WeChat limits calls of this app."""
 ERROR_REASON_TOKEN_BUDGET_EXHAUSTED: ErrorReason.ValueType  # 41
-"""RESOURCE_EXHAUSTED. The app's budget of access_token fetches is used up.
-Wait as long as google.rpc.RetryInfo says.
-"""
+"""The app's budget of access_token fetches is used up."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 42
-"""RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
-Wait as long as google.rpc.RetryInfo says, or try another replica.
-"""
+"""This server has more work waiting than it accepts."""
 ERROR_REASON_CALLER_RATE_LIMITED: ErrorReason.ValueType  # 43
-"""RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
-calls at once, that the server's policy gives it. Wait as long as
-google.rpc.RetryInfo says.
+"""The calling service exceeds the rate, or the number of calls at once, that
+the server's policy gives it.
 """
 ERROR_REASON_SESSION_RATE_LIMITED: ErrorReason.ValueType  # 44
-"""RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
-within a minute. Wait as long as google.rpc.RetryInfo says.
-"""
+"""Too much encrypted data of this session was refused within a minute."""
 ERROR_REASON_WECHAT_BUSY: ErrorReason.ValueType  # 50
-"""UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
-needs a new code.
-"""
+"""WeChat says that it is busy."""
 ERROR_REASON_WECHAT_UNREACHABLE: ErrorReason.ValueType  # 51
-"""UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-Retry, with the same code if there is one.
-"""
+"""No connection to WeChat could be made, and nothing was sent."""
 ERROR_REASON_WECHAT_BAD_RESPONSE: ErrorReason.ValueType  # 52
-"""UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
-phone_code needs a new code.
-"""
+"""WeChat's answer could not be understood."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 53
-"""UNAVAILABLE. The database could not be asked. Retry, with the same code if
-it is a login: an exchange that WeChat has answered is remembered. A
-phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
+"""The database could not be asked. An exchange of a login code that WeChat
+has answered is remembered; that of a phone_code is not.
 """
 ERROR_REASON_OUTCOME_UNKNOWN: ErrorReason.ValueType  # 54
-"""UNAVAILABLE. The request left for WeChat and no answer came back, so
-whether it took effect is not known. Retry; a login or a phone_code needs a
-new code.
+"""The request left for WeChat and no answer came back, so whether it took
+effect is not known.
 """
 ERROR_REASON_AUDIT_UNAVAILABLE: ErrorReason.ValueType  # 55
-"""UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
-without its line. Retry, or tell the operator.
+"""The audit log cannot be written, and nothing secret leaves without its
+line.
 """
 ERROR_REASON_DEADLINE_PASSED: ErrorReason.ValueType  # 60
-"""DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
-left to begin.
-"""
+"""The caller's deadline passed, or too little of it was left to begin."""
 ERROR_REASON_KEY_UNAVAILABLE: ErrorReason.ValueType  # 70
-"""DATA_LOSS. A stored value was encrypted under a key that is not in the key
-ring. Tell the operator the key id.
-"""
+"""A stored value was encrypted under a key that is not in the key ring."""
 ERROR_REASON_TAMPERED: ErrorReason.ValueType  # 71
-"""DATA_LOSS. A stored value does not open: it was changed or moved. Tell the
-operator.
-"""
+"""A stored value does not open: it was changed or moved."""
 ERROR_REASON_WECHAT_REQUEST_REJECTED: ErrorReason.ValueType  # 80
-"""INTERNAL. WeChat refused the form of our request: a defect of this server.
-Report it with the errcode and rid.
-"""
+"""WeChat refused the form of the server's request: a defect of the server."""
 ERROR_REASON_INTERNAL_FAULT: ErrorReason.ValueType  # 81
-"""INTERNAL. Something that must not happen happened. Report it."""
+"""Something that must not happen happened."""
 ERROR_REASON_WECHAT_ERRCODE_UNKNOWN: ErrorReason.ValueType  # 90
-"""UNKNOWN. WeChat answered with an errcode that this server does not know.
-Do not retry; the errcode is in the metadata.
+"""WeChat answered with an errcode that this server does not know; it is in
+the metadata.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -27,8 +27,9 @@ if _version_not_supported:
 
 class IdentityServiceStub:
     """Logs users in through WeChat and says who they are. ErrorReason lists what
-    can fail and what to do then; every call obeys the caller's deadline, at most
-    10 s, and has one of 3 s when the caller sets none.
+    can fail and what to do then. Every unary call obeys the caller's deadline, up
+    to its longest_deadline, and has its default_deadline when the caller sets
+    none.
     """
 
     def __init__(self, channel):
@@ -111,8 +112,9 @@ class IdentityServiceStub:
 
 class IdentityServiceServicer:
     """Logs users in through WeChat and says who they are. ErrorReason lists what
-    can fail and what to do then; every call obeys the caller's deadline, at most
-    10 s, and has one of 3 s when the caller sets none.
+    can fail and what to do then. Every unary call obeys the caller's deadline, up
+    to its longest_deadline, and has its default_deadline when the caller sets
+    none.
     """
 
     def Login(self, request, context):
@@ -356,8 +358,9 @@ def add_IdentityServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
     """Logs users in through WeChat and says who they are. ErrorReason lists what
-    can fail and what to do then; every call obeys the caller's deadline, at most
-    10 s, and has one of 3 s when the caller sets none.
+    can fail and what to do then. Every unary call obeys the caller's deadline, up
+    to its longest_deadline, and has its default_deadline when the caller sets
+    none.
     """
 
     @staticmethod

@@ -28,8 +28,9 @@ GRPC_VERSION: str
 
 class IdentityServiceStub:
     """Logs users in through WeChat and says who they are. ErrorReason lists what
-    can fail and what to do then; every call obeys the caller's deadline, at most
-    10 s, and has one of 3 s when the caller sets none.
+    can fail and what to do then. Every unary call obeys the caller's deadline, up
+    to its longest_deadline, and has its default_deadline when the caller sets
+    none.
     """
 
     @_typing.overload
@@ -142,8 +143,9 @@ class IdentityServiceStub:
 @_typing.type_check_only
 class IdentityServiceAsyncStub(IdentityServiceStub):
     """Logs users in through WeChat and says who they are. ErrorReason lists what
-    can fail and what to do then; every call obeys the caller's deadline, at most
-    10 s, and has one of 3 s when the caller sets none.
+    can fail and what to do then. Every unary call obeys the caller's deadline, up
+    to its longest_deadline, and has its default_deadline when the caller sets
+    none.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -252,8 +254,9 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
 
 class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Logs users in through WeChat and says who they are. ErrorReason lists what
-    can fail and what to do then; every call obeys the caller's deadline, at most
-    10 s, and has one of 3 s when the caller sets none.
+    can fail and what to do then. Every unary call obeys the caller's deadline, up
+    to its longest_deadline, and has its default_deadline when the caller sets
+    none.
     """
 
     @_abc_1.abstractmethod

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wxident/v1/options.proto\x12\nwxident.v1\x1a google/protobuf/descriptor.proto:2\n\tsensitive\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x08\x42N\n\x0e\x64\x65v.wxident.v1P\x01Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18wxident/v1/options.proto\x12\nwxident.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xdf\x04\n\x0bMethodRules\x12\x30\n\x07subject\x18\x01 \x01(\x0e\x32\x1f.wxident.v1.MethodRules.Subject\x12,\n\x05\x61udit\x18\x02 \x01(\x0e\x32\x1d.wxident.v1.MethodRules.Audit\x12\x33\n\x10\x64\x65\x66\x61ult_deadline\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x10longest_deadline\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x36\n\nrepeatable\x18\x05 \x01(\x0e\x32\".wxident.v1.MethodRules.Repeatable\"\x87\x01\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSUBJECT_APP\x10\x01\x12\x13\n\x0fSUBJECT_SESSION\x10\x02\x12\x10\n\x0cSUBJECT_USER\x10\x03\x12\x14\n\x10SUBJECT_PLATFORM\x10\x04\x12\x15\n\x11SUBJECT_OPERATORS\x10\x05\"Y\n\x05\x41udit\x12\x15\n\x11\x41UDIT_UNSPECIFIED\x10\x00\x12\x0e\n\nAUDIT_NONE\x10\x01\x12\x15\n\x11\x41UDIT_BEST_EFFORT\x10\x02\x12\x12\n\x0e\x41UDIT_REQUIRED\x10\x03\"i\n\nRepeatable\x12\x1a\n\x16REPEATABLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eREPEATABLE_YES\x10\x01\x12\x18\n\x14REPEATABLE_SAME_CODE\x10\x02\x12\x11\n\rREPEATABLE_NO\x10\x03\"\x8b\x04\n\x0bReasonRules\x12*\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x1c.wxident.v1.ReasonRules.Code\x12\x11\n\tadvice_en\x18\x02 \x01(\t\x12\x11\n\tadvice_zh\x18\x03 \x01(\t\x12\x12\n\nmeaning_zh\x18\x04 \x01(\t\"\x95\x03\n\x04\x43ode\x12\x14\n\x10\x43ODE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODE_CANCELLED\x10\x01\x12\x10\n\x0c\x43ODE_UNKNOWN\x10\x02\x12\x19\n\x15\x43ODE_INVALID_ARGUMENT\x10\x03\x12\x1a\n\x16\x43ODE_DEADLINE_EXCEEDED\x10\x04\x12\x12\n\x0e\x43ODE_NOT_FOUND\x10\x05\x12\x17\n\x13\x43ODE_ALREADY_EXISTS\x10\x06\x12\x1a\n\x16\x43ODE_PERMISSION_DENIED\x10\x07\x12\x1b\n\x17\x43ODE_RESOURCE_EXHAUSTED\x10\x08\x12\x1c\n\x18\x43ODE_FAILED_PRECONDITION\x10\t\x12\x10\n\x0c\x43ODE_ABORTED\x10\n\x12\x15\n\x11\x43ODE_OUT_OF_RANGE\x10\x0b\x12\x16\n\x12\x43ODE_UNIMPLEMENTED\x10\x0c\x12\x11\n\rCODE_INTERNAL\x10\r\x12\x14\n\x10\x43ODE_UNAVAILABLE\x10\x0e\x12\x12\n\x0e\x43ODE_DATA_LOSS\x10\x0f\x12\x18\n\x14\x43ODE_UNAUTHENTICATED\x10\x10:2\n\tsensitive\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x08:O\n\x0cmethod_rules\x12\x1e.google.protobuf.MethodOptions\x18\xba\x8e\x03 \x01(\x0b\x32\x17.wxident.v1.MethodRules:R\n\x0creason_rules\x12!.google.protobuf.EnumValueOptions\x18\xbb\x8e\x03 \x01(\x0b\x32\x17.wxident.v1.ReasonRulesBN\n\x0e\x64\x65v.wxident.v1P\x01Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,4 +34,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wxident.v1.options_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.wxident.v1P\001Z:github.com/wxident/wxident/clients/go/wxident/v1;wxidentv1'
+  _globals['_METHODRULES']._serialized_start=107
+  _globals['_METHODRULES']._serialized_end=714
+  _globals['_METHODRULES_SUBJECT']._serialized_start=381
+  _globals['_METHODRULES_SUBJECT']._serialized_end=516
+  _globals['_METHODRULES_AUDIT']._serialized_start=518
+  _globals['_METHODRULES_AUDIT']._serialized_end=607
+  _globals['_METHODRULES_REPEATABLE']._serialized_start=609
+  _globals['_METHODRULES_REPEATABLE']._serialized_end=714
+  _globals['_REASONRULES']._serialized_start=717
+  _globals['_REASONRULES']._serialized_end=1240
+  _globals['_REASONRULES_CODE']._serialized_start=835
+  _globals['_REASONRULES_CODE']._serialized_end=1240
 # @@protoc_insertion_point(module_scope)

@@ -5,14 +5,252 @@ isort:skip_file
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
+import sys
+import typing as _typing
+
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
+else:
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+@_typing.final
+class MethodRules(_message.Message):
+    """What a method promises. Server, clients and documents are made from it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Subject:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SubjectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MethodRules._Subject.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SUBJECT_UNSPECIFIED: MethodRules._Subject.ValueType  # 0
+        SUBJECT_APP: MethodRules._Subject.ValueType  # 1
+        """One configured app, or what belongs to it."""
+        SUBJECT_SESSION: MethodRules._Subject.ValueType  # 2
+        """A session, and so its app."""
+        SUBJECT_USER: MethodRules._Subject.ValueType  # 3
+        """People, by user_id, identity or unionid, and so the apps that know them."""
+        SUBJECT_PLATFORM: MethodRules._Subject.ValueType  # 4
+        """A third-party platform and the accounts that authorised it."""
+        SUBJECT_OPERATORS: MethodRules._Subject.ValueType  # 5
+        """The service itself; for operators, who may use every app."""
+
+    class Subject(_Subject, metaclass=_SubjectEnumTypeWrapper):
+        """Whom the caller asks about, which decides what the policy must let it use."""
+
+    SUBJECT_UNSPECIFIED: MethodRules.Subject.ValueType  # 0
+    SUBJECT_APP: MethodRules.Subject.ValueType  # 1
+    """One configured app, or what belongs to it."""
+    SUBJECT_SESSION: MethodRules.Subject.ValueType  # 2
+    """A session, and so its app."""
+    SUBJECT_USER: MethodRules.Subject.ValueType  # 3
+    """People, by user_id, identity or unionid, and so the apps that know them."""
+    SUBJECT_PLATFORM: MethodRules.Subject.ValueType  # 4
+    """A third-party platform and the accounts that authorised it."""
+    SUBJECT_OPERATORS: MethodRules.Subject.ValueType  # 5
+    """The service itself; for operators, who may use every app."""
+
+    class _Audit:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _AuditEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MethodRules._Audit.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        AUDIT_UNSPECIFIED: MethodRules._Audit.ValueType  # 0
+        AUDIT_NONE: MethodRules._Audit.ValueType  # 1
+        """No line."""
+        AUDIT_BEST_EFFORT: MethodRules._Audit.ValueType  # 2
+        """A line for each call. It is dropped and counted when it cannot be written."""
+        AUDIT_REQUIRED: MethodRules._Audit.ValueType  # 3
+        """The line is written before the answer leaves: the method hands out what
+        others entrusted to us, or does what cannot be undone.
+        """
+
+    class Audit(_Audit, metaclass=_AuditEnumTypeWrapper):
+        """Whether a call has a line in the audit log. Refused callers always have."""
+
+    AUDIT_UNSPECIFIED: MethodRules.Audit.ValueType  # 0
+    AUDIT_NONE: MethodRules.Audit.ValueType  # 1
+    """No line."""
+    AUDIT_BEST_EFFORT: MethodRules.Audit.ValueType  # 2
+    """A line for each call. It is dropped and counted when it cannot be written."""
+    AUDIT_REQUIRED: MethodRules.Audit.ValueType  # 3
+    """The line is written before the answer leaves: the method hands out what
+    others entrusted to us, or does what cannot be undone.
+    """
+
+    class _Repeatable:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _RepeatableEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MethodRules._Repeatable.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        REPEATABLE_UNSPECIFIED: MethodRules._Repeatable.ValueType  # 0
+        REPEATABLE_YES: MethodRules._Repeatable.ValueType  # 1
+        """It may: the answer is the same, or nothing more happens."""
+        REPEATABLE_SAME_CODE: MethodRules._Repeatable.ValueType  # 2
+        """It may, unless WeChat may have taken the code in it, which works once. The
+        server then says so in grpc-retry-pushback-ms.
+        """
+        REPEATABLE_NO: MethodRules._Repeatable.ValueType  # 3
+        """Clients do not send it again by themselves: each one has an effect, or
+        costs something that is rare.
+        """
+
+    class Repeatable(_Repeatable, metaclass=_RepeatableEnumTypeWrapper):
+        """Whether the same request may be sent again after UNAVAILABLE."""
+
+    REPEATABLE_UNSPECIFIED: MethodRules.Repeatable.ValueType  # 0
+    REPEATABLE_YES: MethodRules.Repeatable.ValueType  # 1
+    """It may: the answer is the same, or nothing more happens."""
+    REPEATABLE_SAME_CODE: MethodRules.Repeatable.ValueType  # 2
+    """It may, unless WeChat may have taken the code in it, which works once. The
+    server then says so in grpc-retry-pushback-ms.
+    """
+    REPEATABLE_NO: MethodRules.Repeatable.ValueType  # 3
+    """Clients do not send it again by themselves: each one has an effect, or
+    costs something that is rare.
+    """
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    AUDIT_FIELD_NUMBER: _builtins.int
+    DEFAULT_DEADLINE_FIELD_NUMBER: _builtins.int
+    LONGEST_DEADLINE_FIELD_NUMBER: _builtins.int
+    REPEATABLE_FIELD_NUMBER: _builtins.int
+    subject: Global___MethodRules.Subject.ValueType
+    """Required."""
+    audit: Global___MethodRules.Audit.ValueType
+    """Required."""
+    repeatable: Global___MethodRules.Repeatable.ValueType
+    """Required."""
+    @_builtins.property
+    def default_deadline(self) -> _duration_pb2.Duration:
+        """Required on a unary method, absent on a stream. How long a call may take when
+        its caller does not say.
+        """
+
+    @_builtins.property
+    def longest_deadline(self) -> _duration_pb2.Duration:
+        """Required on a unary method, absent on a stream. The server allows no call
+        more time than this.
+        """
+
+    def __init__(
+        self,
+        *,
+        subject: Global___MethodRules.Subject.ValueType = ...,
+        audit: Global___MethodRules.Audit.ValueType = ...,
+        default_deadline: _duration_pb2.Duration | None = ...,
+        longest_deadline: _duration_pb2.Duration | None = ...,
+        repeatable: Global___MethodRules.Repeatable.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["default_deadline", b"default_deadline", "longest_deadline", b"longest_deadline"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit", b"audit", "default_deadline", b"default_deadline", "longest_deadline", b"longest_deadline", "repeatable", b"repeatable", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MethodRules: _TypeAlias = MethodRules  # noqa: Y015
+
+@_typing.final
+class ReasonRules(_message.Message):
+    """What goes with an error reason. The value's comment says what happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Code:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ReasonRules._Code.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CODE_UNSPECIFIED: ReasonRules._Code.ValueType  # 0
+        CODE_CANCELLED: ReasonRules._Code.ValueType  # 1
+        CODE_UNKNOWN: ReasonRules._Code.ValueType  # 2
+        CODE_INVALID_ARGUMENT: ReasonRules._Code.ValueType  # 3
+        CODE_DEADLINE_EXCEEDED: ReasonRules._Code.ValueType  # 4
+        CODE_NOT_FOUND: ReasonRules._Code.ValueType  # 5
+        CODE_ALREADY_EXISTS: ReasonRules._Code.ValueType  # 6
+        CODE_PERMISSION_DENIED: ReasonRules._Code.ValueType  # 7
+        CODE_RESOURCE_EXHAUSTED: ReasonRules._Code.ValueType  # 8
+        CODE_FAILED_PRECONDITION: ReasonRules._Code.ValueType  # 9
+        CODE_ABORTED: ReasonRules._Code.ValueType  # 10
+        CODE_OUT_OF_RANGE: ReasonRules._Code.ValueType  # 11
+        CODE_UNIMPLEMENTED: ReasonRules._Code.ValueType  # 12
+        CODE_INTERNAL: ReasonRules._Code.ValueType  # 13
+        CODE_UNAVAILABLE: ReasonRules._Code.ValueType  # 14
+        CODE_DATA_LOSS: ReasonRules._Code.ValueType  # 15
+        CODE_UNAUTHENTICATED: ReasonRules._Code.ValueType  # 16
+
+    class Code(_Code, metaclass=_CodeEnumTypeWrapper):
+        """The codes of gRPC, with its numbers."""
+
+    CODE_UNSPECIFIED: ReasonRules.Code.ValueType  # 0
+    CODE_CANCELLED: ReasonRules.Code.ValueType  # 1
+    CODE_UNKNOWN: ReasonRules.Code.ValueType  # 2
+    CODE_INVALID_ARGUMENT: ReasonRules.Code.ValueType  # 3
+    CODE_DEADLINE_EXCEEDED: ReasonRules.Code.ValueType  # 4
+    CODE_NOT_FOUND: ReasonRules.Code.ValueType  # 5
+    CODE_ALREADY_EXISTS: ReasonRules.Code.ValueType  # 6
+    CODE_PERMISSION_DENIED: ReasonRules.Code.ValueType  # 7
+    CODE_RESOURCE_EXHAUSTED: ReasonRules.Code.ValueType  # 8
+    CODE_FAILED_PRECONDITION: ReasonRules.Code.ValueType  # 9
+    CODE_ABORTED: ReasonRules.Code.ValueType  # 10
+    CODE_OUT_OF_RANGE: ReasonRules.Code.ValueType  # 11
+    CODE_UNIMPLEMENTED: ReasonRules.Code.ValueType  # 12
+    CODE_INTERNAL: ReasonRules.Code.ValueType  # 13
+    CODE_UNAVAILABLE: ReasonRules.Code.ValueType  # 14
+    CODE_DATA_LOSS: ReasonRules.Code.ValueType  # 15
+    CODE_UNAUTHENTICATED: ReasonRules.Code.ValueType  # 16
+
+    CODE_FIELD_NUMBER: _builtins.int
+    ADVICE_EN_FIELD_NUMBER: _builtins.int
+    ADVICE_ZH_FIELD_NUMBER: _builtins.int
+    MEANING_ZH_FIELD_NUMBER: _builtins.int
+    code: Global___ReasonRules.Code.ValueType
+    """Required. The status code that always comes with the reason."""
+    advice_en: _builtins.str
+    """Required. What the caller should do."""
+    advice_zh: _builtins.str
+    """Required. The same in Chinese."""
+    meaning_zh: _builtins.str
+    """Required. What happened, in Chinese."""
+    def __init__(
+        self,
+        *,
+        code: Global___ReasonRules.Code.ValueType = ...,
+        advice_en: _builtins.str = ...,
+        advice_zh: _builtins.str = ...,
+        meaning_zh: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice_en", b"advice_en", "advice_zh", b"advice_zh", "code", b"code", "meaning_zh", b"meaning_zh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReasonRules: _TypeAlias = ReasonRules  # noqa: Y015
+
 SENSITIVE_FIELD_NUMBER: _builtins.int
+METHOD_RULES_FIELD_NUMBER: _builtins.int
+REASON_RULES_FIELD_NUMBER: _builtins.int
 sensitive: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """The field's value identifies a person or opens a door: a code, token, key,
 phone number, openid or unionid. Whatever prints or stores messages must
 leave such values out; wxidentd writes "[redacted]" in its log.
 """
+method_rules: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodRules]
+"""Required on every method. The server obeys it, and the clients' deadlines
+and retries are made from it.
+"""
+reason_rules: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___ReasonRules]
+"""Required on every value of ErrorReason but the first."""

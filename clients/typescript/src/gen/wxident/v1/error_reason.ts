@@ -16,170 +16,105 @@
  */
 export const ErrorReason = {
   UNSPECIFIED: "ERROR_REASON_UNSPECIFIED",
-  /**
-   * REQUEST_INVALID - INVALID_ARGUMENT. A field is missing or malformed; google.rpc.BadRequest
-   * names it. Mend the request; sending it again cannot help.
-   */
+  /** REQUEST_INVALID - A field is missing or malformed; google.rpc.BadRequest names it. */
   REQUEST_INVALID: "ERROR_REASON_REQUEST_INVALID",
-  /**
-   * APP_UNKNOWN - INVALID_ARGUMENT. The server is not configured with this app_id. Check the
-   * id, or add the app to the server's configuration.
-   */
+  /** APP_UNKNOWN - The server is not configured with this app_id. */
   APP_UNKNOWN: "ERROR_REASON_APP_UNKNOWN",
   /**
-   * DECRYPT_REJECTED - INVALID_ARGUMENT. Encrypted data did not open, or what it held was not
-   * what WeChat makes for this app. The same answer covers every cause. Log in
-   * again (wx.login first), then ask WeChat for the data again.
+   * DECRYPT_REJECTED - Encrypted data did not open, or what it held was not what WeChat makes for
+   * this app. The same answer covers every cause.
    */
   DECRYPT_REJECTED: "ERROR_REASON_DECRYPT_REJECTED",
   /**
-   * LOGIN_CODE_INVALID - FAILED_PRECONDITION. WeChat does not know this code: it is mistyped, older
-   * than 5 minutes, or of another app. Get a new code with wx.login.
+   * LOGIN_CODE_INVALID - WeChat does not know this code: it is mistyped, older than 5 minutes, or of
+   * another app.
    */
   LOGIN_CODE_INVALID: "ERROR_REASON_LOGIN_CODE_INVALID",
   /**
-   * LOGIN_CODE_CONSUMED - FAILED_PRECONDITION. The code has been used, or was sent to WeChat and its
-   * answer was lost; a code works once. Get a new code with wx.login.
+   * LOGIN_CODE_CONSUMED - The code has been used, or was sent to WeChat and its answer was lost; a
+   * code works once.
    */
   LOGIN_CODE_CONSUMED: "ERROR_REASON_LOGIN_CODE_CONSUMED",
-  /**
-   * SESSION_NOT_ACTIVE - FAILED_PRECONDITION. The session token is unknown, expired or revoked. Log
-   * in again.
-   */
+  /** SESSION_NOT_ACTIVE - The session token is unknown, expired or revoked. */
   SESSION_NOT_ACTIVE: "ERROR_REASON_SESSION_NOT_ACTIVE",
-  /**
-   * SESSION_KEY_STALE - FAILED_PRECONDITION. No session_key that could open the data is kept. Log
-   * in again (wx.login first), then ask WeChat for the data again.
-   */
+  /** SESSION_KEY_STALE - No session_key that could open the data is kept. */
   SESSION_KEY_STALE: "ERROR_REASON_SESSION_KEY_STALE",
   /**
-   * SNAPSHOT_USER - FAILED_PRECONDITION. WeChat shows this person a snapshot page with made-up
-   * ids; nothing was stored. Ask the person to open the full page and log in
-   * there.
+   * SNAPSHOT_USER - WeChat shows this person a snapshot page with made-up ids; nothing was
+   * stored.
    */
   SNAPSHOT_USER: "ERROR_REASON_SNAPSHOT_USER",
-  /**
-   * OAUTH_GRANT_EXPIRED - FAILED_PRECONDITION. The person's web authorisation is missing, expired or
-   * withdrawn. Send the person through GetAuthorizeUrl again.
-   */
+  /** OAUTH_GRANT_EXPIRED - The person's web authorisation is missing, expired or withdrawn. */
   OAUTH_GRANT_EXPIRED: "ERROR_REASON_OAUTH_GRANT_EXPIRED",
-  /**
-   * OAUTH_SCOPE_INSUFFICIENT - FAILED_PRECONDITION. The person authorised snsapi_base only, which gives no
-   * profile. Send the person through GetAuthorizeUrl with snsapi_userinfo.
-   */
+  /** OAUTH_SCOPE_INSUFFICIENT - The person authorised snsapi_base only, which gives no profile. */
   OAUTH_SCOPE_INSUFFICIENT: "ERROR_REASON_OAUTH_SCOPE_INSUFFICIENT",
-  /**
-   * APP_MISCONFIGURED - FAILED_PRECONDITION. WeChat refuses the app's own settings: app secret, IP
-   * list, binding. Callers cannot mend it; tell the operator the errcode.
-   */
+  /** APP_MISCONFIGURED - WeChat refuses the app's own settings: app secret, IP list, binding. */
   APP_MISCONFIGURED: "ERROR_REASON_APP_MISCONFIGURED",
-  /**
-   * USER_BLOCKED - PERMISSION_DENIED. WeChat has blocked, frozen or flagged this user. Do not
-   * retry.
-   */
+  /** USER_BLOCKED - WeChat has blocked, frozen or flagged this user. */
   USER_BLOCKED: "ERROR_REASON_USER_BLOCKED",
-  /**
-   * API_UNAUTHORIZED - PERMISSION_DENIED. The app's account may not use this WeChat API. Tell the
-   * operator the errcode.
-   */
+  /** API_UNAUTHORIZED - The app's account may not use this WeChat API. */
   API_UNAUTHORIZED: "ERROR_REASON_API_UNAUTHORIZED",
   /**
-   * CALLER_NOT_ALLOWED - PERMISSION_DENIED. The server's policy lets the calling service not call
-   * this method, or not for this app. Ask the operator for a row.
+   * CALLER_NOT_ALLOWED - The server's policy does not let the calling service call this method, or
+   * not for this app.
    */
   CALLER_NOT_ALLOWED: "ERROR_REASON_CALLER_NOT_ALLOWED",
   /**
-   * CALLER_UNAUTHENTICATED - UNAUTHENTICATED. The calling service has not proved who it is: its client
-   * certificate names no single URI, or is revoked. Get a new certificate.
+   * CALLER_UNAUTHENTICATED - The calling service has not proved who it is: its client certificate names
+   * no single URI, or is revoked.
    */
   CALLER_UNAUTHENTICATED: "ERROR_REASON_CALLER_UNAUTHENTICATED",
-  /** USER_NOT_FOUND - NOT_FOUND. No user has this user_id, identity or unionid. */
+  /** USER_NOT_FOUND - No user has this user_id, identity or unionid. */
   USER_NOT_FOUND: "ERROR_REASON_USER_NOT_FOUND",
-  /** PROFILE_NOT_FOUND - NOT_FOUND. The identity is known, but no profile has been stored for it. */
+  /** PROFILE_NOT_FOUND - The identity is known, but no profile has been stored for it. */
   PROFILE_NOT_FOUND: "ERROR_REASON_PROFILE_NOT_FOUND",
-  /**
-   * WECHAT_RATE_LIMITED - RESOURCE_EXHAUSTED. WeChat limits calls of this app. Wait as long as
-   * google.rpc.RetryInfo says; a login or a phone_code then needs a new code.
-   */
+  /** WECHAT_RATE_LIMITED - WeChat limits calls of this app. */
   WECHAT_RATE_LIMITED: "ERROR_REASON_WECHAT_RATE_LIMITED",
-  /**
-   * TOKEN_BUDGET_EXHAUSTED - RESOURCE_EXHAUSTED. The app's budget of access_token fetches is used up.
-   * Wait as long as google.rpc.RetryInfo says.
-   */
+  /** TOKEN_BUDGET_EXHAUSTED - The app's budget of access_token fetches is used up. */
   TOKEN_BUDGET_EXHAUSTED: "ERROR_REASON_TOKEN_BUDGET_EXHAUSTED",
-  /**
-   * OVERLOADED - RESOURCE_EXHAUSTED. This server has more work waiting than it accepts.
-   * Wait as long as google.rpc.RetryInfo says, or try another replica.
-   */
+  /** OVERLOADED - This server has more work waiting than it accepts. */
   OVERLOADED: "ERROR_REASON_OVERLOADED",
   /**
-   * CALLER_RATE_LIMITED - RESOURCE_EXHAUSTED. The calling service exceeds the rate, or the number of
-   * calls at once, that the server's policy gives it. Wait as long as
-   * google.rpc.RetryInfo says.
+   * CALLER_RATE_LIMITED - The calling service exceeds the rate, or the number of calls at once, that
+   * the server's policy gives it.
    */
   CALLER_RATE_LIMITED: "ERROR_REASON_CALLER_RATE_LIMITED",
-  /**
-   * SESSION_RATE_LIMITED - RESOURCE_EXHAUSTED. Too much encrypted data of this session was refused
-   * within a minute. Wait as long as google.rpc.RetryInfo says.
-   */
+  /** SESSION_RATE_LIMITED - Too much encrypted data of this session was refused within a minute. */
   SESSION_RATE_LIMITED: "ERROR_REASON_SESSION_RATE_LIMITED",
-  /**
-   * WECHAT_BUSY - UNAVAILABLE. WeChat says that it is busy. Retry; a login or a phone_code
-   * needs a new code.
-   */
+  /** WECHAT_BUSY - WeChat says that it is busy. */
   WECHAT_BUSY: "ERROR_REASON_WECHAT_BUSY",
-  /**
-   * WECHAT_UNREACHABLE - UNAVAILABLE. No connection to WeChat could be made, and nothing was sent.
-   * Retry, with the same code if there is one.
-   */
+  /** WECHAT_UNREACHABLE - No connection to WeChat could be made, and nothing was sent. */
   WECHAT_UNREACHABLE: "ERROR_REASON_WECHAT_UNREACHABLE",
-  /**
-   * WECHAT_BAD_RESPONSE - UNAVAILABLE. WeChat's answer could not be understood. Retry; a login or a
-   * phone_code needs a new code.
-   */
+  /** WECHAT_BAD_RESPONSE - WeChat's answer could not be understood. */
   WECHAT_BAD_RESPONSE: "ERROR_REASON_WECHAT_BAD_RESPONSE",
   /**
-   * STORE_UNAVAILABLE - UNAVAILABLE. The database could not be asked. Retry, with the same code if
-   * it is a login: an exchange that WeChat has answered is remembered. A
-   * phone_code that WeChat has answered is not, and DecryptPhone needs a new one.
+   * STORE_UNAVAILABLE - The database could not be asked. An exchange of a login code that WeChat
+   * has answered is remembered; that of a phone_code is not.
    */
   STORE_UNAVAILABLE: "ERROR_REASON_STORE_UNAVAILABLE",
   /**
-   * OUTCOME_UNKNOWN - UNAVAILABLE. The request left for WeChat and no answer came back, so
-   * whether it took effect is not known. Retry; a login or a phone_code needs a
-   * new code.
+   * OUTCOME_UNKNOWN - The request left for WeChat and no answer came back, so whether it took
+   * effect is not known.
    */
   OUTCOME_UNKNOWN: "ERROR_REASON_OUTCOME_UNKNOWN",
   /**
-   * AUDIT_UNAVAILABLE - UNAVAILABLE. The audit log cannot be written, and nothing secret leaves
-   * without its line. Retry, or tell the operator.
+   * AUDIT_UNAVAILABLE - The audit log cannot be written, and nothing secret leaves without its
+   * line.
    */
   AUDIT_UNAVAILABLE: "ERROR_REASON_AUDIT_UNAVAILABLE",
-  /**
-   * DEADLINE_PASSED - DEADLINE_EXCEEDED. The caller's deadline passed, or too little of it was
-   * left to begin.
-   */
+  /** DEADLINE_PASSED - The caller's deadline passed, or too little of it was left to begin. */
   DEADLINE_PASSED: "ERROR_REASON_DEADLINE_PASSED",
-  /**
-   * KEY_UNAVAILABLE - DATA_LOSS. A stored value was encrypted under a key that is not in the key
-   * ring. Tell the operator the key id.
-   */
+  /** KEY_UNAVAILABLE - A stored value was encrypted under a key that is not in the key ring. */
   KEY_UNAVAILABLE: "ERROR_REASON_KEY_UNAVAILABLE",
-  /**
-   * TAMPERED - DATA_LOSS. A stored value does not open: it was changed or moved. Tell the
-   * operator.
-   */
+  /** TAMPERED - A stored value does not open: it was changed or moved. */
   TAMPERED: "ERROR_REASON_TAMPERED",
-  /**
-   * WECHAT_REQUEST_REJECTED - INTERNAL. WeChat refused the form of our request: a defect of this server.
-   * Report it with the errcode and rid.
-   */
+  /** WECHAT_REQUEST_REJECTED - WeChat refused the form of the server's request: a defect of the server. */
   WECHAT_REQUEST_REJECTED: "ERROR_REASON_WECHAT_REQUEST_REJECTED",
-  /** INTERNAL_FAULT - INTERNAL. Something that must not happen happened. Report it. */
+  /** INTERNAL_FAULT - Something that must not happen happened. */
   INTERNAL_FAULT: "ERROR_REASON_INTERNAL_FAULT",
   /**
-   * WECHAT_ERRCODE_UNKNOWN - UNKNOWN. WeChat answered with an errcode that this server does not know.
-   * Do not retry; the errcode is in the metadata.
+   * WECHAT_ERRCODE_UNKNOWN - WeChat answered with an errcode that this server does not know; it is in
+   * the metadata.
    */
   WECHAT_ERRCODE_UNKNOWN: "ERROR_REASON_WECHAT_ERRCODE_UNKNOWN",
   UNRECOGNIZED: "UNRECOGNIZED",

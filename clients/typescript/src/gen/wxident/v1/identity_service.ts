@@ -3708,8 +3708,9 @@ export const FoundUser: MessageFns<FoundUser> = {
 
 /**
  * Logs users in through WeChat and says who they are. ErrorReason lists what
- * can fail and what to do then; every call obeys the caller's deadline, at most
- * 10 s, and has one of 3 s when the caller sets none.
+ * can fail and what to do then. Every unary call obeys the caller's deadline, up
+ * to its longest_deadline, and has its default_deadline when the caller sets
+ * none.
  */
 export type IdentityServiceService = typeof IdentityServiceService;
 export const IdentityServiceService = {

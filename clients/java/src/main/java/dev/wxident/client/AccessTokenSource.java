@@ -113,13 +113,13 @@ public final class AccessTokenSource implements AutoCloseable {
 
   /**
    * The current token, from memory but for the first one and where the server has been away for
-   * long; then it waits up to 5 s.
+   * long; then it waits as long as getAccessToken.
    *
    * @return the token
    * @throws WxidentException when there is none in time
    */
   public AccessToken get() {
-    return get(Deadlines.UPSTREAM);
+    return get(Contract.GET_ACCESS_TOKEN_DEADLINE);
   }
 
   /**
@@ -140,7 +140,7 @@ public final class AccessTokenSource implements AutoCloseable {
    * @return the token, or a {@link WxidentException}
    */
   public CompletableFuture<AccessToken> getAsync() {
-    return getAsync(Deadlines.UPSTREAM);
+    return getAsync(Contract.GET_ACCESS_TOKEN_DEADLINE);
   }
 
   /**
@@ -175,7 +175,7 @@ public final class AccessTokenSource implements AutoCloseable {
   /**
    * Tells that WeChat refused a token (40001, 40014, 42001), and returns the one to use instead.
    * The server replaces it only if it is still the current one. Callers that report the same token at
-   * once share one call. It waits up to 5 s.
+   * once share one call. It waits as long as getAccessToken.
    *
    * @param token the refused one
    * @return the one to use instead
@@ -193,7 +193,7 @@ public final class AccessTokenSource implements AutoCloseable {
    * @throws WxidentException when there is none in time
    */
   public AccessToken reportRejected(String token) {
-    return reportRejected(token, Deadlines.UPSTREAM);
+    return reportRejected(token, Contract.GET_ACCESS_TOKEN_DEADLINE);
   }
 
   /**
@@ -215,7 +215,7 @@ public final class AccessTokenSource implements AutoCloseable {
    * @return the one to use instead, or a {@link WxidentException}
    */
   public CompletableFuture<AccessToken> reportRejectedAsync(String token) {
-    return reportRejectedAsync(token, Deadlines.UPSTREAM);
+    return reportRejectedAsync(token, Contract.GET_ACCESS_TOKEN_DEADLINE);
   }
 
   /**

@@ -60,21 +60,17 @@ public final class AsyncWxidentClient {
    * Exchanges a login code for a session of our own. It may be repeated: for 5 minutes the same
    * code gives the same session.
    *
-   * <p>Default deadline: 5 s.
-   *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
    */
   public CompletableFuture<LoginResponse> login(LoginRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getLoginMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getLoginMethod(), or(Contract.LOGIN_DEADLINE), request);
   }
 
   /**
    * Tells whether a session token is active, and whose it is. A token that is unknown, expired or
    * revoked is no error: the answer is active = false.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
@@ -82,40 +78,40 @@ public final class AsyncWxidentClient {
   public CompletableFuture<ValidateSessionResponse> validateSession(
       ValidateSessionRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getValidateSessionMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getValidateSessionMethod(),
+        or(Contract.VALIDATE_SESSION_DEADLINE),
+        request);
   }
 
   /**
    * Exchanges a session token for a new one of the same session. The old one goes on working for a
    * short while; refreshing with it after that ends the session with all its tokens.
    *
-   * <p>Default deadline: 2 s.
-   *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
    */
   public CompletableFuture<RefreshSessionResponse> refreshSession(RefreshSessionRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getRefreshSessionMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getRefreshSessionMethod(),
+        or(Contract.REFRESH_SESSION_DEADLINE),
+        request);
   }
 
   /**
    * Ends one session, or all sessions of a user. Repeating it is harmless.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
    */
   public CompletableFuture<RevokeSessionResponse> revokeSession(RevokeSessionRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getRevokeSessionMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getRevokeSessionMethod(),
+        or(Contract.REVOKE_SESSION_DEADLINE),
+        request);
   }
 
   /**
    * Asks WeChat whether the session_key kept for a session's identity is still the current one.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
@@ -123,27 +119,25 @@ public final class AsyncWxidentClient {
   public CompletableFuture<CheckSessionKeyResponse> checkSessionKey(
       CheckSessionKeyRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getCheckSessionKeyMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getCheckSessionKeyMethod(),
+        or(Contract.CHECK_SESSION_KEY_DEADLINE),
+        request);
   }
 
   /**
    * Gets a phone number, from what a mini program received or for a phone code, and stores it for
    * the user.
    *
-   * <p>Default deadline: 5 s.
-   *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
    */
   public CompletableFuture<DecryptPhoneResponse> decryptPhone(DecryptPhoneRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getDecryptPhoneMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getDecryptPhoneMethod(), or(Contract.DECRYPT_PHONE_DEADLINE), request);
   }
 
   /**
    * Opens any other open data of a mini program, such as steps or group ids, and returns its JSON.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
@@ -151,41 +145,39 @@ public final class AsyncWxidentClient {
   public CompletableFuture<DecryptUserDataResponse> decryptUserData(
       DecryptUserDataRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getDecryptUserDataMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getDecryptUserDataMethod(),
+        or(Contract.DECRYPT_USER_DATA_DEADLINE),
+        request);
   }
 
   /**
    * Gets a profile from one of its sources, stores it and returns it; or returns the one stored
    * last.
    *
-   * <p>Default deadline: 5 s.
-   *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
    */
   public CompletableFuture<GetUserInfoResponse> getUserInfo(GetUserInfoRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getGetUserInfoMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getGetUserInfoMethod(), or(Contract.GET_USER_INFO_DEADLINE), request);
   }
 
   /**
    * Returns the one valid access_token of an app, or of a person's web grant. Who needs an app's
    * token often wants {@link WxidentClient#accessTokenSource}.
    *
-   * <p>Default deadline: 5 s.
-   *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
    */
   public CompletableFuture<GetAccessTokenResponse> getAccessToken(GetAccessTokenRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getGetAccessTokenMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getGetAccessTokenMethod(),
+        or(Contract.GET_ACCESS_TOKEN_DEADLINE),
+        request);
   }
 
   /**
    * Signs a page's URL for wx.config of WeChat's JS-SDK.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
@@ -193,13 +185,13 @@ public final class AsyncWxidentClient {
   public CompletableFuture<GetJsapiSignatureResponse> getJsapiSignature(
       GetJsapiSignatureRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getGetJsapiSignatureMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getGetJsapiSignatureMethod(),
+        or(Contract.GET_JSAPI_SIGNATURE_DEADLINE),
+        request);
   }
 
   /**
    * Makes the address of the page that yields an oauth_code.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
@@ -207,27 +199,25 @@ public final class AsyncWxidentClient {
   public CompletableFuture<GetAuthorizeUrlResponse> getAuthorizeUrl(
       GetAuthorizeUrlRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getGetAuthorizeUrlMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getGetAuthorizeUrlMethod(),
+        or(Contract.GET_AUTHORIZE_URL_DEADLINE),
+        request);
   }
 
   /**
    * Finds a user by id, by identity or by unionid.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call
    */
   public CompletableFuture<GetUserResponse> getUser(GetUserRequest request) {
     return connection.callAsync(
-        IdentityServiceGrpc.getGetUserMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getGetUserMethod(), or(Contract.GET_USER_DEADLINE), request);
   }
 
   /**
    * Finds many users at once. Who asks for nobody gets nobody. What is wrong with one is the
    * {@code error} of its answer, not of the call.
-   *
-   * <p>Default deadline: 3 s, and 10 s with refresh_followers.
    *
    * @param request what to ask
    * @return the answer, or a {@link WxidentException}; cancelling it cancels the call

@@ -1,6 +1,5 @@
 package dev.wxident.client;
 
-import dev.wxident.v1.IdentityServiceGrpc;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
@@ -12,14 +11,11 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.MethodDescriptor;
-import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.Status.Code;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -71,7 +67,7 @@ final class Connection {
       Address address, ChannelCredentials credentials, String serverName) {
     ManagedChannelBuilder<?> builder =
         Grpc.newChannelBuilder(address.target(), credentials)
-            .defaultServiceConfig(serviceConfig())
+            .defaultServiceConfig(Contract.serviceConfig())
             .disableServiceConfigLookUp()
             .keepAliveTime(KEEPALIVE_SECONDS, TimeUnit.SECONDS)
             .keepAliveTimeout(KEEPALIVE_TIMEOUT_SECONDS, TimeUnit.SECONDS)
@@ -82,33 +78,6 @@ final class Connection {
       builder.overrideAuthority(serverName);
     }
     return builder.build();
-  }
-
-  /**
-   * Balancing over healthy servers, and retries. Each unary call may be repeated; where that is not
-   * so, the server's grpc-retry-pushback-ms says it. WatchAccessToken is not among them:
-   * AccessTokenSource opens it again.
-   */
-  static Map<String, Object> serviceConfig() {
-    List<Map<String, Object>> names = new ArrayList<>();
-    for (MethodDescriptor<?, ?> method : IdentityServiceGrpc.getServiceDescriptor().getMethods()) {
-      if (method.getType() == MethodType.UNARY) {
-        names.add(
-            Map.of("service", method.getServiceName(), "method", method.getBareMethodName()));
-      }
-    }
-    Map<String, Object> retryPolicy =
-        Map.of(
-            "maxAttempts", 3.0,
-            "initialBackoff", "0.1s",
-            "maxBackoff", "1s",
-            "backoffMultiplier", 2.0,
-            "retryableStatusCodes", List.of("UNAVAILABLE"));
-    return Map.of(
-        "loadBalancingConfig", List.of(Map.of("round_robin", Map.of())),
-        "healthCheckConfig", Map.of("serviceName", IdentityServiceGrpc.SERVICE_NAME),
-        "retryThrottling", Map.of("maxTokens", 10.0, "tokenRatio", 0.1),
-        "methodConfig", List.of(Map.of("name", names, "retryPolicy", retryPolicy)));
   }
 
   Channel channel() {

@@ -55,9 +55,10 @@ import java.util.function.Supplier;
  * }
  * }</pre>
  *
- * <p>The methods here block; {@link #async} has the same ones with futures. Each call has a
- * deadline, which {@link #withTimeout} replaces; a deadline of the current {@link Context} that is
- * earlier wins. A call that ends with UNAVAILABLE is tried up to three times within its deadline,
+ * <p>The methods here block; {@link #async} has the same ones with futures. Each call has the
+ * default deadline of its method, which docs/errors.md lists ({@code batchGetUsers} with {@code
+ * refresh_followers} the longest that the server allows). {@link #withTimeout} replaces it; a
+ * deadline of the current {@link Context} that is earlier wins. A call that ends with UNAVAILABLE is tried up to three times within its deadline,
  * unless the server says that it must not be. Calls go to all addresses in turn, but for those
  * whose servers do not answer, or say that they are not serving. Each failed call ends with a {@link
  * WxidentException}.
@@ -192,22 +193,18 @@ public final class WxidentClient implements AutoCloseable {
    * Exchanges a login code for a session of our own. It may be repeated: for 5 minutes the same
    * code gives the same session.
    *
-   * <p>Default deadline: 5 s.
-   *
    * @param request what to ask
    * @return the answer
    * @throws WxidentException when the call fails
    */
   public LoginResponse login(LoginRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getLoginMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getLoginMethod(), or(Contract.LOGIN_DEADLINE), request);
   }
 
   /**
    * Tells whether a session token is active, and whose it is. A token that is unknown, expired or
    * revoked is no error: the answer is active = false.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer
@@ -215,14 +212,14 @@ public final class WxidentClient implements AutoCloseable {
    */
   public ValidateSessionResponse validateSession(ValidateSessionRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getValidateSessionMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getValidateSessionMethod(),
+        or(Contract.VALIDATE_SESSION_DEADLINE),
+        request);
   }
 
   /**
    * Exchanges a session token for a new one of the same session. The old one goes on working for a
    * short while; refreshing with it after that ends the session with all its tokens.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer
@@ -230,13 +227,13 @@ public final class WxidentClient implements AutoCloseable {
    */
   public RefreshSessionResponse refreshSession(RefreshSessionRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getRefreshSessionMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getRefreshSessionMethod(),
+        or(Contract.REFRESH_SESSION_DEADLINE),
+        request);
   }
 
   /**
    * Ends one session, or all sessions of a user. Repeating it is harmless.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer
@@ -244,13 +241,13 @@ public final class WxidentClient implements AutoCloseable {
    */
   public RevokeSessionResponse revokeSession(RevokeSessionRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getRevokeSessionMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getRevokeSessionMethod(),
+        or(Contract.REVOKE_SESSION_DEADLINE),
+        request);
   }
 
   /**
    * Asks WeChat whether the session_key kept for a session's identity is still the current one.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer
@@ -258,14 +255,14 @@ public final class WxidentClient implements AutoCloseable {
    */
   public CheckSessionKeyResponse checkSessionKey(CheckSessionKeyRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getCheckSessionKeyMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getCheckSessionKeyMethod(),
+        or(Contract.CHECK_SESSION_KEY_DEADLINE),
+        request);
   }
 
   /**
    * Gets a phone number, from what a mini program received or for a phone code, and stores it for
    * the user.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer
@@ -273,13 +270,11 @@ public final class WxidentClient implements AutoCloseable {
    */
   public DecryptPhoneResponse decryptPhone(DecryptPhoneRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getDecryptPhoneMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getDecryptPhoneMethod(), or(Contract.DECRYPT_PHONE_DEADLINE), request);
   }
 
   /**
    * Opens any other open data of a mini program, such as steps or group ids, and returns its JSON.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer
@@ -287,14 +282,14 @@ public final class WxidentClient implements AutoCloseable {
    */
   public DecryptUserDataResponse decryptUserData(DecryptUserDataRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getDecryptUserDataMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getDecryptUserDataMethod(),
+        or(Contract.DECRYPT_USER_DATA_DEADLINE),
+        request);
   }
 
   /**
    * Gets a profile from one of its sources, stores it and returns it; or returns the one stored
    * last.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer
@@ -302,14 +297,12 @@ public final class WxidentClient implements AutoCloseable {
    */
   public GetUserInfoResponse getUserInfo(GetUserInfoRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getGetUserInfoMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getGetUserInfoMethod(), or(Contract.GET_USER_INFO_DEADLINE), request);
   }
 
   /**
    * Returns the one valid access_token of an app, or of a person's web grant. Who needs an app's
    * token often wants {@link #accessTokenSource}.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer
@@ -317,13 +310,13 @@ public final class WxidentClient implements AutoCloseable {
    */
   public GetAccessTokenResponse getAccessToken(GetAccessTokenRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getGetAccessTokenMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getGetAccessTokenMethod(),
+        or(Contract.GET_ACCESS_TOKEN_DEADLINE),
+        request);
   }
 
   /**
    * Signs a page's URL for wx.config of WeChat's JS-SDK.
-   *
-   * <p>Default deadline: 5 s.
    *
    * @param request what to ask
    * @return the answer
@@ -331,13 +324,13 @@ public final class WxidentClient implements AutoCloseable {
    */
   public GetJsapiSignatureResponse getJsapiSignature(GetJsapiSignatureRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getGetJsapiSignatureMethod(), or(Deadlines.UPSTREAM), request);
+        IdentityServiceGrpc.getGetJsapiSignatureMethod(),
+        or(Contract.GET_JSAPI_SIGNATURE_DEADLINE),
+        request);
   }
 
   /**
    * Makes the address of the page that yields an oauth_code.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer
@@ -345,13 +338,13 @@ public final class WxidentClient implements AutoCloseable {
    */
   public GetAuthorizeUrlResponse getAuthorizeUrl(GetAuthorizeUrlRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getGetAuthorizeUrlMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getGetAuthorizeUrlMethod(),
+        or(Contract.GET_AUTHORIZE_URL_DEADLINE),
+        request);
   }
 
   /**
    * Finds a user by id, by identity or by unionid.
-   *
-   * <p>Default deadline: 2 s.
    *
    * @param request what to ask
    * @return the answer
@@ -359,14 +352,12 @@ public final class WxidentClient implements AutoCloseable {
    */
   public GetUserResponse getUser(GetUserRequest request) {
     return connection.call(
-        IdentityServiceGrpc.getGetUserMethod(), or(Deadlines.QUICK), request);
+        IdentityServiceGrpc.getGetUserMethod(), or(Contract.GET_USER_DEADLINE), request);
   }
 
   /**
    * Finds many users at once. Who asks for nobody gets nobody. What is wrong with one is the
    * {@code error} of its answer, not of the call.
-   *
-   * <p>Default deadline: 3 s, and 10 s with refresh_followers.
    *
    * @param request what to ask
    * @return the answer
