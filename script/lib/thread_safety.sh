@@ -7,9 +7,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+generated=.
 if [[ $# -gt 0 ]]; then
   sources=("$@")
 else
+  bazel build //server/identity:reason_generate > /dev/null
+  generated=$(bazel info bazel-bin 2> /dev/null)
   # A header's users are checked with the header, and its own source is one.
   mapfile -t sources < <(
     grep -rlE 'base/(mutex|in_flight)\.h' server --include='*.h' --include='*.cc' |
@@ -18,8 +21,7 @@ else
   )
 fi
 
-# Generated headers, where there are some, are those of the last build.
-flags=(-std=c++20 -fsyntax-only -I. -isystem bazel-bin -Wno-everything
+flags=(-std=c++20 -fsyntax-only -I. -isystem "$generated" -Wno-everything
   -Wthread-safety -Werror)
 printf '%s\0' "${sources[@]}" |
   xargs -0 -P "$(nproc)" -I FILE clang++-14 "${flags[@]}" FILE

@@ -25,7 +25,7 @@ class PgManySessionsTest : public StoreContract {
 
   // As many sessions of wx1's o1, of which one has just logged in.
   std::string Fill() {
-    const std::string user_id =
+    std::string user_id =
         MustRecord(Login("wx1", "o1")).session.user.user_id;
     // In parts, for a statement has only its time.
     constexpr int kPart = 20'000;
