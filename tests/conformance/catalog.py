@@ -69,9 +69,9 @@ def read_all(root):
 def read_reasons(root):
     """Each ErrorReason and its gRPC code, as the protocol tells them."""
     text = (root / "protos/wxident/v1/error_reason.proto").read_text("utf-8")
-    return {reason: code for code, reason in re.findall(
-        r"\n\n  // ([A-Z_]+)\.[^\n]*(?:\n  //[^\n]*)*\n"
-        r"  ERROR_REASON_(\w+) = \d+;", text)}
+    return dict(re.findall(
+        r"ERROR_REASON_(\w+) = \d+ \[\(reason_rules\) = \{\s+code: CODE_(\w+)",
+        text))
 
 
 def _read_rpcs(root):
