@@ -127,7 +127,7 @@ def read_run(lines):
             log = output_path(attempt.get("testActionOutput", []), "test.log")
             if has_finding(log):
                 result = attempt
-            else:
+            elif result.get("status") == PASSED_STATUS:
                 run.repeated.append((label, log))
         outputs = result.get("testActionOutput", [])
         passed, failed = count_cases(output_path(outputs, "test.xml"))

@@ -104,6 +104,15 @@ class ResultsTest(unittest.TestCase):
                          ["    | a.cc:1: Failure", "    | late",
                           "2 passed, 0 failed"])
 
+    def test_what_fails_twice_is_told_once(self):
+        for attempt in (1, 2):
+            self.add_result("//a", "FAILED", GTEST % ("Bad", "<failure/>"),
+                            log="a.cc:1: Failure\n", attempt=attempt)
+        self.finish(3)
+        _, lines = self.run_main()
+        self.assertNotIn("  REPEATED //a", lines)
+        self.assertEqual(lines[-1], "1 passed, 1 failed")
+
     def test_a_finding_is_a_failure_whatever_comes_after(self):
         for log in ("==7==ERROR: AddressSanitizer: heap-use-after-free\n",
                     "==7==ERROR: LeakSanitizer: leaks\n",
