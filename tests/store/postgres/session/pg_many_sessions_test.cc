@@ -25,8 +25,7 @@ class PgManySessionsTest : public StoreContract {
 
   // As many sessions of wx1's o1, of which one has just logged in.
   std::string Fill() {
-    std::string user_id =
-        MustRecord(Login("wx1", "o1")).session.user.user_id;
+    std::string user_id = MustRecord(Login("wx1", "o1")).session.user.user_id;
     // In parts, for a statement has only its time.
     constexpr int kPart = 20'000;
     for (int first = 2; first <= kSessions; first += kPart)
