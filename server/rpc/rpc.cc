@@ -27,7 +27,6 @@ MethodRules RulesOrEnd(const google::protobuf::MethodDescriptor& method) {
   if (!rules.ok()) {
     Log(LogLevel::kError, "method without rules",
         {{"message", std::string(rules.status().message())}});
-    FlushLog();
     std::abort();
   }
   return *rules;

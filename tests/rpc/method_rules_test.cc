@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "server/base/log.h"
 #include "server/rpc/rpc.h"
 #include "tests/fakes/forwarding_session_store.h"
 #include "tests/rpc/service_test.h"
@@ -141,7 +142,13 @@ using RpcDeathTest = ServicesFixture;
 TEST_F(RpcDeathTest, AMethodWithoutRulesIsNeverServed) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   OneMethod method(WithoutOption);
-  EXPECT_DEATH(Rpc(services_, method.question()), "test.Service.Ask has no");
+  EXPECT_DEATH(
+      {
+        // As in the server: what was logged last is written.
+        FlushLogOnFatalSignals();
+        Rpc(services_, method.question());
+      },
+      "test.Service.Ask has no");
 }
 
 // Remembers how long the last caller of a session has.
